@@ -1,0 +1,63 @@
+import { collection } from "../core/records/collection.ts"
+import {
+  backRelation,
+  choice,
+  date,
+  integer,
+  number,
+  rollup,
+  text,
+} from "../core/records/fields.ts"
+
+/** Films that the club talks about. Anyone reads, editors write. Gaps are null: the data has many. */
+export const films = collection("films", {
+  fields: {
+    title: text({ required: true, max: 300 }),
+    director: text({ max: 200 }),
+    genre: choice([
+      "Action",
+      "Adventure",
+      "Black Comedy",
+      "Comedy",
+      "Concert/Performance",
+      "Documentary",
+      "Drama",
+      "Horror",
+      "Musical",
+      "Romantic Comedy",
+      "Thriller/Suspense",
+      "Western",
+    ]),
+    distributor: text({ max: 200 }),
+    mpaaRating: choice(["G", "PG", "PG-13", "R", "NC-17", "Open", "Not Rated"]),
+    releasedOn: date({ min: "1888-01-01" }),
+    /** Why `releasedOn` is null although the source gave a date. */
+    releasedOnNote: text({ max: 200 }),
+    runningMinutes: integer({ min: 1, max: 1_000 }),
+    imdbRating: number({ min: 0, max: 10 }),
+    imdbVotes: integer({ min: 0 }),
+    rottenTomatoesRating: integer({ min: 0, max: 100 }),
+    usGross: integer({ min: 0, description: "US dollars" }),
+    worldwideGross: integer({ min: 0, description: "US dollars" }),
+    productionBudget: integer({ min: 0, description: "US dollars" }),
+    reviews: backRelation("reviews", "film"),
+    reviewCount: rollup("count", "reviews"),
+    averageStars: rollup("avg", "reviews.stars"),
+  },
+  rules: {
+    read: "true",
+    create: 'has(@me.roles, "editor")',
+    update: 'has(@me.roles, "editor")',
+    delete: 'has(@me.roles, "editor")',
+  },
+  search: ["title", "director", "distributor"],
+  indexes: [
+    "title",
+    "releasedOn",
+    "-releasedOn",
+    "-imdbRating",
+    "-averageStars",
+    ["genre", "-imdbRating"],
+    ["genre", "-releasedOn"],
+  ],
+})

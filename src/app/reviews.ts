@@ -1,0 +1,21 @@
+import { collection } from "../core/records/collection.ts"
+import { expression, integer, markdown, relation } from "../core/records/fields.ts"
+
+/** What people think of films: one review for each person and film, in the person's own name. */
+export const reviews = collection("reviews", {
+  fields: {
+    film: relation("films", { required: true }),
+    author: relation("members", { required: true, default: expression("@me.id") }),
+    stars: integer({ required: true, min: 1, max: 5 }),
+    body: markdown({ max: 10_000 }),
+  },
+  rules: {
+    read: "true",
+    create: "author = @me.id",
+    update: "author = @me.id",
+    delete: "author = @me.id",
+  },
+  unique: [["film", "author"]],
+  indexes: [["film", "-createdAt"], ["author", "-createdAt"], "-createdAt"],
+  search: ["body"],
+})

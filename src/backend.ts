@@ -1,0 +1,39 @@
+import type { Hono } from "hono"
+import { changePump } from "./core/changes/pump-object.ts"
+import type { Collection } from "./core/records/collection.ts"
+import { linkCollections } from "./core/records/link.ts"
+import { deliverTo } from "./core/records/listeners.ts"
+import { wakePumps } from "./core/records/routes.ts"
+import type { Http } from "./platform/http.ts"
+import { createRoutes } from "./routes.ts"
+
+/** What a product built on this backend brings: its collections, and routes of its own. */
+export interface Product {
+  readonly collections: readonly Collection[]
+  readonly routes: Hono<Http>
+}
+
+/**
+ * Puts a deployment together: the handlers of its worker, and the class of its Durable Object.
+ *
+ * @throws {DefinitionError} at start-up, when a collection makes no sense.
+ */
+export function createBackend(product: Product) {
+  const collections = linkCollections(product.collections)
+  const http = createRoutes(collections, product.routes)
+  let awake = false
+  const handler = {
+    fetch(request, env, context) {
+      // What a killed process left undelivered is picked up with the first request of the next one.
+      if (!awake) {
+        awake = true
+        context.waitUntil(wakePumps(env, collections))
+      }
+      return http.fetch(request, env, context)
+    },
+    async scheduled(_event, env) {
+      await wakePumps(env, collections)
+    },
+  } satisfies ExportedHandler<Env>
+  return { handler, ChangePump: changePump(deliverTo(collections)) }
+}

@@ -1,0 +1,52 @@
+import { createRecords, type Records } from "./records.ts"
+import { type Auth, createSession, memoryStorage, type SessionStorage } from "./session.ts"
+import { type Call, createTransport } from "./transport.ts"
+import type { Collections, Named, NameIn } from "./types.ts"
+
+export interface Client<All extends Collections> {
+  /** The calls of one collection, typed from its definition. */
+  records<Name extends NameIn<All>>(name: Name): Records<All, Named<All, Name>>
+  auth: Auth
+  /** Any other call, in the name of the signed-in person: `request<Stats>({ method: "GET", path: "/stats" })`. */
+  request<T>(call: Call): Promise<T>
+}
+
+export interface ClientOptions {
+  /** Where the server is: `https://api.example.org`. */
+  url: string
+  fetch?: typeof fetch
+  /**
+   * Keeps the session from one page to the next: `localStorage` in a browser. At the server's own origin it holds no
+   * secret, as the server's HttpOnly cookies do; elsewhere it holds the refresh token. Memory unless given.
+   */
+  storage?: SessionStorage
+}
+
+/**
+ * A client for browsers and Node: `createClient<typeof collections>({ url })`. Everything that fails throws
+ * `ApiProblem`, except a call that its own `signal` ended.
+ */
+export function createClient<All extends Collections>(options: ClientOptions): Client<All> {
+  const { origin } = new URL(options.url)
+  const cookies = globalThis.location?.origin === origin
+  const { send, auth } = createSession({
+    transport: createTransport({
+      url: options.url,
+      // Bound late, so that a fetch that is replaced afterwards is seen; unbound, browsers refuse it.
+      fetch: options.fetch ?? ((...call) => globalThis.fetch(...call)),
+      // On another origin our cookies would be a second, contradicting session.
+      credentials: cookies ? "include" : "omit",
+    }),
+    cookies,
+    storage: options.storage ?? memoryStorage(cookies),
+    key: `hinterland ${origin}`,
+  })
+  return {
+    records: (name) => createRecords(send, name),
+    auth,
+    async request<T>(call: Call): Promise<T> {
+      const response = await send(call)
+      return response.status === 204 ? (undefined as T) : response.json()
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import type { InputOf, RecordOf } from "../core/records/collection.ts"
+import type { Call, Transport } from "./transport.ts"
+import type { Answer, Collections, ListQuery, Page, View } from "./types.ts"
+
+interface Cancellable {
+  signal?: AbortSignal
+}
+interface Creating extends Cancellable {
+  /** Names this create, so that it is done once however often it is sent. One is made unless given. */
+  idempotencyKey?: string
+}
+interface Changing extends Cancellable {
+  /** The version that the change was made from, or its ETag: refused with `precondition_failed` if it is no longer that. */
+  ifMatch?: number | string
+}
+interface Replacing extends Changing {
+  /** `*`: create only, refused with `precondition_failed` if the record is there. */
+  ifNoneMatch?: "*"
+}
+
+/** Refuses what a query does not have, which inference would let pass. */
+type Exactly<Q, Allowed> = Q & { [Name in Exclude<keyof Q, keyof Allowed>]: never }
+
+type NoQuery = Record<never, never>
+
+/** The calls of one collection. Each throws `ApiProblem`. */
+export interface Records<All extends Collections, C> {
+  list<const Q extends ListQuery<RecordOf<C>> = NoQuery>(
+    query?: Exactly<Q, ListQuery<RecordOf<C>>>,
+    options?: Cancellable,
+  ): Promise<Page<Answer<All, C, Q>>>
+  /** All pages, one after another: `for await (const page of films.pages({ limit: 200 })) …`. */
+  pages<const Q extends ListQuery<RecordOf<C>> = NoQuery>(
+    query?: Exactly<Q, ListQuery<RecordOf<C>>>,
+    options?: Cancellable,
+  ): AsyncGenerator<Page<Answer<All, C, Q>>, void, void>
+  get<const Q extends View<RecordOf<C>> = NoQuery>(
+    id: string,
+    view?: Exactly<Q, View<RecordOf<C>>>,
+    options?: Cancellable,
+  ): Promise<Answer<All, C, Q>>
+  create(input: InputOf<C>, options?: Creating): Promise<RecordOf<C>>
+  /** Merges `patch` into the record: null empties a field, an absent one stays. */
+  update(id: string, patch: InputOf<C>, options?: Changing): Promise<RecordOf<C>>
+  /** Puts the whole record, creating it where there is none. */
+  replace(id: string, input: InputOf<C>, options?: Replacing): Promise<RecordOf<C>>
+  delete(id: string, options?: Changing): Promise<void>
+}
+
+export function createRecords<All extends Collections, C>(
+  send: Transport,
+  collection: string,
+): Records<All, C> {
+  const path = `/records/${encodeURIComponent(collection)}`
+  const pathOf = (id: string) => `${path}/${encodeURIComponent(id)}`
+  // The types above say what comes back; the server has checked it.
+  const answer = async <T>(call: Call): Promise<T> => (await send(call)).json()
+  const list = <T>(query: object, { signal }: Cancellable) =>
+    answer<Page<T>>({ method: "GET", path: path + search(query), signal })
+
+  return {
+    list: (query, options = {}) => list(query ?? {}, options),
+    async *pages<const Q extends ListQuery<RecordOf<C>> = NoQuery>(
+      query?: Exactly<Q, ListQuery<RecordOf<C>>>,
+      options: Cancellable = {},
+    ) {
+      let cursor: string | null | undefined
+      do {
+        const page: Page<Answer<All, C, Q>> = await list(
+          { ...query, ...(cursor && { cursor }) },
+          options,
+        )
+        yield page
+        cursor = page.next
+      } while (cursor)
+    },
+    get: (id, view, { signal } = {}) =>
+      answer({ method: "GET", path: pathOf(id) + search(view ?? {}), signal }),
+    create: (body, { idempotencyKey = randomKey(), signal } = {}) =>
+      answer({
+        method: "POST",
+        path,
+        body,
+        headers: { "idempotency-key": idempotencyKey },
+        signal,
+      }),
+    update: (id, body, { signal, ...conditions } = {}) =>
+      answer({
+        method: "PATCH",
+        path: pathOf(id),
+        body,
+        headers: preconditions(conditions),
+        signal,
+      }),
+    replace: (id, body, { signal, ...conditions } = {}) =>
+      answer({ method: "PUT", path: pathOf(id), body, headers: preconditions(conditions), signal }),
+    delete: async (id, { signal, ...conditions } = {}) => {
+      await send({ method: "DELETE", path: pathOf(id), headers: preconditions(conditions), signal })
+    },
+  }
+}
+
+/** The query string: lists with commas, `count` as the one way of counting that the server has. */
+function search(query: object): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === false || value === "") continue
+    parameters.set(name, value === true ? "exact" : String(value))
+  }
+  return parameters.size > 0 ? `?${parameters}` : ""
+}
+
+const preconditions = ({ ifMatch, ifNoneMatch }: Replacing): Record<string, string> => ({
+  ...(ifMatch !== undefined && {
+    "if-match": typeof ifMatch === "number" ? `"${ifMatch}"` : ifMatch,
+  }),
+  ...(ifNoneMatch && { "if-none-match": ifNoneMatch }),
+})
+
+// Not crypto.randomUUID, which pages on plain http do not have.
+const randomKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("")

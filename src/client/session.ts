@@ -1,0 +1,196 @@
+import { ApiProblem } from "./problem.ts"
+import type { Call, Transport } from "./transport.ts"
+
+/** The signed-in person, as only they see themselves. */
+export interface User {
+  id: string
+  email: string
+  name: string | null
+  roles: readonly string[]
+}
+
+/** What the client needs of `localStorage`, so that any store can stand in for it. */
+export type SessionStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">
+
+export interface Auth {
+  /** Makes the account. It does not sign in. */
+  signUp(person: { email: string; password: string; name?: string }): Promise<User>
+  signIn(credentials: { email: string; password: string }): Promise<User>
+  signOut(): Promise<void>
+  /** Who is signed in; null is nobody. */
+  me(): Promise<User | null>
+  /** Calls `listener` whenever another person (or nobody) is signed in than before. Answers how to stop it. */
+  onChange(listener: (user: User | null) => void): () => void
+}
+
+/** A transport that sends each call in the name of the signed-in person. */
+export interface Session {
+  send: Transport
+  auth: Auth
+}
+
+interface SessionOptions {
+  transport: Transport
+  /** The server is our own origin: it keeps the refresh token in an HttpOnly cookie, out of reach of scripts. */
+  cookies: boolean
+  storage: SessionStorage
+  key: string
+}
+
+/** What outlives the page: with cookies only that there is a session. It is the truth for all tabs. */
+interface Kept {
+  /** Of the access token, in milliseconds since the epoch. */
+  expiresAt: number
+  refreshToken?: string
+}
+
+interface Tokens {
+  user: User
+  accessToken: string
+  expiresIn: number
+  refreshToken: string
+}
+
+/** Codes that a new access token can mend. */
+const mendable: readonly string[] = ["unauthenticated", "token_expired", "token_outdated"]
+
+/**
+ * The session: an access token in memory, renewed once for however many calls need it. An expired token is renewed
+ * before a call is sent, because without one a public list would be answered as to a stranger, not refused.
+ */
+export function createSession({ transport, cookies, storage, key }: SessionOptions): Session {
+  let accessToken: string | undefined
+  let user: User | null = null
+  let renewing: Promise<boolean> | undefined
+  const listeners = new Set<(user: User | null) => void>()
+
+  function kept(): Kept | null {
+    const text = storage.getItem(key)
+    if (text) return JSON.parse(text)
+    // Another tab has signed out.
+    if (accessToken) close()
+    return null
+  }
+
+  function announce(next: User | null): User | null {
+    const changed = JSON.stringify(next) !== JSON.stringify(user)
+    user = next
+    if (changed) for (const listener of listeners) listener(next)
+    return next
+  }
+
+  function open({ user: person, accessToken: token, expiresIn, refreshToken }: Tokens): void {
+    const session: Kept = { expiresAt: Date.now() + expiresIn * 1000 }
+    if (!cookies) session.refreshToken = refreshToken
+    storage.setItem(key, JSON.stringify(session))
+    accessToken = token
+    announce(person)
+  }
+
+  function close(): void {
+    storage.removeItem(key)
+    accessToken = undefined
+    announce(null)
+  }
+
+  /** One renewal at a time: a refresh token used twice looks stolen, and ends the session. */
+  function renew(): Promise<boolean> {
+    renewing ??= exchange().finally(() => {
+      renewing = undefined
+    })
+    return renewing
+  }
+
+  /** False, and the session is over, when the server does not take the refresh token. */
+  async function exchange(): Promise<boolean> {
+    const session = kept()
+    if (!session) return false
+    const { refreshToken } = session
+    try {
+      const body = refreshToken ? { refreshToken } : {}
+      open(await json<Tokens>(transport({ method: "POST", path: "/auth/tokens", body })))
+      return true
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || ![400, 401, 403].includes(error.status)) throw error
+      close()
+      return false
+    }
+  }
+
+  const signed = (call: Call): Call => ({
+    ...call,
+    headers: { ...call.headers, ...(accessToken && { authorization: `Bearer ${accessToken}` }) },
+  })
+
+  async function send(call: Call): Promise<Response> {
+    const session = kept()
+    if (session && (session.expiresAt <= Date.now() || (!cookies && !accessToken))) await renew()
+    const sent = accessToken
+    try {
+      return await transport(signed(call))
+    } catch (error) {
+      const mend = error instanceof ApiProblem && mendable.includes(error.code) && kept() !== null
+      if (!mend) throw error
+      // Another call may have renewed it while this one was under way.
+      const renewed = accessToken !== sent || (await renew())
+      if (!renewed && error.code === "unauthenticated") throw error
+      return await transport(signed(call))
+    }
+  }
+
+  const settled = () => renewing?.catch(() => false)
+
+  const auth: Auth = {
+    signUp: (person) => json(transport({ method: "POST", path: "/auth/users", body: person })),
+    async signIn(credentials) {
+      await settled()
+      const call: Call = { method: "POST", path: "/auth/sessions", body: credentials }
+      const tokens = await json<Tokens>(transport(call))
+      open(tokens)
+      return tokens.user
+    },
+    async signOut() {
+      await settled()
+      try {
+        await send({ method: "DELETE", path: "/auth/sessions/current" })
+      } catch (error) {
+        // Any other failure is reported: with cookies the session would go on behind the person's back.
+        if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+      }
+      close()
+    },
+    async me() {
+      if (!kept()) return announce(null)
+      try {
+        const person = await json<User>(send({ method: "GET", path: "/auth/me" }))
+        // Somebody may have signed out while the answer was on its way.
+        return announce(kept() && person)
+      } catch (error) {
+        if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+        close()
+        return null
+      }
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+  return { send, auth }
+}
+
+const json = async <T>(response: Promise<Response>): Promise<T> => (await response).json()
+
+/** Forgets with the page. With cookies it begins with a guess: a session that earlier pages left behind. */
+export function memoryStorage(cookies: boolean): SessionStorage {
+  let kept: string | null = cookies ? JSON.stringify({ expiresAt: 0 } satisfies Kept) : null
+  return {
+    getItem: () => kept,
+    setItem: (_, value) => {
+      kept = value
+    },
+    removeItem: () => {
+      kept = null
+    },
+  }
+}

@@ -1,0 +1,113 @@
+import { DurableObject } from "cloudflare:workers"
+import { type App, createApp } from "../../platform/app.ts"
+import { describeError } from "../../platform/log.ts"
+import { parseSettings } from "../../platform/settings.ts"
+import { sql } from "../../platform/sql.ts"
+import type { Deliver, Pump, StoredChange } from "./pump.ts"
+import { backoffMilliseconds, batchSize, isExhausted } from "./pump-schedule.ts"
+
+/*
+ * One object a database. Storage: `database` its name, `cursor` the last line that was delivered, `attempts` at the next
+ * one; the table `dead` keeps the lines that were given up. The alarm is set while there may be something to do, and
+ * survives the process.
+ */
+
+/** The Durable Object class that hands each line of the log to `deliver`, in order, at least once. */
+export const changePump = (deliver: Deliver) =>
+  class ChangePump extends DurableObject<Env> {
+    /** Called after commits. Only sets the alarm, so that there is one path on which lines are delivered. */
+    async poke(database: string): Promise<void> {
+      const { storage } = this.ctx
+      if ((await storage.get<string>("database")) === undefined)
+        await storage.put("database", database)
+      // While a line is being retried, its alarm stands in the future; new lines wait behind it.
+      if ((await storage.get<number>("attempts")) ?? 0) return
+      await storage.setAlarm(Date.now())
+    }
+
+    /** Where the object stands, for administrators and tests. */
+    async status(): Promise<{ cursor: number; attempts: number }> {
+      const { storage } = this.ctx
+      return {
+        cursor: (await storage.get<number>("cursor")) ?? 0,
+        attempts: (await storage.get<number>("attempts")) ?? 0,
+      }
+    }
+
+    override async alarm(): Promise<void> {
+      const { storage } = this.ctx
+      const database = await storage.get<string>("database")
+      if (database === undefined) return
+      const app = this.app(database)
+      for (;;) {
+        const cursor = (await storage.get<number>("cursor")) ?? 0
+        const changes = (await app.db.all(
+          sql`SELECT seq, id, at, actor, organisation, subject, record, version, kind, payload FROM changes WHERE seq > ${cursor} ORDER BY seq LIMIT ${batchSize}`,
+        )) as unknown as StoredChange[]
+        if (changes.length === 0) return
+        for (const change of changes) {
+          if (!(await this.tryDeliver(app, change))) return
+        }
+      }
+    }
+
+    /** False when the line has to wait for another try. */
+    private async tryDeliver(app: App, change: StoredChange): Promise<boolean> {
+      const { storage } = this.ctx
+      try {
+        await deliver(app, change)
+      } catch (error) {
+        const attempts = ((await storage.get<number>("attempts")) ?? 0) + 1
+        app.log("error", "afterCommit failed", {
+          subject: change.subject,
+          seq: change.seq,
+          attempts,
+          error: describeError(error),
+        })
+        if (!isExhausted(attempts)) {
+          await storage.put("attempts", attempts)
+          await storage.setAlarm(Date.now() + backoffMilliseconds(attempts))
+          return false
+        }
+        this.bury(change, error)
+      }
+      await storage.put({ cursor: change.seq, attempts: 0 })
+      return true
+    }
+
+    /** A line that cannot be delivered must not stop those behind it for ever. */
+    private bury(change: StoredChange, error: unknown): void {
+      const database = this.ctx.storage.sql
+      database.exec(
+        "CREATE TABLE IF NOT EXISTS dead (seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, at TEXT NOT NULL, error TEXT NOT NULL) STRICT",
+      )
+      database.exec(
+        "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?)",
+        change.seq,
+        change.subject,
+        new Date().toISOString(),
+        describeError(error).slice(0, 2_000),
+      )
+    }
+
+    private app(database: string): App {
+      return createApp({
+        env: this.env,
+        settings: parseSettings(this.env),
+        requestId: crypto.randomUUID(),
+        database,
+        bookmark: null,
+        primary: true,
+        waitUntil: (work) => this.ctx.waitUntil(work),
+      })
+    }
+  }
+
+/** The pump of a deployment; `listening` false where nothing listens, so that writes cost no call. */
+export const pumpOf = (env: Env, listening: boolean): Pump => ({
+  async poke(database) {
+    if (!listening) return
+    const namespace = env.CHANGE_PUMP
+    await namespace.get(namespace.idFromName(database)).poke(database)
+  },
+})

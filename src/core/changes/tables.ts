@@ -1,0 +1,34 @@
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
+
+/**
+ * The one log. Every write of every collection and domain leaves a line here, in the batch of the write itself.
+ * `payload` is the record as stored after the write (before it, when `kind` is `deleted`): text that is later hashed as
+ * bytes, with `salt`, so that both can be erased while the chain of hashes holds.
+ */
+export const changes = sqliteTable(
+  "changes",
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    id: text().notNull(),
+    /** ISO 8601 UTC. */
+    at: text().notNull(),
+    /** Id of the person; null for the system and for anonymous callers. */
+    actor: text(),
+    organisation: text(),
+    /** Name of the collection, or a domain's type. */
+    subject: text().notNull(),
+    record: text().notNull(),
+    version: integer().notNull(),
+    kind: text({ enum: ["created", "updated", "deleted"] }).notNull(),
+    /** What allowed the write: its rule, an administrator's pass over the rule, or the system itself. */
+    authority: text({ enum: ["rule", "administrator", "system"] }).notNull(),
+    requestId: text().notNull(),
+    salt: text().notNull(),
+    payload: text().notNull(),
+  },
+  (table) => [
+    uniqueIndex("changes_id").on(table.id),
+    uniqueIndex("changes_record").on(table.subject, table.record, table.version),
+    index("changes_organisation").on(table.organisation, table.seq),
+  ],
+)

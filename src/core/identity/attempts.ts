@@ -1,0 +1,85 @@
+import { createHmac } from "node:crypto"
+import type { Row } from "../../platform/database.ts"
+import { Problem } from "../../platform/problem.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
+
+/*
+ * Exact limits on password guesses. An attempt is counted before the password is looked at, in the batch that reads the
+ * hash, so that parallel guesses cannot slip past; a success takes its count back. An account that does not exist is
+ * counted and locked like any other. Beyond the limit nothing is written, so a flood costs reads only.
+ */
+export const accountLimit = 10
+export const addressLimit = 100
+export const windowSeconds = 15 * 60
+
+export interface AttemptKeys {
+  readonly account: string
+  readonly address: string
+}
+
+/** Keys without meaning to a reader of the table: MACs of the account's and the caller's address. */
+export const attemptKeys = (secret: string, email: string, address: string): AttemptKeys => ({
+  account: keyOf(secret, "account", email),
+  address: keyOf(secret, "address", networkOf(address)),
+})
+
+const keyOf = (secret: string, kind: string, value: string): string =>
+  createHmac("sha256", secret).update(`sign-in-${kind}\n${value}`).digest("base64url").slice(0, 32)
+
+/** Sweeps, counts the attempt, and as the last statement selects the counts for `assertUnlocked`. */
+export function reserveAttempt(keys: AttemptKeys, now: number): Sql[] {
+  const at = new Date(now).toISOString()
+  const end = new Date(now + windowSeconds * 1000).toISOString()
+  // One above the limit stands for "refused"; there the count stops.
+  const count = (key: string, limit: number, when: Sql) =>
+    sql`INSERT INTO sign_in_attempts (key, attempts, expiresAt) SELECT ${key}, 1, ${end} WHERE ${when}
+ON CONFLICT (key) DO UPDATE SET attempts = iif(expiresAt <= ${at}, 1, attempts + 1), expiresAt = iif(expiresAt <= ${at}, excluded.expiresAt, expiresAt)
+WHERE attempts <= ${limit} OR expiresAt <= ${at}`
+  return [
+    sql`DELETE FROM sign_in_attempts WHERE key IN (SELECT key FROM sign_in_attempts WHERE expiresAt <= ${at} LIMIT 20)`,
+    count(keys.address, addressLimit, sql`1`),
+    // An address that is locked out must not lock out accounts any further.
+    count(
+      keys.account,
+      accountLimit,
+      sql`EXISTS (SELECT 1 FROM sign_in_attempts WHERE key = ${keys.address} AND attempts <= ${addressLimit})`,
+    ),
+    sql`SELECT key, attempts, expiresAt FROM sign_in_attempts WHERE key IN (${keys.account}, ${keys.address})`,
+  ]
+}
+
+/** @throws {Problem} `rate_limited` (the caller's address) or `locked` (the account), with `Retry-After`. */
+export function assertUnlocked(rows: readonly Row[], keys: AttemptKeys, now: number): void {
+  for (const [key, limit, code] of [
+    [keys.address, addressLimit, "rate_limited"],
+    [keys.account, accountLimit, "locked"],
+  ] as const) {
+    const row = rows.find((candidate) => candidate.key === key)
+    if (!row || (row.attempts as number) <= limit) continue
+    const seconds = Math.ceil((Date.parse(row.expiresAt as string) - now) / 1000)
+    throw new Problem(code, { headers: { "retry-after": String(Math.max(1, seconds)) } })
+  }
+}
+
+/** After a success: the account starts anew, and the address gets its one attempt back. */
+export const forgiveAttempt = (keys: AttemptKeys): Sql[] => [
+  sql`DELETE FROM sign_in_attempts WHERE key = ${keys.account}`,
+  sql`UPDATE sign_in_attempts SET attempts = attempts - 1 WHERE key = ${keys.address} AND attempts > 0`,
+]
+
+/** IPv6 callers own 2^64 addresses: their /64 counts as one. */
+export function networkOf(address: string): string {
+  if (!address.includes(":")) return address
+  if (address.includes(".")) return address.slice(address.lastIndexOf(":") + 1)
+  const [head = "", tail] = address.toLowerCase().split("::")
+  const groups = head ? head.split(":") : []
+  if (tail !== undefined) {
+    const after = tail ? tail.split(":") : []
+    while (groups.length + after.length < 8) groups.push("0")
+    groups.push(...after)
+  }
+  return groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":")
+}

@@ -1,0 +1,33 @@
+import { accessTokenSeconds } from "./access-tokens.ts"
+
+/*
+ * The session of a browser. `__Host-` binds a cookie to this host and to TLS, HttpOnly keeps it from scripts, Lax from
+ * most requests of other sites; same-origin.ts refuses the rest.
+ */
+export const accessCookie = "__Host-access"
+export const refreshCookie = "__Host-refresh"
+export const refreshSeconds = 30 * 24 * 60 * 60
+
+const attributes = "Path=/; HttpOnly; Secure; SameSite=Lax"
+
+/** Values of two Set-Cookie headers. */
+export const sessionCookies = (accessToken: string, refreshToken: string): string[] => [
+  `${accessCookie}=${accessToken}; Max-Age=${accessTokenSeconds}; ${attributes}`,
+  `${refreshCookie}=${refreshToken}; Max-Age=${refreshSeconds}; ${attributes}`,
+]
+
+/** Values of the Set-Cookie headers that end the session in the browser. */
+export const clearedCookies: readonly string[] = [
+  `${accessCookie}=; Max-Age=0; ${attributes}`,
+  `${refreshCookie}=; Max-Age=0; ${attributes}`,
+]
+
+/** The value of one cookie of a Cookie header, or null. Tokens need no decoding. */
+export function findCookie(header: string | null, name: string): string | null {
+  if (header === null) return null
+  for (const pair of header.split(";")) {
+    const at = pair.indexOf("=")
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim() || null
+  }
+  return null
+}

@@ -1,0 +1,191 @@
+import type { ZodType } from "zod"
+import type { ProblemCode } from "../../platform/problem.ts"
+import {
+  credentials,
+  keySet,
+  mePatch,
+  newAdministrator,
+  newUser,
+  pageQuery,
+  refreshRequest,
+  sessionPage,
+  signedIn,
+  tokens,
+  user,
+  userPage,
+  userPatch,
+} from "./schema.ts"
+
+/** One route, as the OpenAPI document is to describe it. */
+export interface Operation {
+  readonly method: "get" | "post" | "put" | "patch" | "delete"
+  /** With parameters in braces. */
+  readonly path: string
+  readonly operationId: string
+  readonly summary: string
+  readonly description?: string
+  /** Who may call it: anybody, anyone signed in, administrators of the deployment. */
+  readonly auth: "none" | "session" | "administrator"
+  readonly pathParameters?: Readonly<Record<string, string>>
+  readonly query?: ZodType
+  readonly body?: {
+    readonly schema: ZodType
+    readonly required: boolean
+    readonly mediaTypes: readonly string[]
+  }
+  readonly responses: Readonly<
+    Record<
+      number,
+      { description: string; schema?: ZodType; headers?: Readonly<Record<string, string>> }
+    >
+  >
+  /** Refusals beyond those that every route may give (`rate_limited`, `internal`, `overloaded`). */
+  readonly problems: readonly ProblemCode[]
+}
+
+const json = (schema: ZodType, required = true) => ({
+  schema,
+  required,
+  mediaTypes: ["application/json"],
+})
+const patch = (schema: ZodType) => ({
+  schema,
+  required: true,
+  mediaTypes: ["application/merge-patch+json", "application/json"],
+})
+
+const badBody = ["invalid_input", "payload_too_large", "unsupported_media_type"] as const
+const badSession = ["unauthenticated", "token_invalid", "token_expired", "token_outdated"] as const
+const cookies = { "Set-Cookie": "The session of a browser: `__Host-access` and `__Host-refresh`." }
+
+export const identityOperations: readonly Operation[] = [
+  {
+    method: "post",
+    path: "/auth/users",
+    operationId: "signUp",
+    summary: "Sign up",
+    auth: "none",
+    body: json(newUser),
+    responses: {
+      201: { description: "The person.", schema: user, headers: { Location: "`/auth/me`" } },
+    },
+    problems: [...badBody, "conflict"],
+  },
+  {
+    method: "post",
+    path: "/auth/administrators",
+    operationId: "createFirstAdministrator",
+    summary: "Make the first administrator",
+    description: "Works once, with the code that the deployment printed.",
+    auth: "none",
+    body: json(newAdministrator),
+    responses: {
+      201: { description: "The administrator.", schema: user, headers: { Location: "`/auth/me`" } },
+    },
+    problems: [...badBody, "not_found", "forbidden", "conflict"],
+  },
+  {
+    method: "post",
+    path: "/auth/sessions",
+    operationId: "signIn",
+    summary: "Sign in with a password",
+    description:
+      "Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
+    auth: "none",
+    body: json(credentials),
+    responses: { 201: { description: "A session.", schema: signedIn, headers: cookies } },
+    problems: [...badBody, "invalid_credentials", "token_outdated", "locked", "rate_limited"],
+  },
+  {
+    method: "post",
+    path: "/auth/tokens",
+    operationId: "refresh",
+    summary: "Exchange a refresh token for new tokens",
+    description:
+      "Each refresh token can be used once; within 30 s the last one may be sent again and is answered with the same successor. Any other reuse ends the session. Without a body the cookie is used, for pages of allowed origins.",
+    auth: "none",
+    body: json(refreshRequest, false),
+    responses: { 200: { description: "New tokens.", schema: tokens, headers: cookies } },
+    problems: [...badBody, "unauthenticated", "token_invalid", "forbidden"],
+  },
+  {
+    method: "get",
+    path: "/auth/sessions",
+    operationId: "listSessions",
+    summary: "One's own sessions, the newest first",
+    auth: "session",
+    query: pageQuery,
+    responses: {
+      200: { description: "A page.", schema: sessionPage, headers: { Link: "`next`" } },
+    },
+    problems: [...badSession, "invalid_input", "invalid_cursor"],
+  },
+  {
+    method: "delete",
+    path: "/auth/sessions/{id}",
+    operationId: "endSession",
+    summary: "Sign out, here or on another device",
+    description: "Refresh tokens and access tokens of that session are refused from then on.",
+    auth: "session",
+    pathParameters: { id: "Id of one of one's own sessions, or `current`." },
+    responses: { 204: { description: "It has ended.", headers: cookies } },
+    problems: [...badSession, "forbidden", "not_found"],
+  },
+  {
+    method: "get",
+    path: "/auth/me",
+    operationId: "getMe",
+    summary: "Oneself",
+    auth: "session",
+    responses: { 200: { description: "The person.", schema: user } },
+    problems: badSession,
+  },
+  {
+    method: "patch",
+    path: "/auth/me",
+    operationId: "updateMe",
+    summary: "Change one's name",
+    auth: "session",
+    body: patch(mePatch),
+    responses: { 200: { description: "The person.", schema: user } },
+    problems: [...badSession, ...badBody, "forbidden"],
+  },
+  {
+    method: "get",
+    path: "/auth/users",
+    operationId: "listUsers",
+    summary: "All people, the oldest account first",
+    auth: "administrator",
+    query: pageQuery,
+    responses: { 200: { description: "A page.", schema: userPage, headers: { Link: "`next`" } } },
+    problems: [...badSession, "forbidden", "invalid_input", "invalid_cursor"],
+  },
+  {
+    method: "patch",
+    path: "/auth/users/{id}",
+    operationId: "setRoles",
+    summary: "Give and take roles",
+    description:
+      "Tokens of that person are outdated at once; their next refresh carries the new roles.",
+    auth: "administrator",
+    pathParameters: { id: "Id of the person." },
+    body: patch(userPatch),
+    responses: { 200: { description: "The person.", schema: user } },
+    problems: [...badSession, ...badBody, "forbidden", "not_found", "conflict"],
+  },
+  {
+    method: "get",
+    path: "/.well-known/jwks.json",
+    operationId: "getKeySet",
+    summary: "Public keys that verify access tokens",
+    auth: "none",
+    responses: {
+      200: {
+        description: "The keys.",
+        schema: keySet,
+        headers: { "Cache-Control": "`public, max-age=300`" },
+      },
+    },
+    problems: [],
+  },
+]

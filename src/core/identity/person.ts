@@ -1,0 +1,60 @@
+import type { Row } from "../../platform/database.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
+
+/** What leaves the directory about a person, and only towards themselves and administrators. */
+export interface User {
+  readonly id: string
+  readonly email: string
+  readonly name: string | null
+  /** Of the deployment; those of an organisation are in its tokens only. */
+  readonly roles: readonly string[]
+  readonly createdAt: string
+}
+
+export interface Membership {
+  readonly organisation: string
+  /** Name of the database that holds the organisation's records. */
+  readonly database: string
+  readonly roles: readonly string[]
+}
+
+/** A person as the directory has them, without the password's hash. */
+export interface Person extends User {
+  readonly epoch: number
+  readonly version: number
+  readonly updatedAt: string
+  readonly memberships: readonly Membership[]
+}
+
+export const selectPerson = (where: Sql): Sql =>
+  sql`SELECT id, email, name, roles, epoch, version, createdAt, updatedAt FROM users WHERE ${where}`
+
+/** Memberships of the person with the id `user` (SQL), the oldest first. */
+export const selectMemberships = (user: Sql): Sql =>
+  sql`SELECT m.organisation, m.roles, o.database FROM organisation_members m JOIN organisations o ON o.id = m.organisation WHERE m.user = ${user} ORDER BY m.createdAt, m.organisation`
+
+/** From rows of `selectPerson` and `selectMemberships`. */
+export const personOf = (row: Row, memberships: readonly Row[]): Person => ({
+  id: row.id as string,
+  email: row.email as string,
+  name: row.name as string | null,
+  roles: JSON.parse(row.roles as string) as string[],
+  epoch: row.epoch as number,
+  version: row.version as number,
+  createdAt: row.createdAt as string,
+  updatedAt: row.updatedAt as string,
+  memberships: memberships.map((membership) => ({
+    organisation: membership.organisation as string,
+    database: membership.database as string,
+    roles: JSON.parse(membership.roles as string) as string[],
+  })),
+})
+
+/** Chosen field by field, so that nothing else of a person can slip out. */
+export const toUser = ({ id, email, name, roles, createdAt }: Person): User => ({
+  id,
+  email,
+  name,
+  roles,
+  createdAt,
+})

@@ -1,0 +1,178 @@
+import { type Context, Hono, type MiddlewareHandler } from "hono"
+import { isAdministrator, type UserActor } from "../../platform/app.ts"
+import type { Http } from "../../platform/http.ts"
+import { isId } from "../../platform/ids.ts"
+import { Problem, problemResponse } from "../../platform/problem.ts"
+import { clientAddress } from "../../platform/rate-limit.ts"
+import { parseJson, parseWith, readText } from "../../platform/validate.ts"
+import { assertAdministratorCode } from "./administrator-code.ts"
+import { loadArgon2 } from "./argon2.ts"
+import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
+import { jsonBody, queryOf } from "./input.ts"
+import type { Page } from "./paging.ts"
+import { hashPassword } from "./passwords.ts"
+import { assertOwnOrigin } from "./same-origin.ts"
+import {
+  credentials,
+  mePatch,
+  newAdministrator,
+  newUser,
+  pageQuery,
+  refreshRequest,
+  userPatch,
+} from "./schema.ts"
+import { endSession, listSessions, refresh, signIn, type Tokens } from "./sessions.ts"
+import { publicKeys } from "./signing-keys.ts"
+import {
+  createFirstAdministrator,
+  createUser,
+  getMe,
+  listUsers,
+  renameMe,
+  setRoles,
+} from "./users.ts"
+
+/** The context behind the two middlewares below: the actor is a person. */
+interface SignedIn extends Http {
+  Variables: Http["Variables"] & { actor: UserActor }
+}
+
+/** @throws {Problem} `unauthenticated` */
+const signedIn: MiddlewareHandler<SignedIn> = async (c, next) => {
+  if (c.get("actor").kind !== "user") throw new Problem("unauthenticated")
+  await next()
+}
+
+/** @throws {Problem} `unauthenticated`, `forbidden` */
+const administrators: MiddlewareHandler<SignedIn> = async (c, next) => {
+  const actor = c.get("actor")
+  if (actor.kind !== "user") throw new Problem("unauthenticated")
+  if (!isAdministrator(actor)) throw new Problem("forbidden", "Only administrators may do this.")
+  await next()
+}
+
+const patchTypes = ["application/json", "application/merge-patch+json"]
+
+/** Mounted at the root: `/auth/…` and `/.well-known/jwks.json`. */
+export const identityRoutes = new Hono<Http>()
+
+  .post("/auth/users", jsonBody(newUser), async (c) => {
+    const { email, password, name = null } = c.req.valid("json")
+    const passwordHash = hashPassword(loadArgon2(), password)
+    const user = await createUser(c.get("app"), { email, passwordHash, name })
+    return c.json(user, 201, { location: "/auth/me" })
+  })
+
+  .post("/auth/administrators", jsonBody(newAdministrator), async (c) => {
+    const app = c.get("app")
+    const { code, email, password, name = null } = c.req.valid("json")
+    assertAdministratorCode(app.settings, code)
+    const passwordHash = hashPassword(loadArgon2(), password)
+    const user = await createFirstAdministrator(app, { email, passwordHash, name })
+    if (!user) throw new Problem("forbidden", "This deployment has an administrator already.")
+    return c.json(user, 201, { location: "/auth/me" })
+  })
+
+  .post("/auth/sessions", jsonBody(credentials), async (c) => {
+    const caller = {
+      address: clientAddress(c.req.raw),
+      userAgent: c.req.header("user-agent") ?? null,
+    }
+    const answer = await signIn(c.get("app"), loadArgon2(), c.req.valid("json"), caller)
+    setSessionCookies(c, answer)
+    return c.json(answer, 201)
+  })
+
+  .post("/auth/tokens", async (c) => {
+    const { refreshToken } = await refreshBody(c.req.raw)
+    if (refreshToken !== undefined) {
+      const tokens = await refresh(c.get("app"), refreshToken)
+      setSessionCookies(c, tokens)
+      return c.json(tokens)
+    }
+    const cookie = findCookie(c.req.header("cookie") ?? null, refreshCookie)
+    if (cookie === null) throw new Problem("unauthenticated", "There is no refresh token.")
+    assertOwnOrigin(c.req.raw, c.get("app").settings)
+    return refreshByCookie(c, cookie)
+  })
+
+  .get("/auth/sessions", signedIn, queryOf(pageQuery), async (c) => {
+    const page = await listSessions(c.get("app"), c.get("actor"), pageOfQuery(c.req.valid("query")))
+    return c.json(page, 200, nextLink(c.req.url, page))
+  })
+
+  .delete("/auth/sessions/:id", signedIn, async (c) => {
+    const actor = c.get("actor")
+    const asked = c.req.param("id")
+    const session = asked === "current" ? actor.session : asked
+    await endSession(c.get("app"), actor, session)
+    if (session === actor.session) setCookies(c, clearedCookies)
+    return c.body(null, 204)
+  })
+
+  .get("/auth/me", signedIn, async (c) => c.json(await getMe(c.get("app"), c.get("actor"))))
+
+  .patch("/auth/me", signedIn, jsonBody(mePatch, patchTypes), async (c) => {
+    const app = c.get("app")
+    const actor = c.get("actor")
+    const { name } = c.req.valid("json")
+    return c.json(name === undefined ? await getMe(app, actor) : await renameMe(app, actor, name))
+  })
+
+  .get("/auth/users", administrators, queryOf(pageQuery), async (c) => {
+    const page = await listUsers(c.get("app"), c.get("actor"), pageOfQuery(c.req.valid("query")))
+    return c.json(page, 200, nextLink(c.req.url, page))
+  })
+
+  .patch("/auth/users/:id", administrators, jsonBody(userPatch, patchTypes), async (c) => {
+    const { roles } = c.req.valid("json")
+    return c.json(await setRoles(c.get("app"), c.req.param("id"), roles, c.get("actor")))
+  })
+
+  .get("/.well-known/jwks.json", (c) =>
+    c.json(publicKeys(c.get("app").settings), 200, { "cache-control": "public, max-age=300" }),
+  )
+
+/** An empty body stands for the cookie: a browser's script cannot read the token to send it. */
+async function refreshBody(request: Request): Promise<{ refreshToken?: string | undefined }> {
+  if (request.body === null || request.headers.get("content-length") === "0") return {}
+  const text = await readText(request)
+  return text.trim() === "" ? {} : parseWith(refreshRequest, parseJson(text))
+}
+
+/** A cookie that is good for nothing any more is taken back, so that the browser does not come with it again. */
+async function refreshByCookie(c: Context<Http>, cookie: string): Promise<Response> {
+  try {
+    const tokens = await refresh(c.get("app"), cookie)
+    setSessionCookies(c, tokens)
+    return c.json(tokens)
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "token_invalid") throw error
+    const response = problemResponse(error, c.get("app").requestId)
+    for (const cleared of clearedCookies) response.headers.append("set-cookie", cleared)
+    return response
+  }
+}
+
+type Answer = Pick<Context, "header">
+
+const setSessionCookies = (c: Answer, tokens: Tokens): void =>
+  setCookies(c, sessionCookies(tokens.accessToken, tokens.refreshToken))
+
+function setCookies(c: Answer, cookies: readonly string[]): void {
+  for (const cookie of cookies) c.header("set-cookie", cookie, { append: true })
+}
+
+/** Lists are paged by the last id, which is all the cursor says. @throws {Problem} `invalid_cursor` */
+function pageOfQuery(query: { limit: number; cursor?: string | undefined }) {
+  const { limit, cursor = null } = query
+  if (cursor !== null && !isId(cursor)) throw new Problem("invalid_cursor")
+  return { limit, cursor }
+}
+
+function nextLink(requestUrl: string, page: Page<unknown>): Record<string, string> {
+  if (page.next === null) return {}
+  const url = new URL(requestUrl)
+  url.searchParams.set("cursor", page.next)
+  return { link: `<${url.pathname}${url.search}>; rel="next"` }
+}

@@ -1,0 +1,259 @@
+import type Argon2 from "@phi-ag/argon2"
+import { type App, administratorRole, system, type UserActor } from "../../platform/app.ts"
+import { Refusal, type Row } from "../../platform/database.ts"
+import { Problem } from "../../platform/problem.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
+import { accessTokenSeconds, signAccessToken } from "./access-tokens.ts"
+import { assertUnlocked, attemptKeys, forgiveAttempt, reserveAttempt } from "./attempts.ts"
+import { refreshSeconds } from "./cookies.ts"
+import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
+import { normaliseEmail } from "./email.ts"
+import { type Page, pageOf } from "./paging.ts"
+import { verifyPassword } from "./passwords.ts"
+import {
+  type Membership,
+  type Person,
+  personOf,
+  selectMemberships,
+  selectPerson,
+  toUser,
+  type User,
+} from "./person.ts"
+import { commitPerson } from "./projection.ts"
+import {
+  firstRefreshToken,
+  parseRefreshToken,
+  type RefreshToken,
+  refreshHash,
+  successorOf,
+} from "./refresh-tokens.ts"
+
+export interface Tokens {
+  readonly accessToken: string
+  /** Seconds until the access token expires. */
+  readonly expiresIn: number
+  readonly refreshToken: string
+}
+
+/** Where a sign-in comes from. */
+export interface Caller {
+  readonly address: string
+  readonly userAgent: string | null
+}
+
+/** For so long the immediate predecessor of a refresh token may come again: two tabs of one browser. */
+const replaySeconds = 30
+
+/**
+ * A new session for whoever knows the password. One hash and two trips (a third only for an organisation whose records
+ * lie in another database): the first counts the attempt and reads the hash, the second writes the session. An address
+ * without an account takes the same steps and gets the same answer in the same time.
+ *
+ * @throws {Problem} `invalid_credentials`; `locked` or `rate_limited` with `Retry-After`, before the password is looked at
+ */
+export async function signIn(
+  app: App,
+  argon2: Argon2,
+  credentials: { email: string; password: string },
+  caller: Caller,
+): Promise<Tokens & { user: User }> {
+  const { settings } = app
+  const now = app.now()
+  const email = normaliseEmail(credentials.email)
+  const keys = attemptKeys(settings.secret, email, caller.address)
+  const rows = await app.directory.batch([
+    ...reserveAttempt(keys, now),
+    selectPerson(sql`emailNormalised = ${email}`),
+    sql`SELECT passwordHash FROM users WHERE emailNormalised = ${email}`,
+    selectMemberships(sql`(SELECT id FROM users WHERE emailNormalised = ${email})`),
+  ])
+  const [counts, found, hashes, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
+  assertUnlocked(counts, keys, now)
+  const phc = (hashes[0]?.passwordHash ?? null) as string | null
+  if (!verifyPassword(argon2, phc, credentials.password)) throw new Problem("invalid_credentials")
+
+  const person = personOf(found[0] as Row, memberships)
+  // Which organisation a session speaks for can be chosen later; until then it is the first that the person joined.
+  const membership = person.memberships[0] ?? null
+  const session = app.newId()
+  const refreshToken = firstRefreshToken(settings.secret, session)
+  await commitSession(app, person, membership, [
+    refuse(
+      "outdated",
+      sql`NOT EXISTS (SELECT 1 FROM users WHERE id = ${person.id} AND epoch = ${person.epoch})`,
+    ),
+    ...forgiveAttempt(keys),
+    sql`DELETE FROM sessions WHERE user = ${person.id} AND expiresAt <= ${iso(now)}`,
+    sql`INSERT INTO sessions (id, user, organisation, refreshHash, userAgent, createdAt, lastUsedAt, expiresAt)
+VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(now + refreshSeconds * 1000)})`,
+  ])
+  app.log("info", "signed in", { user: person.id, session })
+  const tokens = await tokensOf(app, person, membership, session, refreshToken)
+  return { user: toUser(person), ...tokens }
+}
+
+async function commitSession(
+  app: App,
+  person: Person,
+  membership: Membership | null,
+  writes: Sql[],
+): Promise<void> {
+  try {
+    await commitPerson(app, system, writes, person, [databaseOf(membership)])
+  } catch (error) {
+    // Roles or password changed while the password was being checked: what was checked no longer holds.
+    if (error instanceof Refusal && error.outcome === "outdated")
+      throw new Problem("token_outdated")
+    throw error
+  }
+}
+
+/**
+ * The next pair of tokens. The refresh token is used up; for 30 s its immediate predecessor is answered with the same
+ * successor. Any other token of the family that comes again was stolen, or its successor was: the family ends.
+ *
+ * @throws {Problem} `token_invalid`: sign in again.
+ */
+export async function refresh(app: App, presentedText: string): Promise<Tokens> {
+  const { secret } = app.settings
+  const presented = parseRefreshToken(secret, presentedText)
+  if (!presented) throw new Problem("token_invalid")
+  const { session } = presented
+  const successor = successorOf(secret, presented)
+  const now = app.now()
+  const user = sql`(SELECT user FROM sessions WHERE id = ${session})`
+  const rows = await app.directory.batch([
+    ...rotation(presented, successor, now),
+    sql`SELECT s.organisation, s.expiresAt, s.revokedAt, o.database FROM sessions s LEFT JOIN organisations o ON o.id = s.organisation WHERE s.id = ${session}`,
+    selectPerson(sql`id = ${user}`),
+    selectMemberships(user),
+  ])
+  const [ended, sessions, found, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
+  const row = sessions[0]
+  if (ended.length > 0) app.log("warn", "refresh token reused, session ended", { session })
+  if (!row || row.revokedAt !== null || (row.expiresAt as string) <= iso(now)) {
+    // Also for a family that ended a while ago: the trip that should have told its database may have failed.
+    if (
+      row &&
+      row.revokedAt !== null &&
+      (row.revokedAt as string) > iso(now - accessTokenSeconds * 1000)
+    ) {
+      await outlaw(app, session, row.database as string | null)
+    }
+    throw new Problem("token_invalid")
+  }
+  const person = personOf(found[0] as Row, memberships)
+  const membership =
+    person.memberships.find(({ organisation }) => organisation === row.organisation) ?? null
+  await commitPerson(app, system, [], person, [databaseOf(membership)])
+  return tokensOf(app, person, membership, session, successor)
+}
+
+/**
+ * Puts the successor in the place of the token that is presented, when it is the current one. Then ends the session,
+ * unless the successor is now current and came less than 30 s ago: the second statement answers a row if it did.
+ */
+function rotation(presented: RefreshToken, successor: RefreshToken, now: number): [Sql, Sql] {
+  const at = iso(now)
+  const { session } = presented
+  const next = refreshHash(successor)
+  return [
+    sql`UPDATE sessions SET refreshHash = ${next}, lastUsedAt = ${at}, expiresAt = ${iso(now + refreshSeconds * 1000)}
+WHERE id = ${session} AND refreshHash = ${refreshHash(presented)} AND revokedAt IS NULL AND expiresAt > ${at}`,
+    sql`UPDATE sessions SET revokedAt = ${at} WHERE id = ${session} AND revokedAt IS NULL AND expiresAt > ${at}
+AND NOT (refreshHash = ${next} AND lastUsedAt >= ${iso(now - replaySeconds * 1000)}) RETURNING id`,
+  ]
+}
+
+export interface Session {
+  readonly id: string
+  readonly userAgent: string | null
+  readonly createdAt: string
+  readonly lastUsedAt: string
+  readonly expiresAt: string
+  /** The session that asks. */
+  readonly current: boolean
+}
+
+/** The actor's own sessions that still live, the newest first. @throws {Problem} `token_outdated` */
+export async function listSessions(
+  app: App,
+  actor: UserActor,
+  page: { limit: number; cursor: string | null },
+): Promise<Page<Session>> {
+  const before = page.cursor === null ? sql`1` : sql`id < ${page.cursor}`
+  const [probe, rows = []] = await app.directory.batch([
+    sessionProbe(actor),
+    sql`SELECT id, userAgent, createdAt, lastUsedAt, expiresAt FROM sessions
+WHERE user = ${actor.id} AND revokedAt IS NULL AND expiresAt > ${iso(app.now())} AND ${before} ORDER BY id DESC LIMIT CAST(${page.limit + 1} AS INTEGER)`,
+  ])
+  assertSignedIn(actor, probe)
+  const sessions = rows.map((row) => ({
+    ...(row as unknown as Session),
+    current: row.id === actor.session,
+  }))
+  return pageOf(sessions, page.limit)
+}
+
+/**
+ * Ends one of the actor's own sessions: its refresh tokens, and in the same moment its access token wherever rows are
+ * read or written. Ending it again is no error, so that a failed call can be repeated.
+ *
+ * @throws {Problem} `not_found` for a session that is not the actor's; `token_outdated`
+ */
+export async function endSession(app: App, actor: UserActor, session: string): Promise<void> {
+  const asks = sql`SELECT u.epoch FROM sessions s JOIN users u ON u.id = s.user
+WHERE s.id = ${actor.session} AND s.user = ${actor.id} AND (s.revokedAt IS NULL OR s.id = ${session})`
+  const [probe, found] = await app.directory.batch([
+    asks,
+    sql`UPDATE sessions SET revokedAt = coalesce(revokedAt, ${iso(app.now())})
+WHERE id = ${session} AND user = ${actor.id} AND EXISTS (${asks} AND u.epoch = ${actor.epoch})
+RETURNING id, (SELECT database FROM organisations WHERE id = organisation) AS database`,
+  ])
+  assertSignedIn(actor, probe)
+  if (!found?.[0]) throw new Problem("not_found")
+  await outlaw(app, session, found[0].database as string | null)
+  app.log("info", "session ended", { user: actor.id, session })
+}
+
+/** Tells the session's database that its access tokens are void, until the last of them has expired. */
+async function outlaw(app: App, session: string, database: string | null): Promise<void> {
+  const now = app.now()
+  await app
+    .on(database ?? "main")
+    .db.batch([
+      sql`DELETE FROM session_revocations WHERE session IN (SELECT session FROM session_revocations WHERE expiresAt <= ${iso(now)} LIMIT 20)`,
+      sql`INSERT INTO session_revocations (session, expiresAt) VALUES (${session}, ${iso(now + accessTokenSeconds * 1000)}) ON CONFLICT (session) DO NOTHING`,
+    ])
+}
+
+const databaseOf = (membership: Membership | null): string => membership?.database ?? "main"
+
+async function tokensOf(
+  app: App,
+  person: Person,
+  membership: Membership | null,
+  session: string,
+  refreshToken: RefreshToken,
+): Promise<Tokens> {
+  const actor: UserActor = {
+    kind: "user",
+    id: person.id,
+    email: person.email,
+    roles: effectiveRoles(person, membership),
+    organisation: membership?.organisation ?? null,
+    database: databaseOf(membership),
+    epoch: person.epoch,
+    session,
+  }
+  const accessToken = await signAccessToken(app.settings, actor, app.now())
+  return { accessToken, expiresIn: accessTokenSeconds, refreshToken: refreshToken.text }
+}
+
+/** Those of the deployment and those of the organisation. No organisation can make an administrator of the deployment. */
+function effectiveRoles(person: Person, membership: Membership | null): string[] {
+  const inherited = membership?.roles.filter((role) => role !== administratorRole) ?? []
+  return [...new Set([...person.roles, ...inherited])]
+}
+
+const iso = (milliseconds: number): string => new Date(milliseconds).toISOString()

@@ -1,0 +1,207 @@
+import { type Actor, type App, administratorRole, system } from "../../platform/app.ts"
+import { Refusal, type Row, UniqueViolation } from "../../platform/database.ts"
+import { Problem } from "../../platform/problem.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
+import { assertSignedIn, refuse, sessionProbe, sessionRefusal } from "./directory-guard.ts"
+import { normaliseEmail } from "./email.ts"
+import { type Page, pageOf } from "./paging.ts"
+import {
+  type Person,
+  personOf,
+  selectMemberships,
+  selectPerson,
+  toUser,
+  type User,
+} from "./person.ts"
+import { commitPerson } from "./projection.ts"
+
+export interface NewUser {
+  email: string
+  passwordHash: string
+  name: string | null
+}
+
+/**
+ * A new person without roles.
+ *
+ * @throws {Problem} `conflict` when the address, whatever its case, belongs to an account.
+ */
+export const createUser = (app: App, draft: NewUser): Promise<User> =>
+  insertUser(app, draft, [], [])
+
+/**
+ * The first administrator of a deployment; null, and nothing written, when there is one already. No wasm and no
+ * request: command-line tools call it too.
+ *
+ * @throws {Problem} `conflict` when the address belongs to an account.
+ */
+export async function createFirstAdministrator(app: App, draft: NewUser): Promise<User | null> {
+  try {
+    const guard = refuse("taken", sql`EXISTS (${administrators})`)
+    return await insertUser(app, draft, [administratorRole], [guard])
+  } catch (error) {
+    if (error instanceof Refusal && error.outcome === "taken") return null
+    throw error
+  }
+}
+
+/** Ids of all administrators, by the partial index `users_administrators`. */
+const administrators = sql`SELECT 1 FROM users WHERE instr(roles, '"administrator"') > 0`
+
+async function insertUser(app: App, draft: NewUser, roles: string[], guards: Sql[]): Promise<User> {
+  const at = new Date(app.now()).toISOString()
+  const person: Person = {
+    id: app.newId(),
+    email: draft.email,
+    name: draft.name,
+    roles,
+    epoch: 1,
+    version: 1,
+    createdAt: at,
+    updatedAt: at,
+    memberships: [],
+  }
+  const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt)
+VALUES (${person.id}, ${person.email}, ${normaliseEmail(person.email)}, ${person.name}, ${draft.passwordHash}, ${JSON.stringify(roles)}, 1, 1, ${at}, ${at})`
+  try {
+    await commitPerson(app, system, [...guards, insert], person)
+  } catch (error) {
+    if (error instanceof UniqueViolation) {
+      throw new Problem("conflict", "An account with this e-mail address exists.")
+    }
+    throw error
+  }
+  app.log("info", "user created", { user: person.id })
+  return toUser(person)
+}
+
+/** @throws {Problem} `token_outdated` */
+export async function getMe(app: App, actor: Actor): Promise<User> {
+  const [session, found] = await app.directory.batch([
+    sessionProbe(actor),
+    selectPerson(sql`id = ${actor.kind === "user" ? actor.id : null}`),
+  ])
+  assertSignedIn(actor, session)
+  return toUser(personOf(found?.[0] as Row, []))
+}
+
+/** @throws {Problem} `token_outdated` */
+export const renameMe = (app: App, actor: Actor, name: string | null): Promise<User> =>
+  changePerson(app, actor, actor.kind === "user" ? actor.id : "", (person) =>
+    name === person.name ? null : { name },
+  )
+
+/**
+ * Gives and takes roles: exactly `roles` afterwards. Tokens with the former roles are outdated at once.
+ *
+ * @throws {Problem} `not_found`; `conflict` when it would leave the deployment without an administrator; `token_outdated`
+ */
+export function setRoles(
+  app: App,
+  userId: string,
+  roles: readonly string[],
+  actor: Actor = system,
+): Promise<User> {
+  const wanted = [...new Set(roles)].sort()
+  return changePerson(app, actor, userId, (person) => {
+    if (JSON.stringify(wanted) === JSON.stringify(person.roles)) return null
+    const steps = person.roles.includes(administratorRole) && !wanted.includes(administratorRole)
+    return {
+      roles: wanted,
+      guards: steps
+        ? [refuse("last_administrator", sql`NOT EXISTS (${administrators} AND id <> ${userId})`)]
+        : [],
+    }
+  })
+}
+
+interface PersonChange {
+  name?: string | null
+  roles?: string[]
+  guards?: Sql[]
+}
+
+/** Another writer between reading and writing is rare; that it comes again and again means something else is wrong. */
+const maxTries = 5
+
+/** Reads the person, asks `change` what to write (null: nothing), writes unless someone else was faster: then once more. */
+async function changePerson(
+  app: App,
+  actor: Actor,
+  id: string,
+  change: (person: Person) => PersonChange | null,
+): Promise<User> {
+  for (let attempt = 1; ; attempt++) {
+    const person = await getPerson(app, actor, id)
+    const wanted = change(person)
+    if (!wanted) return toUser(person)
+    try {
+      return await writePerson(app, actor, person, wanted)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      if (error.outcome === "outdated") throw new Problem("token_outdated")
+      if (error.outcome === "last_administrator") {
+        throw new Problem("conflict", "A deployment needs an administrator; this is the last one.")
+      }
+      if (error.outcome !== "stale" || attempt === maxTries) throw error
+    }
+  }
+}
+
+async function getPerson(app: App, actor: Actor, id: string): Promise<Person> {
+  const [session, found, memberships] = await app.directory.batch([
+    sessionProbe(actor),
+    selectPerson(sql`id = ${id}`),
+    selectMemberships(sql`${id}`),
+  ])
+  assertSignedIn(actor, session)
+  const row = found?.[0]
+  if (!row) throw new Problem("not_found")
+  return personOf(row, memberships ?? [])
+}
+
+async function writePerson(
+  app: App,
+  actor: Actor,
+  before: Person,
+  change: PersonChange,
+): Promise<User> {
+  const { id } = before
+  const person: Person = {
+    ...before,
+    name: change.name === undefined ? before.name : change.name,
+    roles: change.roles ?? before.roles,
+    // A token says nothing of the name, so a new name outdates none.
+    epoch: before.epoch + (change.roles ? 1 : 0),
+    version: before.version + 1,
+    updatedAt: new Date(app.now()).toISOString(),
+  }
+  const writes = [
+    refuse("outdated", sessionRefusal(actor)),
+    refuse(
+      "stale",
+      sql`NOT EXISTS (SELECT 1 FROM users WHERE id = ${id} AND version = ${before.version})`,
+    ),
+    ...(change.guards ?? []),
+    sql`UPDATE users SET name = ${person.name}, roles = ${JSON.stringify(person.roles)}, epoch = ${person.epoch}, version = ${person.version}, updatedAt = ${person.updatedAt} WHERE id = ${id}`,
+  ]
+  await commitPerson(app, actor, writes, person)
+  return toUser(person)
+}
+
+/** All people, in the order of their ids, which is the order in which they came. @throws {Problem} `token_outdated` */
+export async function listUsers(
+  app: App,
+  actor: Actor,
+  page: { limit: number; cursor: string | null },
+): Promise<Page<User>> {
+  const [session, rows = []] = await app.directory.batch([
+    sessionProbe(actor),
+    sql`${selectPerson(sql`id > ${page.cursor ?? ""}`)} ORDER BY id LIMIT CAST(${page.limit + 1} AS INTEGER)`,
+  ])
+  assertSignedIn(actor, session)
+  return pageOf(
+    rows.map((row) => toUser(personOf(row, []))),
+    page.limit,
+  )
+}

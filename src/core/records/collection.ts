@@ -1,0 +1,128 @@
+import type { Actor, App } from "../../platform/app.ts"
+import type { Field } from "./fields.ts"
+
+export type Fields = Readonly<Record<string, Field>>
+
+/** Fields that every record has and the server alone writes. */
+export interface SystemFields {
+  id: string
+  version: number
+  createdAt: string
+  updatedAt: string
+  createdBy: string | null
+  updatedBy: string | null
+}
+
+type Stored<F extends Fields> = {
+  [Name in keyof F as F[Name]["kind"] extends "backRelation"
+    ? never
+    : F[Name] extends Field<never, boolean>
+      ? never
+      : Name]: F[Name] extends Field<infer Value, infer Required>
+    ? Required extends true
+      ? Value
+      : Value | null
+    : never
+}
+
+/** A record of a collection, as the API answers it to someone who may read every field. */
+export type RecordOf<C> = C extends Collection<string, infer F> ? SystemFields & Stored<F> : never
+
+/** What a create or a merge patch may hold: its fields, each optional; null empties. */
+export type InputOf<C> =
+  C extends Collection<string, infer F>
+    ? { -readonly [Name in keyof Stored<F>]?: Stored<F>[Name] | null }
+    : never
+
+/** A rule is an expression; a collection without a rule for an action answers nobody. */
+export interface Rules {
+  read?: string
+  create?: string
+  /** Must hold before and after the change; `{ before, after }` where they differ. */
+  update?: string | { before: string; after: string }
+  delete?: string
+}
+
+/** A record as hooks see it: by field name, in the forms of the API. */
+export type HookRecord = Record<string, unknown>
+
+/** What `beforeWrite` is shown. */
+export interface Writing {
+  readonly action: "create" | "update" | "delete"
+  readonly id: string
+  /** What the caller gave, validated, defaults filled in on create. Null on delete. */
+  readonly input: HookRecord | null
+  /** The stored record, when the hook said `needs: "record"`; null on create. */
+  readonly record: HookRecord | null
+  readonly actor: Actor
+  readonly app: App
+}
+
+/** What `beforeWrite` may answer: fields that it derives, and writes that join the same batch as the system's own. */
+export interface WriteAmendment {
+  set?: HookRecord
+  also?: readonly AlsoWrite[]
+}
+export type AlsoWrite =
+  | { action: "create"; collection: string; input: HookRecord }
+  | { action: "update"; collection: string; id: string; input: HookRecord }
+  | { action: "delete"; collection: string; id: string }
+
+/** Refuses by throwing a Problem. Runs before the batch, so it must not have effects of its own. */
+export interface BeforeWrite {
+  /** `record` reads the stored record first: a second trip, and the write holds only if that version still stands. */
+  needs?: "record"
+  run(writing: Writing): WriteAmendment | undefined | Promise<WriteAmendment | undefined>
+}
+
+/** One line of the change log, as `afterCommit` sees it. */
+export interface CommittedChange {
+  readonly seq: number
+  readonly id: string
+  readonly at: string
+  readonly actor: string | null
+  readonly organisation: string | null
+  readonly subject: string
+  readonly record: string
+  readonly version: number
+  readonly kind: "created" | "updated" | "deleted"
+  /** The record as stored after the change; before it, for a deletion. */
+  readonly image: HookRecord
+}
+
+/** Runs after the commit, in order, at least once: also when the process died in between. Make it idempotent by `change.id`. */
+export type AfterCommit = (app: App, change: CommittedChange) => Promise<void> | void
+
+export interface CollectionOptions<F extends Fields> {
+  fields: F
+  rules?: Rules
+  /** Columns of an index, `-` for descending: `"releasedOn"`, `["genre", "-releasedOn"]`. Relations and unique fields have theirs. */
+  indexes?: readonly (string | readonly string[])[]
+  /** Fields that are unique together. */
+  unique?: readonly (readonly string[])[]
+  /** Text fields for `search=`. */
+  search?: readonly string[]
+  /** `organisation`: each record belongs to the organisation of its creator, and no other ever sees it. */
+  scope?: "organisation"
+  /** `obey`: deployment administrators are held to the rules like anyone. Otherwise they pass, and the log says so. */
+  administrators?: "pass" | "obey"
+  /** `directory` would cross databases: relations may not, and are refused when linked. */
+  description?: string
+  beforeWrite?: BeforeWrite
+  afterCommit?: AfterCommit
+}
+
+/** A collection as defined: plain data. `linkCollections` checks it against the others and makes it usable. */
+export interface Collection<Name extends string = string, F extends Fields = Fields> {
+  readonly name: Name
+  readonly options: CollectionOptions<F>
+}
+
+/**
+ * Defines a collection: its fields, who may do what, how it is found.
+ * Mistakes are reported by `linkCollections`, which knows the other collections.
+ */
+export const collection = <const Name extends string, const F extends Fields>(
+  name: Name,
+  options: CollectionOptions<F>,
+): Collection<Name, F> => ({ name, options })

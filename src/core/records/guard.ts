@@ -1,0 +1,113 @@
+import { Refusal, UniqueViolation } from "../../platform/database.ts"
+import { type InputError, Problem, type ProblemCode } from "../../platform/problem.ts"
+import { literal, raw, type Sql, sql } from "../../platform/sql.ts"
+
+/*
+ * Refusals inside a batch. A guard is a SELECT that looks at what a write is about to do and names the first thing that
+ * speaks against it; its insert into `refusals` then aborts the whole batch, and the message carries the outcome out.
+ */
+
+/** In the order in which they are asked: what comes first hides what comes after. */
+export type Outcome =
+  | "token_outdated"
+  | "replayed"
+  | "not_found"
+  | "forbidden"
+  | "stale"
+  | "invalid_reference"
+  | "referenced"
+  | "taken"
+
+/** One objection: when `condition` is true, the write is refused with `outcome` about `detail` (field names). */
+export interface Objection {
+  readonly outcome: Outcome
+  readonly condition: Sql
+  readonly detail?: string
+}
+
+/**
+ * The statement that aborts with the first objection that holds, for the first row of `from` (with the columns that the
+ * conditions name). `index` is SQL for the operation's position.
+ */
+export function guard(index: Sql, objections: readonly Objection[], from: Sql): Sql | null {
+  const possible = objections.filter(({ condition }) => condition.text !== "0")
+  if (possible.length === 0) return null
+  let cases = raw("")
+  for (const { outcome, condition, detail = "" } of possible) {
+    cases = sql`${cases} WHEN ${condition} THEN ${raw(literal(`${outcome}|${detail}|`))}`
+  }
+  return sql`INSERT INTO refusals SELECT refusal FROM (SELECT 'refused|' || ${index} || '|' || CASE${cases} END AS refusal FROM ${from}) WHERE refusal IS NOT NULL LIMIT 1`
+}
+
+/** What a refused batch means to the caller. Anything else is passed on as it is. */
+export function refusalProblem(error: unknown, anonymous: boolean, several: boolean): unknown {
+  if (error instanceof UniqueViolation) {
+    const columns = /UNIQUE constraint failed: ([^:]*)/.exec(error.message)?.[1] ?? ""
+    const fields = columns.split(",").map((column) => column.trim().split(".")[1] ?? "")
+    return takenProblem(
+      fields.filter((field) => field !== "organisation").join(","),
+      undefined,
+      error,
+    )
+  }
+  if (!(error instanceof Refusal)) return error
+  const index = several ? error.index : undefined
+  switch (error.outcome as Outcome) {
+    case "taken":
+      return takenProblem(error.detail, index, error)
+    case "invalid_reference":
+      return referenceProblem(error.detail, index, error)
+    case "referenced":
+      return new Problem("conflict", {
+        detail: `Records of "${error.detail}" still point at this one.`,
+        ...(index !== undefined && { index }),
+        cause: error,
+      })
+    case "forbidden":
+      return new Problem(anonymous ? "unauthenticated" : "forbidden", {
+        ...(error.detail && { detail: `You may not set "${error.detail}" here.` }),
+        ...(index !== undefined && { index }),
+        cause: error,
+      })
+    default:
+      return new Problem(outcomeCodes[error.outcome as keyof typeof outcomeCodes] ?? "internal", {
+        ...(index !== undefined && { index }),
+        cause: error,
+      })
+  }
+}
+
+const outcomeCodes = {
+  token_outdated: "token_outdated",
+  not_found: "not_found",
+  stale: "precondition_failed",
+} as const satisfies Partial<Record<Outcome, ProblemCode>>
+
+function takenProblem(detail: string, index: number | undefined, cause: unknown): Problem {
+  const fields = detail.split(",").filter(Boolean)
+  const errors = fields.map(
+    (path): InputError => ({
+      path,
+      code: "taken",
+      message: `Another record has the same ${fields.join(" and ")}.`,
+    }),
+  )
+  return new Problem("conflict", {
+    detail: fields.length
+      ? `Another record has the same ${fields.join(" and ")}.`
+      : "Another record is in the way.",
+    errors,
+    ...(index !== undefined && { index }),
+    cause,
+  })
+}
+
+function referenceProblem(field: string, index: number | undefined, cause: unknown): Problem {
+  const message = `"${field}" points at a record that does not exist.`
+  return new Problem("invalid_input", {
+    detail: message,
+    errors: [{ path: field, code: "invalid_reference", message }],
+    ...(index !== undefined && { index }),
+    cause,
+  })
+}

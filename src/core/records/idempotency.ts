@@ -1,0 +1,104 @@
+import type { Actor, App } from "../../platform/app.ts"
+import { Refusal } from "../../platform/database.ts"
+import { invalidInput, Problem } from "../../platform/problem.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { assertEpoch, epochProbe } from "../identity/epoch.ts"
+import { guard } from "./guard.ts"
+import { imageSource } from "./image.ts"
+import type { LinkedCollection } from "./link.ts"
+import { type ApiRecord, decodeRow, select, selectList, visibility } from "./selection.ts"
+import type { View } from "./view.ts"
+
+/** What makes a repeated POST the same POST. Belongs to its actor and route. */
+export interface Idempotency {
+  readonly route: string
+  readonly key: string
+  /** SHA-256 of the body, hex. */
+  readonly requestHash: string
+}
+
+const keptMilliseconds = 24 * 60 * 60 * 1_000
+
+/** @throws {Problem} for a key that is empty, too long, or no visible ASCII. */
+export async function readIdempotency(
+  request: Request,
+  route: string,
+  body: string,
+): Promise<Idempotency | null> {
+  const key = request.headers.get("idempotency-key")
+  if (key === null) return null
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw invalidInput({
+      path: "headers.idempotency-key",
+      code: "format",
+      message: "Idempotency-Key: 1 to 255 visible ASCII characters.",
+    })
+  }
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body))
+  return {
+    route,
+    key,
+    requestHash: Array.from(new Uint8Array(hash), (byte) =>
+      byte.toString(16).padStart(2, "0"),
+    ).join(""),
+  }
+}
+
+const actorKey = (actor: Actor): string => (actor.kind === "user" ? actor.id : actor.kind)
+
+const recent = (app: App): string => new Date(app.now() - keptMilliseconds).toISOString()
+
+/**
+ * `guard` stops a batch whose key was used already; `keep` stores the key, in the batch of the write itself, so that it
+ * is kept exactly when the write is. Old keys leave a few at a time.
+ */
+export function idempotencyStatements(
+  app: App,
+  actor: Actor,
+  { route, key, requestHash }: Idempotency,
+  { collection, id }: { collection: LinkedCollection; id: string },
+): { guard: Sql; keep: Sql } {
+  const used = sql`EXISTS (SELECT 1 FROM idempotency_keys WHERE actor = ${actorKey(actor)} AND route = ${route} AND key = ${key} AND createdAt > ${recent(app)})`
+  const stop = guard(raw("0"), [{ outcome: "replayed", condition: used }], raw("(SELECT 1)")) as Sql
+  const keep = sql`INSERT OR REPLACE INTO idempotency_keys (actor, route, key, requestHash, status, record, version, createdAt) SELECT ${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 201, t."id", t."version", ${new Date(app.now()).toISOString()} FROM ${raw(`"${collection.name}"`)} t WHERE t."id" = ${id}`
+  return { guard: stop, keep }
+}
+
+export const isReplay = (error: unknown): boolean =>
+  error instanceof Refusal && error.outcome === "replayed"
+
+/**
+ * The answer of the first request, for a repeated one: the version that it made, under today's rights. Rollups are as
+ * they are now, because they belong to no version.
+ *
+ * @throws {Problem} `idempotency_mismatch` for another body; `not_found` when the record is gone or hidden by now.
+ */
+export async function replay(
+  app: App,
+  view: View,
+  collection: LinkedCollection,
+  { route, key, requestHash }: Idempotency,
+): Promise<{ id: string; version: number; record: ApiRecord }> {
+  const { actor } = view
+  const used = sql`FROM idempotency_keys k WHERE k.actor = ${actorKey(actor)} AND k.route = ${route} AND k.key = ${key}`
+  const selection = select(view, collection, { fields: null, expand: [] })
+  const [keys, rows, epoch] = await app.db.batch([
+    sql`SELECT k.requestHash, k.record, k.version ${used}`,
+    sql`SELECT ${selectList(view, selection, "t0", imageSource(collection, "c", "t0"))} FROM (SELECT k.* ${used}) k JOIN changes c ON c.subject = ${collection.name} AND c.record = k.record AND c.version = k.version JOIN ${raw(`"${collection.name}"`)} t0 ON t0."id" = k.record WHERE ${visibility(view, collection, "t0", true)}`,
+    ...(actor.kind === "user" ? [epochProbe(actor)] : []),
+  ])
+  assertEpoch(actor, epoch)
+  const found = keys?.[0]
+  if (found && found.requestHash !== requestHash) throw new Problem("idempotency_mismatch")
+  const row = rows?.[0]
+  if (!found || !row) throw new Problem("not_found")
+  return {
+    id: found.record as string,
+    version: found.version as number,
+    record: decodeRow(view, selection, row),
+  }
+}
+
+/** Removes keys that have served their day; for the schedule. */
+export const sweepIdempotencyKeys = (app: App): Sql =>
+  sql`DELETE FROM idempotency_keys WHERE createdAt < ${recent(app)}`

@@ -1,0 +1,302 @@
+import { checkExpression } from "../expression/check.ts"
+import type { Checked } from "../expression/checked.ts"
+import { ExpressionError } from "../expression/error.ts"
+import { parseExpression } from "../expression/parse.ts"
+import type { Shape } from "../expression/types.ts"
+import type { Collection } from "./collection.ts"
+import type { Field, FieldKind, FieldOptions } from "./fields.ts"
+import { members } from "./members.ts"
+import { shapeOf, systemFieldNames } from "./shape.ts"
+
+/** A field among the others: its relations resolved, its rules checked. */
+export interface LinkedField {
+  readonly name: string
+  /** Name of the collection that declares it. */
+  readonly owner: string
+  readonly kind: FieldKind
+  readonly required: boolean
+  readonly options: FieldOptions
+  /** Of relations in both directions. */
+  readonly target: LinkedCollection | null
+  readonly rollup: LinkedRollup | null
+  readonly readable: Checked | null
+  readonly writable: Checked | null
+}
+
+export interface LinkedRollup {
+  readonly measure: "count" | "sum" | "avg"
+  readonly child: LinkedCollection
+  /** The child's relation to this collection. */
+  readonly backField: string
+  readonly valueField: string | null
+  /** True where integers are counted or added: kept as they change. Otherwise computed anew. */
+  readonly exact: boolean
+}
+
+/** Checked rules; null where there is none, which answers nobody. */
+export interface LinkedRules {
+  readonly read: Checked | null
+  readonly create: Checked | null
+  readonly update: { readonly before: Checked; readonly after: Checked } | null
+  readonly delete: Checked | null
+}
+
+/** A collection that is known to make sense among the others. */
+export interface LinkedCollection {
+  readonly name: string
+  readonly definition: Collection
+  /** Its own fields by name; system fields are the same for all (`systemFieldNames`). */
+  readonly fields: ReadonlyMap<string, LinkedField>
+  readonly shape: Shape
+  readonly rules: LinkedRules
+  readonly scoped: boolean
+  /** True for `members`, whose table has a migration of its own. */
+  readonly builtIn: boolean
+  readonly uniques: readonly (readonly string[])[]
+  readonly searchFields: readonly string[]
+  /** Relations of other collections (and of this one) that lead here: they stand in the way of a deletion. */
+  readonly referrers: readonly {
+    readonly collection: LinkedCollection
+    readonly field: LinkedField
+  }[]
+}
+
+export type LinkedCollections = ReadonlyMap<string, LinkedCollection>
+
+/** What is wrong with a definition, and how to mend it. Thrown at start-up and by the tools, never by a request. */
+export class DefinitionError extends Error {}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** Tables of the core, which no collection may be named after. */
+const reservedNames = new Set([
+  "changes",
+  "refusals",
+  "idempotency_keys",
+  "members",
+  "member_organisations",
+  "users",
+  "sessions",
+  "organisations",
+  "organisation_members",
+  "sign_in_attempts",
+  "batch",
+])
+
+/**
+ * Resolves relations, checks every rule against the fields, and adds the built-in `members`.
+ *
+ * @throws {DefinitionError} that names the collection, the field or rule, and the mend.
+ */
+export function linkCollections(definitions: readonly Collection[]): LinkedCollections {
+  const linked = new Map<string, Mutable<LinkedCollection>>()
+  for (const definition of [members, ...definitions]) {
+    checkName(definition, linked)
+    linked.set(definition.name, shell(definition))
+  }
+  for (const collection of linked.values()) resolveRelations(collection, linked)
+  for (const collection of linked.values()) resolveRollups(collection)
+  for (const collection of linked.values()) {
+    checkFieldLists(collection)
+    checkRules(collection)
+  }
+  return linked
+}
+
+function shell(definition: Collection): Mutable<LinkedCollection> {
+  const { name, options } = definition
+  const uniques = [
+    ...Object.entries(options.fields).flatMap(([field, { options }]) =>
+      options.unique ? [[field]] : [],
+    ),
+    ...(options.unique ?? []),
+  ]
+  const collection: Mutable<LinkedCollection> = {
+    name,
+    definition,
+    fields: new Map(),
+    shape: undefined as unknown as Shape,
+    rules: { read: null, create: null, update: null, delete: null },
+    scoped: options.scope === "organisation",
+    builtIn: definition === members,
+    uniques,
+    searchFields: options.search ?? [],
+    referrers: [],
+  }
+  collection.shape = shapeOf(collection)
+  return collection
+}
+
+function checkName({ name, options }: Collection, linked: ReadonlyMap<string, unknown>): void {
+  if (linked.has(name))
+    throw new DefinitionError(`Two collections are named "${name}": rename one.`)
+  if (
+    !/^[a-z][a-zA-Z0-9]{0,47}$/.test(name) ||
+    (reservedNames.has(name) && options !== members.options)
+  ) {
+    throw new DefinitionError(
+      `"${name}" cannot name a collection: use camelCase letters and digits, and none of ${[...reservedNames].join(", ")}.`,
+    )
+  }
+  for (const field of Object.keys(options.fields)) {
+    const reserved =
+      systemFieldNames.includes(field) || ["pk", "organisation", "expanded"].includes(field)
+    if (reserved || !/^[a-z][a-zA-Z0-9]{0,47}$/.test(field)) {
+      throw new DefinitionError(
+        `"${field}" cannot name a field of "${name}": use camelCase letters and digits; ${[...systemFieldNames, "pk", "organisation", "expanded"].join(", ")} are taken.`,
+      )
+    }
+  }
+  if (Object.keys(options.fields).length > 50) {
+    throw new DefinitionError(
+      `"${name}" has more than 50 fields: split it, or keep details in a json field.`,
+    )
+  }
+}
+
+function resolveRelations(
+  collection: Mutable<LinkedCollection>,
+  linked: ReadonlyMap<string, Mutable<LinkedCollection>>,
+): void {
+  const fields = new Map<string, LinkedField>()
+  for (const [name, field] of Object.entries(collection.definition.options.fields)) {
+    const target = field.options.target ? linked.get(field.options.target) : undefined
+    if (field.options.target && !target) {
+      throw new DefinitionError(
+        directoryTables.has(field.options.target)
+          ? `${collection.name}.${name} leads to "${field.options.target}", which lives in the directory: relations never cross databases. Point at "members".`
+          : `${collection.name}.${name} leads to "${field.options.target}", which is not a collection: list it in src/app/collections.ts.`,
+      )
+    }
+    const linkedField = linkField(collection.name, name, field, target ?? null)
+    fields.set(name, linkedField)
+    if (target && field.kind !== "backRelation") {
+      target.referrers = [...target.referrers, { collection, field: linkedField }]
+    }
+  }
+  collection.fields = fields
+}
+
+const directoryTables = new Set(["users", "sessions", "organisations", "organisation_members"])
+
+const linkField = (
+  owner: string,
+  name: string,
+  field: Field,
+  target: LinkedCollection | null,
+): LinkedField => ({
+  name,
+  owner,
+  kind: field.kind,
+  required: field.required,
+  options: field.options,
+  target,
+  rollup: null,
+  readable: null,
+  writable: null,
+})
+
+function resolveRollups(collection: Mutable<LinkedCollection>): void {
+  for (const field of collection.fields.values() as Iterable<Mutable<LinkedField>>) {
+    if (field.kind === "backRelation") {
+      const back = field.target?.fields.get(field.options.backField as string)
+      if (back?.kind !== "relation" || back.target !== collection) {
+        throw new DefinitionError(
+          `${collection.name}.${field.name} turns round ${field.options.target}.${field.options.backField}, which is no relation to "${collection.name}".`,
+        )
+      }
+    }
+    const { rollup } = field.options
+    if (!rollup) continue
+    const relation = collection.fields.get(rollup.relation)
+    const child = relation?.target
+    if (relation?.kind !== "backRelation" || !child) {
+      throw new DefinitionError(
+        `${collection.name}.${field.name} rolls up "${rollup.relation}", which is no back-relation of "${collection.name}": declare it with backRelation(…).`,
+      )
+    }
+    const value = rollup.field ? child.fields.get(rollup.field) : undefined
+    if (rollup.measure !== "count" && value?.kind !== "integer" && value?.kind !== "number") {
+      throw new DefinitionError(
+        `${collection.name}.${field.name}: ${rollup.measure} needs an integer or number field of "${child.name}", as in rollup("${rollup.measure}", "${rollup.relation}.<field>").`,
+      )
+    }
+    field.rollup = {
+      measure: rollup.measure,
+      child,
+      backField: relation.options.backField as string,
+      valueField: rollup.measure === "count" ? null : (rollup.field as string),
+      exact: value?.kind !== "number",
+    }
+  }
+}
+
+function checkFieldLists({
+  name,
+  definition,
+  fields,
+  uniques,
+  searchFields,
+}: LinkedCollection): void {
+  const known = (list: string, field: string) => {
+    if (!fields.has(field) && !systemFieldNames.includes(field)) {
+      throw new DefinitionError(
+        `${list} of "${name}" names "${field}", which is not one of its fields: ${[...fields.keys()].join(", ")}.`,
+      )
+    }
+  }
+  for (const entry of definition.options.indexes ?? []) {
+    for (const field of typeof entry === "string" ? [entry] : entry)
+      known("An index", field.replace(/^-/, ""))
+  }
+  for (const entry of uniques) for (const field of entry) known("A unique rule", field)
+  for (const field of searchFields) {
+    known("search", field)
+    const kind = fields.get(field)?.kind
+    if (!kind || !["text", "markdown", "email", "url", "choice"].includes(kind)) {
+      throw new DefinitionError(`search of "${name}" names "${field}", which holds no text.`)
+    }
+  }
+}
+
+function checkRules(collection: Mutable<LinkedCollection>): void {
+  const { name, definition, shape } = collection
+  const { rules = {} } = definition.options
+  const check = (label: string, text: string, write: boolean): Checked => {
+    try {
+      return checkExpression(parseExpression(text), shape, { mode: "trusted", write })
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error
+      throw new DefinitionError(
+        `The ${label} of "${name}" is not valid: ${error.message} in \`${text}\`.`,
+      )
+    }
+  }
+  const optional = (label: string, text: string | undefined, write: boolean) =>
+    text === undefined ? null : check(label, text, write)
+  const update =
+    typeof rules.update === "string" ? { before: rules.update, after: rules.update } : rules.update
+  collection.rules = {
+    read: optional("read rule", rules.read, false),
+    create: optional("create rule", rules.create, true),
+    update: update
+      ? {
+          before: check("update rule (before)", update.before, true),
+          after: check("update rule (after)", update.after, true),
+        }
+      : null,
+    delete: optional("delete rule", rules.delete, false),
+  }
+  for (const field of collection.fields.values() as Iterable<Mutable<LinkedField>>) {
+    field.readable = optional(
+      `readable rule of field "${field.name}"`,
+      field.options.readable,
+      false,
+    )
+    field.writable = optional(
+      `writable rule of field "${field.name}"`,
+      field.options.writable,
+      true,
+    )
+  }
+}

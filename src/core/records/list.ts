@@ -1,0 +1,237 @@
+import type { App } from "../../platform/app.ts"
+import type { Row } from "../../platform/database.ts"
+import { Problem } from "../../platform/problem.ts"
+import { allOf, identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
+import { assertEpoch, epochProbe } from "../identity/epoch.ts"
+import { type Place, readCursor, writeCursor } from "./cursor.ts"
+import type { LinkedCollection } from "./link.ts"
+import type { ListQuery, SortKey } from "./query.ts"
+import { matchQuery, searchTableOf } from "./search.ts"
+import {
+  type ApiRecord,
+  decodeRow,
+  type Selection,
+  select,
+  selectList,
+  visibility,
+} from "./selection.ts"
+import type { StoredValue } from "./values.ts"
+import { organisationOf, tableSource, type View } from "./view.ts"
+
+export interface Page {
+  readonly items: readonly ApiRecord[]
+  readonly next: string | null
+  readonly count?: number
+}
+
+/** A ranked search is paged by position, and no further than this. */
+const maxRanked = 1_000
+
+const alias = "t0"
+const source = tableSource(alias)
+
+/**
+ * A page of what the actor may see. One trip, whatever the page, its count and its expansions.
+ *
+ * @throws {Problem} `invalid_cursor`; `unauthenticated` and `not_found` where the actor could read nothing at all.
+ */
+export async function listRecords(
+  app: App,
+  view: View,
+  collection: LinkedCollection,
+  query: ListQuery,
+): Promise<Page> {
+  assertReadable(view, collection)
+  const selection = select(view, collection, query)
+  const identity = `${app.db.name} ${organisationOf(view.actor)} ${query.identity}`
+  const match = query.search === null ? null : matchQuery(view, collection, query.search)
+  const ranked = query.search !== null && query.sort.length === 0
+  const place =
+    query.cursor === null ? null : readCursor(identity, query.cursor, query.sort.length, ranked)
+
+  const conditions = [visibility(view, collection, alias)]
+  if (query.filter) conditions.push(view.compile(query.filter, source))
+  if (query.search !== null && match === null) conditions.push(raw("0"))
+
+  const columns = join([selectList(view, selection, alias, source), ...sortValues(query.sort)])
+  const pages =
+    ranked && match !== null
+      ? [rankedPage(collection, columns, conditions, match, query.limit, place)]
+      : seeks(query.sort, place).map((seek) =>
+          sortedPage(
+            collection,
+            columns,
+            [...conditions, ...seek.conditions],
+            match,
+            query,
+            seek.limit ?? query.limit + 1,
+          ),
+        )
+  const statements = [...pages]
+  if (query.count) statements.push(countOf(collection, conditions, match))
+  const { actor } = view
+  if (actor.kind === "user") statements.push(epochProbe(actor))
+
+  const results = await app.db.batch(statements)
+  if (actor.kind === "user") assertEpoch(actor, results.pop())
+  const count = query.count ? (results.pop()?.[0]?.count as number) : undefined
+  const rows = results.flat()
+  return {
+    items: rows.slice(0, query.limit).map((row) => decodeRow(view, selection, row)),
+    next: nextCursor(identity, query, ranked, place, rows),
+    ...(count !== undefined && { count }),
+  }
+}
+
+/** Refuses where no row could ever answer: a closed collection, or one that is closed to the anonymous. */
+export function assertReadable(view: View, collection: LinkedCollection): void {
+  const rule = view.readRule(collection)
+  if (rule !== false) return
+  if (view.actor.kind === "anonymous") throw new Problem("unauthenticated")
+  if (collection.rules.read === null) throw new Problem("not_found", "There is no such collection.")
+}
+
+/** The values that the next cursor needs, whether they are answered or not. */
+const sortValues = (sort: readonly SortKey[]): Sql[] =>
+  sort.map(({ field }, i) => sql`${source.column(field)} AS ${identifier(`~${i}`)}`)
+
+const orderBy = (sort: readonly SortKey[]): Sql =>
+  join([
+    ...sort.map(({ field, descending }) => raw(`${alias}."${field}"${descending ? " DESC" : ""}`)),
+    ...(sort.some(({ field }) => field === "id") ? [] : [raw(`${alias}."id"`)]),
+  ])
+
+function sortedPage(
+  collection: LinkedCollection,
+  columns: Sql,
+  conditions: readonly Sql[],
+  match: string | null,
+  query: ListQuery,
+  limit: number,
+): Sql {
+  const found = match === null ? [] : [searched(collection, match)]
+  return sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])} ORDER BY ${orderBy(query.sort)} LIMIT ${raw(String(limit))}`
+}
+
+const searched = (collection: LinkedCollection, match: string): Sql => {
+  const table = identifier(searchTableOf(collection.name))
+  return sql`${raw(`${alias}."pk"`)} IN (SELECT rowid FROM ${table} WHERE ${table} MATCH ${match})`
+}
+
+function rankedPage(
+  collection: LinkedCollection,
+  columns: Sql,
+  conditions: readonly Sql[],
+  match: string,
+  limit: number,
+  place: Place | null,
+): Sql {
+  const table = identifier(searchTableOf(collection.name))
+  const position = place && "position" in place ? place.position : 0
+  const take = Math.max(0, Math.min(limit + 1, maxRanked - position))
+  return sql`SELECT ${columns} FROM ${table} s JOIN ${identifier(collection.name)} ${raw(alias)} ON ${raw(`${alias}."pk"`)} = s.rowid WHERE ${table} MATCH ${match} AND ${allOf(conditions)} ORDER BY s.rank, ${raw(`${alias}."id"`)} LIMIT ${raw(String(take))} OFFSET ${raw(String(position))}`
+}
+
+function countOf(
+  collection: LinkedCollection,
+  conditions: readonly Sql[],
+  match: string | null,
+): Sql {
+  const found = match === null ? [] : [searched(collection, match)]
+  return sql`SELECT count(*) AS count FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])}`
+}
+
+interface Seek {
+  readonly conditions: readonly Sql[]
+  readonly limit?: number
+}
+
+/**
+ * What comes after a place, as ranges that SQLite can each seek in an index: rows that agree in all keys and follow
+ * by id, then rows that agree in all but the last key and follow in that, and so on. One natural OR over all of it reads
+ * every row before the place. Nulls come first ascending and last descending, as SQLite orders them.
+ */
+function seeks(sort: readonly SortKey[], place: Place | null): Seek[] {
+  if (place === null || !("values" in place)) return [{ conditions: [] }]
+  const byId = sort.some(({ field }) => field === "id")
+  const equal = sort.map(({ field }, i) => equals(field, place.values[i] ?? null))
+  const found: Seek[] = byId
+    ? []
+    : [{ conditions: [...equal, sql`${raw(`${alias}."id"`)} > ${place.id}`] }]
+  for (let i = sort.length - 1; i >= 0; i--) {
+    const key = sort[i] as SortKey
+    for (const range of following(key, place.values[i] ?? null)) {
+      found.push({ conditions: [...equal.slice(0, i), range] })
+    }
+  }
+  // Past the last record there is nothing to seek, but a batch needs a statement.
+  return found.length ? found : [{ conditions: [raw("0")] }]
+}
+
+function equals(field: string, value: StoredValue): Sql {
+  const column = raw(`${alias}."${field}"`)
+  return value === null ? sql`${column} IS NULL` : sql`${column} = ${value}`
+}
+
+function following({ field, descending }: SortKey, value: StoredValue): Sql[] {
+  const column = raw(`${alias}."${field}"`)
+  if (descending) return value === null ? [] : [sql`${column} < ${value}`, sql`${column} IS NULL`]
+  return value === null ? [sql`${column} IS NOT NULL`] : [sql`${column} > ${value}`]
+}
+
+function nextCursor(
+  identity: string,
+  query: ListQuery,
+  ranked: boolean,
+  place: Place | null,
+  rows: readonly Row[],
+): string | null {
+  const last = rows[query.limit - 1]
+  if (rows.length <= query.limit || !last) return null
+  if (ranked) {
+    const position = (place && "position" in place ? place.position : 0) + query.limit
+    return writeCursor(identity, { position })
+  }
+  const values = query.sort.map((_, i) => last[`~${i}`] as StoredValue)
+  return writeCursor(identity, { values, id: last.id as string })
+}
+
+/** A record as the actor may see it, with its version, whether that was asked for or not. */
+export interface Found {
+  readonly record: ApiRecord
+  readonly version: number
+}
+
+/**
+ * One record, or null when there is none that the actor may see. One trip.
+ *
+ * @throws {Problem} `unauthenticated` where a session could help.
+ */
+export async function findRecord(
+  app: App,
+  view: View,
+  collection: LinkedCollection,
+  id: string,
+  selection: Selection,
+): Promise<Found | null> {
+  assertReadable(view, collection)
+  const statement = recordQuery(view, collection, id, selection)
+  const { actor } = view
+  let rows: Row[] | undefined
+  if (actor.kind === "user") {
+    const [found, epoch] = await app.db.batch([statement, epochProbe(actor)])
+    assertEpoch(actor, epoch)
+    rows = found
+  } else rows = await app.db.all(statement)
+  const row = rows?.[0]
+  return row ? { record: decodeRow(view, selection, row), version: row.version as number } : null
+}
+
+/** The statement that reads one record as the actor may see it. */
+export const recordQuery = (
+  view: View,
+  collection: LinkedCollection,
+  id: string,
+  selection: Selection,
+): Sql =>
+  sql`SELECT ${selectList(view, selection, alias, source)} FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${raw(`${alias}."id"`)} = ${id} AND ${visibility(view, collection, alias, true)}`

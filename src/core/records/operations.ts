@@ -1,0 +1,60 @@
+import type { LinkedCollection } from "./link.ts"
+import type { StoredValue } from "./values.ts"
+
+/** A merge patch (RFC 7396) of a `json` field, as JSON text: laid over what is stored, by SQLite. */
+export interface JsonMerge {
+  readonly merge: string
+}
+
+/** Values of one record, stored forms by column name; to-many fields as arrays of ids. */
+export interface StoredFields {
+  readonly columns: Readonly<Record<string, StoredValue | JsonMerge>>
+  readonly many: Readonly<Record<string, readonly string[]>>
+}
+
+/** A record that is about to exist. */
+export interface NewRecord extends StoredFields {
+  readonly columns: Readonly<Record<string, StoredValue>>
+  readonly id: string
+  /** Names of the fields that the caller gave: only these can break a `writable` rule. */
+  readonly given: ReadonlySet<string>
+}
+
+/** Which stored version a write expects; null for any. */
+export type ExpectedVersions = readonly number[] | null
+
+/** One write, ready for the batch: validated, defaults filled in, hooks heard. */
+export type Operation = CreateOperation | UpdateOperation | PutOperation | DeleteOperation
+
+/** Several records at once are one operation: a single create is the same statement with one row. */
+export interface CreateOperation {
+  readonly action: "create"
+  readonly collection: LinkedCollection
+  readonly records: readonly NewRecord[]
+}
+export interface UpdateOperation {
+  readonly action: "update"
+  readonly collection: LinkedCollection
+  readonly id: string
+  readonly changes: StoredFields
+  /** Names of the fields that the caller gave. */
+  readonly given: ReadonlySet<string>
+  readonly expected: ExpectedVersions
+}
+/** Replaces the record, or creates it where there is none. */
+export interface PutOperation {
+  readonly action: "put"
+  readonly collection: LinkedCollection
+  readonly record: NewRecord
+  /** What becomes of a record that is there already. */
+  readonly replacement: StoredFields
+  readonly expected: ExpectedVersions
+  /** `create`: refuse when it exists (If-None-Match: *). `replace`: refuse when it does not (If-Match). */
+  readonly only: "create" | "replace" | null
+}
+export interface DeleteOperation {
+  readonly action: "delete"
+  readonly collection: LinkedCollection
+  readonly id: string
+  readonly expected: ExpectedVersions
+}

@@ -1,0 +1,181 @@
+import { type InputError, invalidInput, Problem } from "../../platform/problem.ts"
+import { isStorableText } from "../../platform/validate.ts"
+import { checkExpression } from "../expression/check.ts"
+import type { Checked } from "../expression/checked.ts"
+import { ExpressionError } from "../expression/error.ts"
+import { parseExpression } from "../expression/parse.ts"
+import type { LinkedCollection } from "./link.ts"
+import { knows } from "./selection.ts"
+import { systemFieldNames } from "./shape.ts"
+import type { View } from "./view.ts"
+
+/** What a list is asked for, validated for one actor. */
+export interface ListQuery {
+  readonly filter: Checked | null
+  readonly sort: readonly SortKey[]
+  readonly limit: number
+  readonly cursor: string | null
+  readonly fields: readonly string[] | null
+  readonly expand: readonly string[]
+  readonly search: string | null
+  readonly count: boolean
+  /** What a cursor is bound to. */
+  readonly identity: string
+}
+export interface SortKey {
+  readonly field: string
+  readonly descending: boolean
+}
+
+const listParameters = ["filter", "sort", "limit", "cursor", "fields", "expand", "search", "count"]
+const recordParameters = ["fields", "expand"]
+const maxSortKeys = 3
+const maxSearchCharacters = 500
+
+/** @throws {Problem} `invalid_input` or `invalid_expression`, naming the parameter. */
+export function parseListQuery(
+  view: View,
+  collection: LinkedCollection,
+  parameters: URLSearchParams,
+): ListQuery {
+  const one = readParameters(parameters, listParameters)
+  const filterText = one("filter")
+  const sortText = one("sort")
+  const search = parseSearch(collection, one("search"))
+  return {
+    filter: filterText ? parseFilter(view, collection, filterText) : null,
+    sort: sortText ? parseSort(view, collection, sortText) : [],
+    limit: parseLimit(one("limit")),
+    cursor: one("cursor"),
+    fields: parseNames(one("fields")),
+    expand: parseNames(one("expand")) ?? [],
+    search,
+    count: parseCount(one("count")),
+    identity: JSON.stringify([collection.name, filterText, sortText, search]),
+  }
+}
+
+/** The parameters of a single record. */
+export function parseRecordQuery(
+  parameters: URLSearchParams,
+): Pick<ListQuery, "fields" | "expand"> {
+  const one = readParameters(parameters, recordParameters)
+  return { fields: parseNames(one("fields")), expand: parseNames(one("expand")) ?? [] }
+}
+
+/** @throws {Problem} for a parameter that is unknown, given twice, or holds NUL. */
+export function readParameters(
+  parameters: URLSearchParams,
+  known: readonly string[],
+): (name: string) => string | null {
+  const errors: InputError[] = []
+  for (const name of new Set(parameters.keys())) {
+    const path = `query.${name}`
+    if (!known.includes(name)) {
+      errors.push({
+        path,
+        code: "unknown_parameter",
+        message: `There is no parameter "${name}" here; there are: ${known.join(", ") || "none"}.`,
+      })
+    } else if (parameters.getAll(name).length > 1) {
+      errors.push({ path, code: "repeated", message: `The parameter "${name}" is given twice.` })
+    } else if (!isStorableText(parameters.get(name) ?? "")) {
+      errors.push({
+        path,
+        code: "text",
+        message: `The parameter "${name}" contains NUL or half of a surrogate pair.`,
+      })
+    }
+  }
+  if (errors.length) throw invalidInput(...errors)
+  return (name) => parameters.get(name)
+}
+
+function parseFilter(view: View, collection: LinkedCollection, text: string): Checked {
+  try {
+    return checkExpression(parseExpression(text), collection.shape, {
+      mode: "client",
+      access: view.access,
+    })
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error
+    throw new Problem("invalid_expression", {
+      detail: `filter: ${error.message}`,
+      errors: [{ path: "query.filter", code: error.code, message: error.message }],
+    })
+  }
+}
+
+function parseSort(view: View, collection: LinkedCollection, text: string): SortKey[] {
+  const wrong = (code: string, message: string) =>
+    invalidInput({ path: "query.sort", code, message: `sort: ${message}` })
+  const keys = text.split(",").map((term): SortKey => {
+    const descending = term.startsWith("-")
+    const name = descending ? term.slice(1) : term
+    const field = collection.fields.get(name)
+    if (!knows(view, collection, name)) throw wrong("unknown_field", `there is no field "${name}".`)
+    const unordered = field && ["json", "relations", "backRelation"].includes(field.kind)
+    // A field that some rows hide from the caller would tell their order.
+    if (unordered || (field && view.fieldRule(field) !== true)) {
+      throw wrong("not_sortable", `"${name}" cannot be sorted by.`)
+    }
+    return { field: name, descending }
+  })
+  if (keys.length > maxSortKeys) throw wrong("too_many", `at most ${maxSortKeys} fields.`)
+  if (new Set(keys.map((key) => key.field)).size < keys.length)
+    throw wrong("repeated", "a field is named twice.")
+  return keys
+}
+
+function parseLimit(text: string | null): number {
+  if (text === null) return 50
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > 200) {
+    throw invalidInput({
+      path: "query.limit",
+      code: "out_of_range",
+      message: "limit: a whole number from 1 to 200.",
+    })
+  }
+  return limit
+}
+
+function parseCount(text: string | null): boolean {
+  if (text === null) return false
+  if (text === "exact") return true
+  throw invalidInput({
+    path: "query.count",
+    code: "unknown_value",
+    message: 'count: only "exact" is known.',
+  })
+}
+
+function parseNames(text: string | null): string[] | null {
+  if (text === null) return null
+  const names = text.split(",").map((name) => name.trim())
+  if (names.length > 100) {
+    throw invalidInput({ path: "query", code: "too_many", message: "At most 100 names." })
+  }
+  return [...new Set(names)]
+}
+
+function parseSearch(collection: LinkedCollection, text: string | null): string | null {
+  if (text === null) return null
+  if (collection.searchFields.length === 0) {
+    throw invalidInput({
+      path: "query.search",
+      code: "not_searchable",
+      message: `"${collection.name}" has no full-text search.`,
+    })
+  }
+  if (text.length > maxSearchCharacters) {
+    throw invalidInput({
+      path: "query.search",
+      code: "too_big",
+      message: `search: at most ${maxSearchCharacters} characters.`,
+    })
+  }
+  return text.trim() === "" ? null : text
+}
+
+export const isSystemField = (name: string): boolean => systemFieldNames.includes(name)

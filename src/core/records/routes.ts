@@ -1,0 +1,161 @@
+import { type Context, Hono } from "hono"
+import { databaseNames } from "../../platform/app.ts"
+import type { Http } from "../../platform/http.ts"
+import { isId } from "../../platform/ids.ts"
+import { Problem } from "../../platform/problem.ts"
+import { parseJson, readJson, readText } from "../../platform/validate.ts"
+import { pumpOf } from "../changes/pump-object.ts"
+import { etagOf, expectedVersions, matchesNone, onlyOf } from "./etag.ts"
+import { isReplay, readIdempotency, replay } from "./idempotency.ts"
+import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
+import type { LinkedCollection, LinkedCollections } from "./link.ts"
+import { findRecord, listRecords } from "./list.ts"
+import { parseListQuery, parseRecordQuery, readParameters } from "./query.ts"
+import { type ApiRecord, hasShapedBody, isShaped, select } from "./selection.ts"
+import { type View, viewFor } from "./view.ts"
+import { commit, type Draft, type Engine, type Written } from "./write.ts"
+
+const patchTypes = ["application/merge-patch+json", "application/json"]
+
+/** `/records/{collection}` and `/records/{collection}/{id}`. */
+export function recordRoutes(collections: LinkedCollections): Hono<Http> {
+  const routes = new Hono<Http>()
+  const listening = hasListeners(collections)
+
+  const find = (c: Context<Http>): { collection: LinkedCollection; view: View } => {
+    const collection = collections.get(c.req.param("collection") ?? "")
+    if (!collection) throw new Problem("not_found", "There is no such collection.")
+    return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
+  }
+  const engineOf = (c: Context<Http>): Engine => ({ collections, pump: pumpOf(c.env, listening) })
+  const write = async (c: Context<Http>, draft: Draft): Promise<Written> => {
+    const [written] = await commit(c.get("app"), c.get("actor"), engineOf(c), [draft])
+    return written as Written
+  }
+
+  routes.get("/:collection", async (c) => {
+    const { collection, view } = find(c)
+    const query = parseListQuery(view, collection, parametersOf(c))
+    const page = await listRecords(c.get("app"), view, collection, query)
+    if (page.next) {
+      const next = new URL(c.req.url)
+      next.searchParams.set("cursor", page.next)
+      c.header("Link", `<${next.pathname}${next.search}>; rel="next"`)
+    }
+    return c.json(page)
+  })
+
+  routes.get("/:collection/:id", async (c) => {
+    const { collection, view } = find(c)
+    const wanted = parseRecordQuery(parametersOf(c))
+    const selection = select(view, collection, wanted)
+    const found = await findRecord(c.get("app"), view, collection, idOf(c), selection)
+    if (!found) throw new Problem("not_found")
+    const body = JSON.stringify(found.record)
+    const etag = etagOf(found.version, isShaped(selection, wanted) ? body : null)
+    if (matchesNone(c.req.header("if-none-match"), etag)) return c.body(null, 304, { ETag: etag })
+    return c.body(body, 200, { "content-type": "application/json", ETag: etag })
+  })
+
+  routes.post("/:collection", async (c) => {
+    const { collection, view } = find(c)
+    noParameters(c)
+    const app = c.get("app")
+    const actor = c.get("actor")
+    const text = await readText(c.req.raw)
+    const input = parseCreate(view, collection, parseJson(text))
+    const idempotency = await readIdempotency(c.req.raw, `POST /records/${collection.name}`, text)
+    const draft: Draft = { action: "create", collection, id: app.newId(), input }
+    try {
+      const [written] = await commit(app, actor, engineOf(c), [draft], idempotency)
+      return answer(c, collection, written as Written)
+    } catch (error) {
+      if (!idempotency || !isReplay(error)) throw error
+      const first = await replay(app, view, collection, idempotency)
+      return answer(c, collection, { ...first, created: true })
+    }
+  })
+
+  routes.patch("/:collection/:id", async (c) => {
+    const { collection, view } = find(c)
+    noParameters(c)
+    const id = idOf(c)
+    const input = parsePatch(view, collection, await readJson(c.req.raw, patchTypes))
+    const expected = expectedVersions(c.req.header("if-match"))
+    return answer(
+      c,
+      collection,
+      await write(c, { action: "update", collection, id, input, expected }),
+    )
+  })
+
+  routes.put("/:collection/:id", async (c) => {
+    const { collection, view } = find(c)
+    noParameters(c)
+    const id = parseNewId(c.req.param("id"))
+    const input = parseReplacement(view, collection, id, await readJson(c.req.raw))
+    const ifMatch = c.req.header("if-match")
+    const only = onlyOf(ifMatch, c.req.header("if-none-match"))
+    const expected = expectedVersions(ifMatch)
+    return answer(
+      c,
+      collection,
+      await write(c, { action: "put", collection, id, input, expected, only }),
+    )
+  })
+
+  routes.delete("/:collection/:id", async (c) => {
+    const { collection } = find(c)
+    noParameters(c)
+    const expected = expectedVersions(c.req.header("if-match"))
+    await write(c, { action: "delete", collection, id: idOf(c), expected })
+    return c.body(null, 204)
+  })
+
+  routes.all("/:collection", (c) => notAllowed(c, "GET, POST"))
+  routes.all("/:collection/:id", (c) => notAllowed(c, "GET, PATCH, PUT, DELETE"))
+  return routes
+}
+
+/** True when a line of the log has somebody to be handed to. */
+export const hasListeners = (collections: LinkedCollections): boolean =>
+  [...collections.values()].some((collection) => collection.definition.options.afterCommit)
+
+const parametersOf = (c: Context<Http>): URLSearchParams => {
+  const at = c.req.url.indexOf("?")
+  return new URLSearchParams(at < 0 ? "" : c.req.url.slice(at + 1))
+}
+
+const noParameters = (c: Context<Http>): void => void readParameters(parametersOf(c), [])
+
+/** An id that cannot be one is an id of nothing. */
+function idOf(c: Context<Http>): string {
+  const id = c.req.param("id") ?? ""
+  if (!isId(id)) throw new Problem("not_found")
+  return id
+}
+
+function answer(c: Context<Http>, collection: LinkedCollection, written: Written): Response {
+  const status = written.created ? 201 : 200
+  if (written.created) c.header("Location", `/records/${collection.name}/${written.id}`)
+  // What its writer may not read is answered by its id alone.
+  const record: ApiRecord = written.record ?? { id: written.id }
+  const body = JSON.stringify(record)
+  if (written.version !== null) {
+    c.header("ETag", etagOf(written.version, hasShapedBody(collection) ? body : null))
+  }
+  return c.body(body, status, { "content-type": "application/json" })
+}
+
+function notAllowed(c: Context<Http>, allow: string): never {
+  throw new Problem("method_not_allowed", {
+    detail: `${c.req.method} is not allowed here: ${allow}.`,
+    headers: { allow },
+  })
+}
+
+/** Wakes the pump of every database: for the schedule and the first request of an isolate. */
+export async function wakePumps(env: Env, collections: LinkedCollections): Promise<void> {
+  const pump = pumpOf(env, hasListeners(collections))
+  await Promise.all(databaseNames(env).map((name) => pump.poke(name)))
+}

@@ -1,0 +1,562 @@
+import type { App } from "../../platform/app.ts"
+import { allOf, identifier, join, literal, raw, type Sql, sql } from "../../platform/sql.ts"
+import { type Authority, appendChanges, type ChangeKind } from "../changes/append.ts"
+import { aboutNew } from "../expression/about-new.ts"
+import type { Checked } from "../expression/checked.ts"
+import type { RowSource } from "../expression/types.ts"
+import { columnsOf, joinTableOf } from "./columns.ts"
+import { guard, type Objection } from "./guard.ts"
+import type { LinkedCollection, LinkedField } from "./link.ts"
+import type {
+  DeleteOperation,
+  ExpectedVersions,
+  JsonMerge,
+  NewRecord,
+  Operation,
+  PutOperation,
+  StoredFields,
+  UpdateOperation,
+} from "./operations.ts"
+import { orderedIds, visibility } from "./selection.ts"
+import type { StoredValue } from "./values.ts"
+import { organisationOf, tableSource, type View } from "./view.ts"
+
+/*
+ * The one write path, as SQL: each operation becomes a guard, the write, and its line in the change log, to be run in one
+ * batch with all the others. No I/O. The guard decides on the record as it is and as it will be, before anything is
+ * written, so that a refusal by rule always comes before a refusal by a constraint.
+ */
+
+interface Writing {
+  readonly app: App
+  readonly view: View
+  readonly at: string
+}
+
+/** The statements of one operation; `index` is its position, for the refusal. */
+export function statementsOf(app: App, view: View, operation: Operation, index: number): Sql[] {
+  const writing: Writing = { app, view, at: new Date(app.now()).toISOString() }
+  switch (operation.action) {
+    case "create":
+      return createStatements(writing, operation.collection, operation.records, index, false)
+    case "update":
+      return updateStatements(writing, operation, index)
+    case "put":
+      return putStatements(writing, operation, index)
+    case "delete":
+      return deleteStatements(writing, operation, index)
+  }
+}
+
+// ---- create
+
+/** Columns that a create gives values to, in the order in which they travel. */
+const givenColumns = (collection: LinkedCollection): string[] =>
+  [...collection.fields.values()]
+    .filter((field) => !["relations", "backRelation", "rollup"].includes(field.kind))
+    .map((field) => field.name)
+
+const manyFields = (collection: LinkedCollection): LinkedField[] =>
+  [...collection.fields.values()].filter((field) => field.kind === "relations")
+
+/**
+ * `absentOnly` skips rows whose id exists: the creating half of a PUT. The new rows travel as one JSON parameter, which
+ * keeps integers integers and has no limit on their number.
+ */
+function createStatements(
+  writing: Writing,
+  collection: LinkedCollection,
+  records: readonly NewRecord[],
+  index: number,
+  absentOnly: boolean,
+): Sql[] {
+  const { app, view, at } = writing
+  const columns = givenColumns(collection)
+  const many = manyFields(collection)
+  const rows = JSON.stringify(
+    records.map((record) => [
+      record.id,
+      ...columns.map((name) => record.columns[name] ?? null),
+      ...many.map(({ name }) => record.many[name] ?? []),
+    ]),
+  )
+  const at0 = (n: number) => raw(`json_extract(value, '$[${n}]')`)
+  const fresh = sql`(SELECT key AS "#", ${join([
+    sql`${at0(0)} AS "id"`,
+    ...columns.map((name, i) => sql`${at0(i + 1)} AS ${identifier(name)}`),
+    ...many.map(({ name }, i) => sql`${at0(columns.length + 1 + i)} AS ${identifier(name)}`),
+  ])} FROM json_each(${rows})) AS n`
+  const exists = sql`EXISTS (SELECT 1 FROM ${identifier(collection.name)} x WHERE x."id" = n."id")`
+  const actorId = view.actor.kind === "user" ? view.actor.id : null
+  const source = newRowSource(collection, at, actorId)
+  const organisation = organisationOf(view.actor)
+
+  const speaksAgainst: Objection[] = [
+    ...ruleObjections(view, view.writeRule(collection, collection.rules.create), source),
+    ...unscopedObjection(collection, organisation),
+    ...writableObjections(view, collection, givenBy(records), source, source),
+    ...referenceObjections(
+      view,
+      collection,
+      new Set([...columns, ...many.map(({ name }) => name)]),
+      source,
+    ),
+    ...(absentOnly ? [] : [{ outcome: "taken" as const, condition: exists, detail: "id" }]),
+    ...takenObjections(collection, organisation, source, null),
+  ]
+  const objections = absentOnly
+    ? speaksAgainst.map((it) => ({ ...it, condition: sql`(NOT ${exists} AND ${it.condition})` }))
+    : speaksAgainst
+  const check = guard(sql`(${raw(String(index))} + n."#")`, objections, fresh)
+
+  const system = [
+    "id",
+    ...(collection.scoped ? ["organisation"] : []),
+    "version",
+    "createdAt",
+    "updatedAt",
+    "createdBy",
+    "updatedBy",
+  ]
+  // A record that is made anew under an old id goes on counting, so that no version (and no ETag) means two things.
+  const version = absentOnly
+    ? sql`1 + ifnull((SELECT max(c.version) FROM changes c WHERE c.subject = ${collection.name} AND c.record = n."id"), 0)`
+    : raw("1")
+  const values = [
+    raw('n."id"'),
+    ...(collection.scoped ? [sql`${organisation}`] : []),
+    version,
+    sql`${at}`,
+    sql`${at}`,
+    sql`${actorId}`,
+    sql`${actorId}`,
+    ...columns.map((name) => raw(`n."${name}"`)),
+  ]
+  const insert = sql`INSERT INTO ${identifier(collection.name)} (${join([...system, ...columns].map(identifier))}) SELECT ${join(values)} FROM ${fresh} WHERE ${absentOnly ? sql`NOT ${exists}` : raw("1")} ORDER BY n."#" RETURNING "id"`
+
+  const ids = sql`(SELECT json_extract(value, '$[0]') FROM json_each(${JSON.stringify(records.map(({ id }) => [id]))}))`
+  const links = many.flatMap((field) => {
+    const pairs = records.flatMap((record) =>
+      (record.many[field.name] ?? []).map((target, position) => [record.id, target, position]),
+    )
+    if (pairs.length === 0) return []
+    return [
+      sql`INSERT INTO ${identifier(joinTableOf(collection.name, field.name))} ("source", "target", "position") SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(${JSON.stringify(pairs)}) WHERE ${absentOnly ? unlogged(collection, sql`json_extract(value, '$[0]')`) : raw("1")}`,
+    ]
+  })
+  const log = logStatement(
+    app,
+    view,
+    collection,
+    "created",
+    collection.rules.create,
+    sql`t."id" IN ${ids}`,
+    absentOnly,
+  )
+  return [...(check ? [check] : []), insert, ...links, log]
+}
+
+/** True for a record whose present version has no line in the log: one that this batch has just written. */
+const unlogged = (collection: LinkedCollection, id: Sql): Sql =>
+  sql`NOT EXISTS (SELECT 1 FROM changes c JOIN ${identifier(collection.name)} v ON v."id" = c.record AND v."version" = c.version WHERE c.subject = ${collection.name} AND c.record = ${id})`
+
+const givenBy = (records: readonly NewRecord[]): ReadonlySet<string> =>
+  records.length === 1
+    ? (records[0] as NewRecord).given
+    : new Set(records.flatMap((record) => [...record.given]))
+
+/** The row that a create is about to write, for rules: `n` is the alias of the new rows. */
+function newRowSource(collection: LinkedCollection, at: string, actorId: string | null): RowSource {
+  return {
+    column(name) {
+      if (name === "version") return raw("1")
+      if (name === "createdAt" || name === "updatedAt") return sql`${at}`
+      if (name === "createdBy" || name === "updatedBy") return sql`${actorId}`
+      if (collection.fields.get(name)?.rollup) {
+        return raw(collection.fields.get(name)?.rollup?.measure === "avg" ? "NULL" : "0")
+      }
+      return raw(`n."${name}"`)
+    },
+    ids: (field) =>
+      collection.fields.get(field)?.kind === "relations" ? raw(`n."${field}"`) : null,
+  }
+}
+
+// ---- update
+
+const current = "t0"
+
+function updateStatements(writing: Writing, operation: UpdateOperation, index: number): Sql[] {
+  const { collection, id, changes, given, expected } = operation
+  const { view } = writing
+  const before = tableSource(current)
+  const after = changedRowSource(collection, changes)
+  const rules = collection.rules.update
+  const changed = new Set([...Object.keys(changes.columns), ...Object.keys(changes.many)])
+  const objections: Objection[] = [
+    { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
+    ...ruleObjections(view, view.writeRule(collection, rules?.before ?? null), before, after),
+    ...afterObjections(view, view.writeRule(collection, rules?.after ?? null), before, after),
+    ...writableObjections(view, collection, given, before, after),
+    ...staleObjections(expected),
+    ...referenceObjections(view, collection, changed, after),
+    ...takenObjections(collection, organisationOf(view.actor), after, changed),
+  ]
+  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id))
+  return [...(check ? [check] : []), ...replaceStatements(writing, collection, id, changes)]
+}
+
+/** One row in any case: with the record, where the actor sees it, and otherwise with nulls. */
+const visibleRow = (view: View, collection: LinkedCollection, id: string): Sql =>
+  sql`(SELECT 1) LEFT JOIN ${identifier(collection.name)} ${raw(current)} ON ${raw(`${current}."id"`)} = ${id} AND ${visibility(view, collection, current, true)}`
+
+/** The update itself, its links and its line in the log. A change that changes nothing writes nothing. */
+function replaceStatements(
+  writing: Writing,
+  collection: LinkedCollection,
+  id: string,
+  changes: StoredFields,
+): Sql[] {
+  const { app, view, at } = writing
+  const table = identifier(collection.name)
+  const columns = Object.entries(changes.columns)
+  const many = Object.entries(changes.many)
+  if (columns.length === 0 && many.length === 0) return []
+  const actorId = view.actor.kind === "user" ? view.actor.id : null
+  const differences = [
+    ...columns.map(
+      ([name, value]) => sql`${identifier(name)} IS NOT ${assigned(value, identifier(name))}`,
+    ),
+    ...many.map(
+      ([name, ids]) =>
+        sql`${orderedIds(collection, name, sql`${table}."id"`)} IS NOT ${JSON.stringify(ids)}`,
+    ),
+  ]
+  const assignments = [
+    ...columns.map(
+      ([name, value]) => sql`${identifier(name)} = ${assigned(value, identifier(name))}`,
+    ),
+    raw('"version" = "version" + 1'),
+    sql`"updatedAt" = ${at}`,
+    sql`"updatedBy" = ${actorId}`,
+  ]
+  const scope = view.scope(collection.shape, `"${collection.name}"`)
+  const update = sql`UPDATE ${table} SET ${join(assignments)} WHERE "id" = ${id}${scope ? sql` AND ${scope}` : raw("")} AND (${join(differences, " OR ")})`
+  const links = many.flatMap(([name, ids]) => {
+    const joinTable = identifier(joinTableOf(collection.name, name))
+    const wanted = JSON.stringify(ids)
+    return [
+      sql`DELETE FROM ${joinTable} WHERE "source" = ${id} AND "target" NOT IN (SELECT value FROM json_each(${wanted}))`,
+      sql`INSERT INTO ${joinTable} ("source", "target", "position") SELECT ${id}, value, key FROM json_each(${wanted}) WHERE true ON CONFLICT ("source", "target") DO UPDATE SET "position" = excluded."position" WHERE "position" IS NOT excluded."position"`,
+    ]
+  })
+  const log = logStatement(
+    app,
+    view,
+    collection,
+    "updated",
+    collection.rules.update?.before ?? null,
+    sql`t."id" = ${id}`,
+    true,
+  )
+  return [update, ...links, log]
+}
+
+/** The stored row with the changes laid over it. */
+function changedRowSource(collection: LinkedCollection, changes: StoredFields): RowSource {
+  return {
+    column(name) {
+      const stored = raw(`${current}."${name}"`)
+      const value = changes.columns[name]
+      if (value === undefined) return stored
+      // A parameter has no affinity, and D1 binds numbers as REAL: cast where it could show.
+      const next = assigned(value, stored)
+      return collection.fields.get(name)?.kind === "integer" ? sql`CAST(${next} AS INTEGER)` : next
+    },
+    ids: (field) => {
+      const ids = changes.many[field]
+      return ids ? sql`${JSON.stringify(ids)}` : null
+    },
+  }
+}
+
+/** What a column is set to. */
+const assigned = (value: StoredValue | JsonMerge, stored: Sql): Sql =>
+  typeof value === "object" && value !== null
+    ? sql`json_patch(ifnull(${stored}, '{}'), ${value.merge})`
+    : sql`${value}`
+
+// ---- put
+
+function putStatements(writing: Writing, operation: PutOperation, index: number): Sql[] {
+  const { collection, record, replacement, expected, only } = operation
+  const { view } = writing
+  const table = identifier(collection.name)
+  const taken = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${record.id})`
+  const precondition =
+    only === null
+      ? null
+      : guard(
+          raw(String(index)),
+          [{ outcome: "stale", condition: only === "create" ? taken : sql`NOT ${taken}` }],
+          raw("(SELECT 1)"),
+        )
+  const before = tableSource(current)
+  const after = changedRowSource(collection, replacement)
+  const rules = collection.rules.update
+  const changed = new Set([...Object.keys(replacement.columns), ...Object.keys(replacement.many)])
+  const speaksAgainst: Objection[] = [
+    { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
+    ...ruleObjections(view, view.writeRule(collection, rules?.before ?? null), before, after),
+    ...afterObjections(view, view.writeRule(collection, rules?.after ?? null), before, after),
+    ...writableObjections(view, collection, record.given, before, after),
+    ...staleObjections(expected),
+    ...referenceObjections(view, collection, changed, after),
+    ...takenObjections(collection, organisationOf(view.actor), after, changed),
+  ]
+  const objections = speaksAgainst.map((it) => ({
+    ...it,
+    condition: sql`(${taken} AND ${it.condition})`,
+  }))
+  const check = guard(raw(String(index)), objections, visibleRow(view, collection, record.id))
+  return [
+    ...(precondition ? [precondition] : []),
+    ...(check ? [check] : []),
+    // First the replacement, which finds nothing where there is no record; then the creation, which skips what exists.
+    ...replaceStatements(writing, collection, record.id, replacement),
+    ...createStatements(writing, collection, [record], index, true),
+  ]
+}
+
+// ---- delete
+
+function deleteStatements(writing: Writing, operation: DeleteOperation, index: number): Sql[] {
+  const { app, view } = writing
+  const { collection, id, expected } = operation
+  const table = identifier(collection.name)
+  const source = tableSource(current)
+  const objections: Objection[] = [
+    { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
+    ...ruleObjections(view, view.writeRule(collection, collection.rules.delete), source),
+    ...staleObjections(expected),
+    ...collection.referrers.map(
+      ({ collection: referrer, field }): Objection => ({
+        outcome: "referenced",
+        detail: referrer.name,
+        condition:
+          field.kind === "relations"
+            ? sql`EXISTS (SELECT 1 FROM ${identifier(joinTableOf(referrer.name, field.name))} x WHERE x."target" = ${id})`
+            : // A record that points at itself is no obstacle to its own end.
+              sql`EXISTS (SELECT 1 FROM ${identifier(referrer.name)} x WHERE x.${identifier(field.name)} = ${id} AND NOT (${literalText(referrer.name)} = ${literalText(collection.name)} AND x."id" = ${id}))`,
+      }),
+    ),
+  ]
+  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id))
+  const scope = view.scope(collection.shape, `"${collection.name}"`)
+  return [
+    ...(check ? [check] : []),
+    logStatement(
+      app,
+      view,
+      collection,
+      "deleted",
+      collection.rules.delete,
+      sql`t."id" = ${id}`,
+      false,
+    ),
+    ...manyFields(collection).map(
+      (field) =>
+        sql`DELETE FROM ${identifier(joinTableOf(collection.name, field.name))} WHERE "source" = ${id}`,
+    ),
+    sql`DELETE FROM ${table} WHERE "id" = ${id}${scope ? sql` AND ${scope}` : raw("")}`,
+  ]
+}
+
+const literalText = (text: string): Sql => raw(literal(text))
+
+// ---- what speaks against a write
+
+/** The rule must hold of the row as it is (or, for a create, as it will be). */
+function ruleObjections(
+  view: View,
+  rule: Checked | boolean,
+  row: RowSource,
+  next: RowSource = row,
+): Objection[] {
+  if (rule === true) return []
+  const holds = view.compile(rule, row, { next, oneRow: true })
+  return [
+    { outcome: "forbidden", condition: rule === false ? raw("1") : sql`(${holds}) IS NOT TRUE` },
+  ]
+}
+
+/** The rule must hold of the row as it will be; only `@changed` still looks at the row as it was. */
+const afterObjections = (
+  view: View,
+  rule: Checked | boolean,
+  before: RowSource,
+  after: RowSource,
+): Objection[] =>
+  ruleObjections(view, typeof rule === "boolean" ? rule : aboutNew(rule), before, after)
+
+const unscopedObjection = (
+  collection: LinkedCollection,
+  organisation: string | null,
+): Objection[] =>
+  collection.scoped && organisation === null ? [{ outcome: "forbidden", condition: raw("1") }] : []
+
+/** A field that is given but left as it is breaks no rule: clients send whole records. */
+function writableObjections(
+  view: View,
+  collection: LinkedCollection,
+  given: ReadonlySet<string>,
+  before: RowSource,
+  after: RowSource,
+): Objection[] {
+  if (view.passes(collection)) return []
+  return [...collection.fields.values()].flatMap((field): Objection[] => {
+    if (!field.writable || !given.has(field.name)) return []
+    const rule = view.writeRule(collection, field.writable)
+    if (rule === true) return []
+    const allowed = view.compile(rule, before, { next: after, oneRow: true })
+    const changed = before === after ? raw("1") : changedValue(collection, field, before, after)
+    return [
+      {
+        outcome: "forbidden",
+        detail: field.name,
+        condition: sql`(${changed} AND (${allowed}) IS NOT TRUE)`,
+      },
+    ]
+  })
+}
+
+function changedValue(
+  collection: LinkedCollection,
+  field: LinkedField,
+  before: RowSource,
+  after: RowSource,
+): Sql {
+  if (field.kind !== "relations")
+    return sql`${before.column(field.name)} IS NOT ${after.column(field.name)}`
+  const ids = after.ids?.(field.name)
+  return ids
+    ? sql`${orderedIds(collection, field.name, raw(`${current}."id"`))} IS NOT ${ids}`
+    : raw("0")
+}
+
+const staleObjections = (expected: ExpectedVersions): Objection[] =>
+  expected === null
+    ? []
+    : [
+        {
+          outcome: "stale",
+          condition: sql`${raw(`${current}."version"`)} NOT IN (SELECT value FROM json_each(${JSON.stringify(expected)}))`,
+        },
+      ]
+
+/** A relation may point only at what the actor may read: to it, the rest does not exist. */
+function referenceObjections(
+  view: View,
+  collection: LinkedCollection,
+  given: ReadonlySet<string>,
+  source: RowSource,
+): Objection[] {
+  return [...collection.fields.values()].flatMap((field): Objection[] => {
+    if (!field.target || !given.has(field.name)) return []
+    const target = field.target
+    const found = (id: Sql) =>
+      sql`EXISTS (SELECT 1 FROM ${identifier(target.name)} r WHERE r."id" = ${id} AND ${visibility(view, target, "r", true)})`
+    if (field.kind === "relation") {
+      const id = source.column(field.name)
+      return [
+        {
+          outcome: "invalid_reference",
+          detail: field.name,
+          condition: sql`(${id} IS NOT NULL AND NOT ${found(id)})`,
+        },
+      ]
+    }
+    const ids = field.kind === "relations" ? source.ids?.(field.name) : null
+    if (!ids) return []
+    return [
+      {
+        outcome: "invalid_reference",
+        detail: field.name,
+        condition: sql`EXISTS (SELECT 1 FROM json_each(${ids}) e WHERE NOT ${found(raw("e.value"))})`,
+      },
+    ]
+  })
+}
+
+/** `given` null: all unique rules; otherwise those that a given field takes part in. */
+function takenObjections(
+  collection: LinkedCollection,
+  organisation: string | null,
+  source: RowSource,
+  given: ReadonlySet<string> | null,
+): Objection[] {
+  return collection.uniques
+    .filter((fields) => given === null || fields.some((field) => given.has(field)))
+    .map(
+      (fields): Objection => ({
+        outcome: "taken",
+        detail: fields.join(","),
+        condition: sql`EXISTS (SELECT 1 FROM ${identifier(collection.name)} x WHERE ${allOf([
+          ...(collection.scoped ? [sql`x."organisation" = ${organisation}`] : []),
+          ...fields.map((field) => sql`x.${identifier(field)} = ${source.column(field)}`),
+          sql`x."id" <> ${source.column("id")}`,
+        ])})`,
+      }),
+    )
+}
+
+// ---- the log
+
+/** A line for each row that `where` (about `t`) finds; with `freshOnly`, for those whose version has none yet. */
+function logStatement(
+  app: App,
+  view: View,
+  collection: LinkedCollection,
+  kind: ChangeKind,
+  rule: Checked | null,
+  where: Sql,
+  freshOnly: boolean,
+): Sql {
+  const version = kind === "deleted" ? raw('t."version" + 1') : raw('t."version"')
+  const fresh = freshOnly
+    ? sql` AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = t."id" AND c.version = t."version")`
+    : raw("")
+  const organisation = raw(collection.scoped ? 't."organisation"' : "NULL")
+  const rows = sql`SELECT t."id" AS record, ${organisation} AS organisation, ${version} AS version, ${imageOf(collection, "t")} AS payload FROM ${identifier(collection.name)} t WHERE ${where}${fresh} ORDER BY t."pk"`
+  const authority = authorityOf(view, collection, rule)
+  const change = { subject: collection.name, kind, organisation: raw("organisation"), authority }
+  return appendChanges(app, view.actor, change, rows)
+}
+
+/** An administrator whom the rule would have allowed anyway did not pass over it. */
+function authorityOf(view: View, collection: LinkedCollection, rule: Checked | null): Authority {
+  if (view.actor.kind === "system") return "system"
+  if (!view.passes(collection)) return "rule"
+  return view.allows(rule) ? "rule" : "administrator"
+}
+
+/** The complete record as stored, as JSON: columns, and the ids of to-many fields. Rollups are not part of a version. */
+export function imageOf(collection: LinkedCollection, alias: string): Sql {
+  const columns = columnsOf(collection).filter(({ name, generated }) => {
+    const base = name.replace(/_(sum|count)$/, "")
+    return (
+      name !== "pk" &&
+      !generated &&
+      !collection.fields.get(name)?.rollup &&
+      !collection.fields.get(base)?.rollup
+    )
+  })
+  const pairs = [
+    ...columns.map(({ name }) => raw(`${literal(name)}, ${alias}."${name}"`)),
+    ...manyFields(collection).map(
+      (field) =>
+        sql`${literalText(field.name)}, json(${orderedIds(collection, field.name, raw(`${alias}."id"`))})`,
+    ),
+  ]
+  return sql`json_object(${join(pairs)})`
+}

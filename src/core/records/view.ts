@@ -1,0 +1,117 @@
+import { type Actor, type App, isAdministrator } from "../../platform/app.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
+import type { Checked } from "../expression/checked.ts"
+import { foldConstant } from "../expression/fold.ts"
+import { compileExpression } from "../expression/to-sql.ts"
+import type { Access, Context, RowSource, Scope, Shape } from "../expression/types.ts"
+import type { LinkedCollection, LinkedCollections, LinkedField } from "./link.ts"
+
+/**
+ * What one actor may see in one request: every question about rights is asked here. `true` and `false` are answers
+ * that need no row; a checked expression has to be asked of each.
+ */
+export interface View {
+  readonly actor: Actor
+  readonly context: Context
+  readonly scope: Scope
+  /** For expressions that the actor sends. */
+  readonly access: Access
+  readRule(collection: LinkedCollection): Checked | boolean
+  fieldRule(field: LinkedField): Checked | boolean
+  /** A rule of writes; null (no rule) is false, and whoever passes rules is true. */
+  writeRule(collection: LinkedCollection, rule: Checked | null): Checked | boolean
+  /** True where rules are passed over rather than kept: for the system, and administrators unless the collection forbids it. */
+  passes(collection: LinkedCollection): boolean
+  /** True when the rule itself, without a pass, lets this actor through whatever the row. */
+  allows(rule: Checked | null): boolean
+  compile(rule: Checked | boolean, source: RowSource, how?: CompileOptions): Sql
+}
+
+interface CompileOptions {
+  /** The row as it will be, for `@new` and `@changed`. */
+  next?: RowSource
+  /** The statement looks at one row only. */
+  oneRow?: boolean
+}
+
+export function viewFor(app: App, actor: Actor, collections: LinkedCollections): View {
+  const user = actor.kind === "user" ? actor : null
+  const context: Context = {
+    me: {
+      id: user?.id ?? null,
+      email: user?.email ?? null,
+      kind: actor.kind,
+      roles: user?.roles ?? [],
+    },
+    organisation: organisationOf(actor),
+    now: app.now(),
+  }
+  const administrator = isAdministrator(actor)
+  const passes = (collection: LinkedCollection) =>
+    actor.kind === "system" ||
+    (administrator && collection.definition.options.administrators !== "obey")
+  const decide = (rule: Checked): Checked | boolean => foldConstant(rule, context) ?? rule
+  const readRule = (collection: LinkedCollection) =>
+    passes(collection) || (collection.rules.read !== null && decide(collection.rules.read))
+  const fieldRule = (field: LinkedField) =>
+    actor.kind === "system" || field.readable === null || decide(field.readable)
+  const scope: Scope = (shape, alias) => scopeOf(actor, collections, shape, alias)
+  return {
+    actor,
+    context,
+    scope,
+    access: {
+      readRule: (shape) => {
+        const collection = collections.get(shape.name)
+        return collection !== undefined && readRule(collection)
+      },
+      fieldRule: (shape, name) => {
+        const field = collections.get(shape.name)?.fields.get(name)
+        return field === undefined || fieldRule(field)
+      },
+    },
+    readRule,
+    fieldRule,
+    writeRule: (collection, rule) => passes(collection) || (rule !== null && decide(rule)),
+    passes,
+    allows: (rule) => rule !== null && decide(rule) === true,
+    compile: (rule, source, how) =>
+      typeof rule === "boolean"
+        ? raw(rule ? "1" : "0")
+        : compileExpression(rule, { context, source, scope, ...how }),
+  }
+}
+
+export const organisationOf = (actor: Actor): string | null =>
+  actor.kind === "anonymous" ? null : (actor.organisation ?? null)
+
+/** The tenant's boundary. Engine code adds it to every row source, so that no rule can forget it. */
+function scopeOf(
+  actor: Actor,
+  collections: LinkedCollections,
+  shape: Shape,
+  alias: string,
+): Sql | null {
+  const collection = collections.get(shape.name)
+  const organisation = organisationOf(actor)
+  if (!collection) return null
+  if (actor.kind === "system" && organisation === null) return null
+  if (collection.builtIn) return memberScope(actor, organisation, alias)
+  if (!collection.scoped) return null
+  if (organisation === null) return raw("0")
+  return sql`${raw(`${alias}."organisation"`)} = ${organisation}`
+}
+
+/** Within an organisation its members are seen; outside of all, those who belong to none; oneself always. */
+function memberScope(actor: Actor, organisation: string | null, alias: string): Sql {
+  const me = actor.kind === "user" ? actor.id : null
+  const id = raw(`${alias}."id"`)
+  return organisation === null
+    ? sql`(${id} = ${me} OR NOT EXISTS (SELECT 1 FROM member_organisations o WHERE o.member = ${id}))`
+    : sql`(${id} = ${me} OR EXISTS (SELECT 1 FROM member_organisations o WHERE o.organisation = ${organisation} AND o.member = ${id}))`
+}
+
+/** The rows of a table, by alias. */
+export const tableSource = (alias: string): RowSource => ({
+  column: (name) => raw(`${alias}."${name}"`),
+})

@@ -1,0 +1,349 @@
+import type { Actor, App } from "../../platform/app.ts"
+import type { Row } from "../../platform/database.ts"
+import { Problem } from "../../platform/problem.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { type Pump, pokePump } from "../changes/pump.ts"
+import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
+import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
+import { guard, refusalProblem } from "./guard.ts"
+import { type Idempotency, idempotencyStatements, isReplay } from "./idempotency.ts"
+import {
+  assertComplete,
+  type Input,
+  replacementOf,
+  toChanges,
+  toStored,
+  withDefaults,
+} from "./input.ts"
+import type { LinkedCollection, LinkedCollections } from "./link.ts"
+import { recordQuery } from "./list.ts"
+import type { ExpectedVersions, NewRecord, Operation } from "./operations.ts"
+import { type ApiRecord, decodeRow, select } from "./selection.ts"
+import { statementsOf } from "./statements.ts"
+import { parsePatchOfHook } from "./validators.ts"
+import { type View, viewFor } from "./view.ts"
+
+/** A write as it is asked for: input already parsed, in the forms of the API. */
+export type Draft =
+  | {
+      readonly action: "create"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly input: Input
+    }
+  | {
+      readonly action: "update"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly input: Input
+      readonly expected: ExpectedVersions
+    }
+  | {
+      readonly action: "put"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly input: Input
+      readonly expected: ExpectedVersions
+      readonly only: "create" | "replace" | null
+    }
+  | {
+      readonly action: "delete"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly expected: ExpectedVersions
+    }
+
+/** What a write left behind. */
+export interface Written {
+  readonly id: string
+  readonly created: boolean
+  /** As the actor may see it; null when it may not (or no longer), and after a deletion. */
+  readonly record: ApiRecord | null
+  readonly version: number | null
+}
+
+/** The deployment as writes need it. */
+export interface Engine {
+  readonly collections: LinkedCollections
+  readonly pump: Pump
+}
+
+const maxHookDepth = 5
+const maxAttempts = 3
+
+/**
+ * Runs all drafts in one batch, in order: all or nothing. Guards, the writes, their lines in the change log, and the
+ * answers read back are one trip. Hooks run before it; a hook that needs the stored record costs one more.
+ *
+ * @throws {Problem} `not_found`, `forbidden`, `precondition_failed`, `invalid_input` (reference), `conflict`,
+ * with `index` when there are several drafts; `token_outdated`; whatever a hook refuses with.
+ */
+export async function commit(
+  app: App,
+  actor: Actor,
+  engine: Engine,
+  drafts: readonly Draft[],
+  idempotency: Idempotency | null = null,
+): Promise<Written[]> {
+  for (let attempt = 1; ; attempt++) {
+    const planned = await plan(app, actor, engine, drafts)
+    try {
+      return await run(app, actor, engine, drafts, planned, idempotency)
+    } catch (error) {
+      if (isReplay(error)) throw error
+      const problem = refusalProblem(error, actor.kind === "anonymous", drafts.length > 1)
+      // A hook saw a version that no longer stands, although the caller did not ask for one: look again.
+      const overtaken =
+        planned.pinned && problem instanceof Problem && problem.code === "precondition_failed"
+      if (!overtaken || attempt === maxAttempts) throw problem
+    }
+  }
+}
+
+interface Planned {
+  /** In the order of the batch: each with the actor who writes it and the draft it answers, if any. */
+  readonly steps: readonly {
+    readonly operation: Operation
+    readonly view: View
+    readonly draft: number
+  }[]
+  /** True when a hook pinned a version that the caller did not. */
+  readonly pinned: boolean
+}
+
+async function plan(
+  app: App,
+  actor: Actor,
+  engine: Engine,
+  drafts: readonly Draft[],
+): Promise<Planned> {
+  const steps: { operation: Operation; view: View; draft: number }[] = []
+  let pinned = false
+  const add = async (draft: Draft, writer: Actor, index: number, depth: number): Promise<void> => {
+    if (depth > maxHookDepth) {
+      throw new Error(
+        `beforeWrite of "${draft.collection.name}" writes in circles, ${maxHookDepth} deep`,
+      )
+    }
+    const view = viewFor(app, writer, engine.collections)
+    refuseEarly(view, draft)
+    const given = new Set("input" in draft ? Object.keys(draft.input) : [])
+    const filled =
+      draft.action === "create"
+        ? { ...draft, input: withDefaults(view, draft.collection, draft.input) }
+        : draft
+    const amended = await amend(app, view, engine, filled)
+    pinned ||= amended.pinned
+    steps.push({ operation: operationOf(view, amended.draft, given), view, draft: index })
+    for (const also of amended.also) {
+      const organisation = writer.kind === "anonymous" ? null : (writer.organisation ?? null)
+      await add(draftOfHook(app, engine, also), { kind: "system", organisation }, -1, depth + 1)
+    }
+  }
+  for (const [index, draft] of drafts.entries()) await add(draft, actor, index, 0)
+  return { steps, pinned }
+}
+
+/** Where no record could make a difference, the answer needs no database: and a session could help the anonymous. */
+function refuseEarly(view: View, { action, collection }: Draft): void {
+  const { rules } = collection
+  const allowed = {
+    create: () => view.writeRule(collection, rules.create) !== false,
+    update: () => view.writeRule(collection, rules.update?.before ?? null) !== false,
+    delete: () => view.writeRule(collection, rules.delete) !== false,
+    put: () =>
+      view.writeRule(collection, rules.create) !== false ||
+      view.writeRule(collection, rules.update?.before ?? null) !== false,
+  }[action]()
+  if (allowed) return
+  if (view.actor.kind === "anonymous") throw new Problem("unauthenticated")
+  // Whoever may see the record is told that it may not change it; to others it does not exist: the guard tells which.
+  if (action === "create") throw new Problem("forbidden")
+}
+
+interface Amended {
+  readonly draft: Draft
+  readonly also: readonly AlsoWrite[]
+  readonly pinned: boolean
+}
+
+/** Asks the collection's hook, and lays its answer over the draft. */
+async function amend(app: App, view: View, engine: Engine, draft: Draft): Promise<Amended> {
+  const hook = draft.collection.definition.options.beforeWrite
+  if (!hook) return { draft, also: [], pinned: false }
+  const stored =
+    hook.needs === "record" && draft.action !== "create"
+      ? await storedRecord(app, view, engine, draft)
+      : null
+  const writing: Writing = {
+    action: draft.action === "put" ? (stored ? "update" : "create") : draft.action,
+    id: draft.id,
+    input: "input" in draft ? draft.input : null,
+    record: stored,
+    actor: view.actor,
+    app,
+  }
+  const amendment = await hook.run(writing)
+  const set = amendment?.set && parsePatchOfHook(draft.collection, amendment.set)
+  const pins = stored !== null && "expected" in draft && draft.expected === null
+  return {
+    draft: {
+      ...draft,
+      ...(set && "input" in draft && { input: { ...draft.input, ...set } }),
+      ...(pins && { expected: [stored.version as number] }),
+    } as Draft,
+    also: amendment?.also ?? [],
+    pinned: pins,
+  }
+}
+
+/** With the system's eyes, but only where the actor sees the record too: a hook must not speak of what is not there. */
+async function storedRecord(
+  app: App,
+  view: View,
+  engine: Engine,
+  draft: Draft,
+): Promise<HookRecord | null> {
+  const { actor } = view
+  const organisation = actor.kind === "anonymous" ? null : (actor.organisation ?? null)
+  const everything = viewFor(app, { kind: "system", organisation }, engine.collections)
+  const all = select(everything, draft.collection, { fields: null, expand: [] })
+  const own = select(view, draft.collection, { fields: ["id"], expand: [] })
+  const results = await app.db.batch([
+    recordQuery(everything, draft.collection, draft.id, all),
+    recordQuery(view, draft.collection, draft.id, own),
+    ...(actor.kind === "user" ? [epochProbe(actor)] : []),
+  ])
+  assertEpoch(actor, results[2])
+  const row = results[0]?.[0]
+  if (!row) {
+    if (draft.action === "put") return null
+    throw new Problem("not_found")
+  }
+  if (!results[1]?.length) throw new Problem("not_found")
+  return decodeRow(everything, all, row)
+}
+
+function draftOfHook(app: App, engine: Engine, also: AlsoWrite): Draft {
+  const collection = engine.collections.get(also.collection)
+  if (!collection)
+    throw new Error(`beforeWrite writes to "${also.collection}", which is not a collection`)
+  switch (also.action) {
+    case "create":
+      return {
+        action: "create",
+        collection,
+        id: app.newId(),
+        input: parsePatchOfHook(collection, also.input),
+      }
+    case "update":
+      return {
+        action: "update",
+        collection,
+        id: also.id,
+        input: parsePatchOfHook(collection, also.input),
+        expected: null,
+      }
+    case "delete":
+      return { action: "delete", collection, id: also.id, expected: null }
+  }
+}
+
+/** `given` names what the caller sent: defaults and what hooks derive are nobody's attempt to write a field. */
+function operationOf(view: View, draft: Draft, given: ReadonlySet<string>): Operation {
+  const { collection, id } = draft
+  switch (draft.action) {
+    case "create":
+      return {
+        action: "create",
+        collection,
+        records: [newRecord(collection, id, draft.input, given)],
+      }
+    case "update":
+      return {
+        action: "update",
+        collection,
+        id,
+        changes: toChanges(collection, draft.input),
+        given,
+        expected: draft.expected,
+      }
+    case "put": {
+      const whole = withDefaults(view, collection, draft.input)
+      return {
+        action: "put",
+        collection,
+        record: newRecord(collection, id, whole, given),
+        replacement: toStored(collection, replacementOf(view, collection, draft.input)),
+        expected: draft.expected,
+        only: draft.only,
+      }
+    }
+    case "delete":
+      return { action: "delete", collection, id, expected: draft.expected }
+  }
+}
+
+function newRecord(
+  collection: LinkedCollection,
+  id: string,
+  input: Input,
+  given: ReadonlySet<string>,
+): NewRecord {
+  assertComplete(collection, input)
+  return { id, ...toStored(collection, input), given }
+}
+
+async function run(
+  app: App,
+  actor: Actor,
+  engine: Engine,
+  drafts: readonly Draft[],
+  { steps }: Planned,
+  idempotency: Idempotency | null,
+): Promise<Written[]> {
+  const statements: Sql[] = []
+  const once =
+    idempotency && drafts[0] ? idempotencyStatements(app, actor, idempotency, drafts[0]) : null
+  if (once) statements.push(once.guard)
+  const outdated = guard(
+    raw("0"),
+    [{ outcome: "token_outdated", condition: epochRefusal(actor) }],
+    raw("(SELECT 1)"),
+  )
+  if (outdated) statements.push(outdated)
+
+  for (const { operation, view, draft } of steps) {
+    for (const statement of statementsOf(app, view, operation, Math.max(draft, 0)))
+      statements.push(statement)
+  }
+  if (once) statements.push(once.keep)
+
+  const view = viewFor(app, actor, engine.collections)
+  const answers = drafts.map((draft) => {
+    const selection = select(view, draft.collection, { fields: null, expand: [] })
+    const at = statements.length
+    if (draft.action !== "delete") {
+      statements.push(versionQuery(draft), recordQuery(view, draft.collection, draft.id, selection))
+    }
+    return { draft, selection, at }
+  })
+  const results = await app.db.batch(statements)
+  pokePump(app, engine.pump)
+  return answers.map(({ draft, selection, at }) => {
+    if (draft.action === "delete")
+      return { id: draft.id, created: false, record: null, version: null }
+    const stored = results[at]?.[0] as Row | undefined
+    const row = results[at + 1]?.[0]
+    return {
+      id: draft.id,
+      created: draft.action === "create" || (draft.action === "put" && stored?.created === 1),
+      record: row ? decodeRow(view, selection, row) : null,
+      version: (stored?.version as number | undefined) ?? null,
+    }
+  })
+}
+
+/** The version after the write, whoever may read the record; `created` when the log says so of this very version. */
+const versionQuery = ({ collection, id }: Draft): Sql =>
+  sql`SELECT t."version" AS version, EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = t."id" AND c.version = t."version" AND c.kind = 'created') AS created FROM ${raw(`"${collection.name}"`)} t WHERE t."id" = ${id}`

@@ -1,0 +1,136 @@
+import { type Cost, type Database, openDatabase } from "./database.ts"
+import { uuidv7 } from "./ids.ts"
+import { createLog, type Log } from "./log.ts"
+import { Problem } from "./problem.ts"
+import type { Settings } from "./settings.ts"
+
+/**
+ * What code may touch, for the length of one request (or job). A plain argument: a function without it has no reach.
+ */
+export interface App {
+  /** People, credentials, organisations. */
+  readonly directory: Database
+  /** Collections, the change log, the `members` projection: the database of the actor's organisation. */
+  readonly db: Database
+  readonly settings: Settings
+  readonly cost: Cost
+  readonly log: Log
+  readonly requestId: string
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** A UUIDv7. */
+  newId(): string
+  /** Work that outlives the response, 30 s at most. */
+  waitUntil(work: Promise<unknown>): void
+  /** The same app on another database. */
+  on(database: string): App
+  /** Signed bookmarks of the databases used so far, for the caller's next request; null when none was. */
+  bookmarks(): string | null
+}
+
+/** For whom code acts. `system` passes every rule, and shows in a signature where that happens. */
+export type Actor =
+  | { readonly kind: "anonymous" }
+  | {
+      readonly kind: "system"
+      /** Set when the system acts within one organisation. */
+      readonly organisation?: string | null
+    }
+  | UserActor
+
+export interface UserActor {
+  readonly kind: "user"
+  readonly id: string
+  readonly email: string
+  readonly roles: readonly string[]
+  readonly organisation: string | null
+  /** Name of the database that holds the organisation's records. */
+  readonly database: string
+  /** Rises with every change of roles, password or status: a token with another epoch is outdated. */
+  readonly epoch: number
+  readonly session: string
+}
+
+export const system: Actor = { kind: "system" }
+export const anonymous: Actor = { kind: "anonymous" }
+
+/** The role that administers the whole deployment. */
+export const administratorRole = "administrator"
+
+export const isAdministrator = (actor: Actor): boolean =>
+  actor.kind === "user" && actor.roles.includes(administratorRole)
+
+interface AppOptions {
+  env: object
+  settings: Settings
+  requestId: string
+  /** Database of the actor; `main` for everyone without an organisation. */
+  database: string
+  bookmark: string | null
+  /** Read from the primary, for work that must not miss what was just committed. */
+  primary?: boolean
+  waitUntil: (work: Promise<unknown>) => void
+  now?: () => number
+}
+
+export function createApp(options: AppOptions): App {
+  const { env, settings, requestId, bookmark, waitUntil } = options
+  const now = options.now ?? Date.now
+  const cost: Cost = { trips: 0, rowsRead: 0, rowsWritten: 0, milliseconds: 0 }
+  const opened = new Map<string, Database>()
+  const open = (asked: string): Database => {
+    // Where people and records share one D1, they share one session too, so that each reads the other's writes.
+    const name = asked === "directory" && !("DIRECTORY" in env) ? "main" : asked
+    const known = opened.get(name)
+    if (known) return known
+    const database = openDatabase({
+      name,
+      binding: findBinding(env, name),
+      cost,
+      secret: settings.secret,
+      presented: bookmark,
+      primary: options.primary ?? false,
+    })
+    opened.set(name, database)
+    return database
+  }
+  const app = (database: string): App => ({
+    get directory() {
+      return open("directory")
+    },
+    get db() {
+      return open(database)
+    },
+    settings,
+    cost,
+    log: createLog(requestId),
+    requestId,
+    now,
+    newId: () => uuidv7(now()),
+    waitUntil,
+    on: app,
+    bookmarks: () =>
+      [...opened.values()].flatMap((database) => database.bookmark() ?? []).join(" ") || null,
+  })
+  return app(options.database)
+}
+
+/** Names of all databases that hold records: `main` and one for each binding `DB_<NAME>`. */
+export const databaseNames = (env: object): string[] =>
+  Object.keys(env)
+    .filter((key) => key === "DB" || key.startsWith("DB_"))
+    .map((key) => (key === "DB" ? "main" : key.slice(3).toLowerCase()))
+
+function findBinding(env: object, name: string): D1Database {
+  const bindings = env as Record<string, D1Database | undefined>
+  const binding =
+    name === "directory"
+      ? bindings.DIRECTORY
+      : name === "main"
+        ? bindings.DB
+        : bindings[`DB_${name.toUpperCase()}`]
+  if (!binding) {
+    throw new Problem("misconfigured", { cause: new Error(`no D1 binding for database "${name}"`) })
+  }
+  return binding
+}

@@ -1,0 +1,155 @@
+import { Hono, type MiddlewareHandler } from "hono"
+import { type Actor, type App, createApp, isAdministrator } from "./app.ts"
+import { corsHeaders, preflight } from "./cors.ts"
+import { Refusal, UniqueViolation } from "./database.ts"
+import { describeError } from "./log.ts"
+import { Problem, problemResponse } from "./problem.ts"
+import { limitRate } from "./rate-limit.ts"
+import { parseSettings, type Settings } from "./settings.ts"
+
+/** What every handler finds in its Hono context. */
+export interface Http {
+  Bindings: Env
+  Variables: { app: App; actor: Actor }
+}
+
+/**
+ * Who sends this request, proved by signature alone: no trip.
+ *
+ * @throws {Problem} 401 codes when a credential is present but not good.
+ */
+export type Authenticate = (
+  request: Request,
+  settings: Settings,
+  now: number,
+) => Promise<Actor> | Actor
+
+let parsedFor: object | undefined
+let parsed: Settings | undefined
+
+/** Settings change only with a new isolate, so they are parsed once for each `env`. */
+export function settingsOf(env: object): Settings {
+  if (parsed === undefined || parsedFor !== env) {
+    parsed = parseSettings(env)
+    parsedFor = env
+  }
+  return parsed
+}
+
+/** A Hono app in which every request has a request id, an actor and an `App`, and every error is a problem. */
+export function createHttp(authenticate: Authenticate): Hono<Http> {
+  const http = new Hono<Http>()
+  http.use(surround(authenticate))
+  http.notFound(() => {
+    throw new Problem("not_found", "There is no such route; /docs lists them.")
+  })
+  http.onError((error, c) => {
+    const app = c.get("app") as App | undefined
+    const requestId = app?.requestId ?? crypto.randomUUID()
+    const problem = asProblem(error)
+    if (problem.status >= 500) logFailure(requestId, error)
+    return problemResponse(problem, requestId)
+  })
+  return http
+}
+
+/** Everything around a handler, in one middleware, because each costs the hot path a closure and a promise. */
+function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
+  return async (c, next) => {
+    const request = c.req.raw
+    const requestId = crypto.randomUUID()
+    let cors: Record<string, string> | undefined
+    let app: App | undefined
+    let actor: Actor | undefined
+    try {
+      const settings = settingsOf(c.env)
+      cors = corsHeaders(request, settings)
+      if (request.method === "OPTIONS" && request.headers.has("access-control-request-method")) {
+        c.res = preflight(cors)
+      } else {
+        if (settings.rateLimited) await limitRate(c.env.RATE_LIMITER, request)
+        actor = await authenticate(request, settings, Date.now())
+        app = createApp({
+          env: c.env,
+          settings,
+          requestId,
+          database: actor.kind === "user" ? actor.database : "main",
+          bookmark: presentedBookmark(request),
+          waitUntil: (work) => c.executionCtx.waitUntil(work),
+        })
+        c.set("app", app)
+        c.set("actor", actor)
+        await next()
+      }
+    } catch (error) {
+      // Hono hands errors of handlers to onError; these are errors of this middleware itself.
+      const problem = asProblem(error)
+      if (problem.status >= 500) logFailure(requestId, error)
+      c.res = problemResponse(problem, requestId)
+    }
+    const { headers } = c.res
+    headers.set("x-request-id", requestId)
+    if (!headers.has("cache-control")) headers.set("cache-control", "private, no-store")
+    headers.set("x-content-type-options", "nosniff")
+    for (const name in cors) headers.set(name, cors[name] as string)
+    if (app) describeCost(app, actor as Actor, request, headers)
+  }
+}
+
+function logFailure(requestId: string, error: unknown): void {
+  console.error(
+    JSON.stringify({
+      level: "error",
+      message: "request failed",
+      requestId,
+      error: describeError(error),
+    }),
+  )
+}
+
+const bookmarkHeader = "x-bookmark"
+const bookmarkCookie = "__Host-bookmark"
+
+function presentedBookmark(request: Request): string | null {
+  const header = request.headers.get(bookmarkHeader)
+  if (header) return header
+  const cookies = request.headers.get("cookie")
+  if (!cookies) return null
+  const found = /(?:^|;\s*)__Host-bookmark=([^;]*)/.exec(cookies)
+  return found ? decodeURIComponent(found[1] as string) : null
+}
+
+/** The bookmark for the caller's next request, and, for those who may know, what this one cost. */
+function describeCost(app: App, actor: Actor, request: Request, headers: Headers): void {
+  const { cost } = app
+  if (cost.trips > 0) {
+    const wrote = cost.rowsWritten > 0
+    // A read without a bookmark has nothing to continue from: the caller did not ask for a session.
+    if (wrote || request.headers.has(bookmarkHeader) || actor.kind === "user") {
+      const bookmark = app.bookmarks()
+      if (bookmark) {
+        headers.set(bookmarkHeader, bookmark)
+        if (wrote) {
+          headers.append(
+            "set-cookie",
+            `${bookmarkCookie}=${encodeURIComponent(bookmark)}; Path=/; Max-Age=300; HttpOnly; Secure; SameSite=Lax`,
+          )
+        }
+      }
+    }
+  }
+  // Rows read betray hidden rows, so only those who may see everything see the figures.
+  if (app.settings.development || isAdministrator(actor)) {
+    headers.set(
+      "server-timing",
+      `db;dur=${cost.milliseconds.toFixed(1)}, trips;desc="${cost.trips}", rows-read;desc="${cost.rowsRead}", rows-written;desc="${cost.rowsWritten}"`,
+    )
+  }
+}
+
+function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof UniqueViolation) return new Problem("conflict", { cause: error })
+  if (error instanceof Refusal) return new Problem("internal", { cause: error })
+  return new Problem("internal", { cause: error })
+}

@@ -1,0 +1,95 @@
+/**
+ * Every refusal of the API, by code. `code` is stable and machine-readable; `title` is for people.
+ * @see https://www.rfc-editor.org/rfc/rfc9457
+ */
+export const problems = {
+  invalid_input: [400, "The input is not valid"],
+  invalid_expression: [400, "The expression is not valid"],
+  invalid_cursor: [400, "The cursor does not belong to this query"],
+  unauthenticated: [401, "Sign in to do this"],
+  invalid_credentials: [401, "E-mail address or password is wrong"],
+  token_invalid: [401, "The token is not valid"],
+  token_expired: [401, "The token has expired"],
+  token_outdated: [401, "The token is outdated, refresh it"],
+  forbidden: [403, "You may not do this"],
+  not_found: [404, "There is no such thing here"],
+  method_not_allowed: [405, "The method is not allowed here"],
+  conflict: [409, "This conflicts with another record"],
+  precondition_failed: [412, "The record has changed since you read it"],
+  payload_too_large: [413, "The request body is too large"],
+  unsupported_media_type: [415, "The media type is not supported"],
+  idempotency_mismatch: [422, "The idempotency key was used with another request"],
+  locked: [429, "Too many failed sign-ins, try again later"],
+  rate_limited: [429, "Too many requests"],
+  internal: [500, "Something went wrong on our side"],
+  misconfigured: [500, "The deployment is not configured correctly"],
+  overloaded: [503, "The database is overloaded, try again"],
+} as const satisfies Record<string, readonly [number, string]>
+
+export type ProblemCode = keyof typeof problems
+
+/** What is wrong with one part of the input. `path` is dotted: `fields.title`, `query.limit`, `body`. */
+export interface InputError {
+  path: string
+  code: string
+  message: string
+}
+
+interface ProblemDetails {
+  /** One sentence for the person who reads the answer. Never a secret, never another's data. */
+  detail?: string
+  errors?: InputError[]
+  /** Position of the refused operation among several. */
+  index?: number
+  /** Response headers, such as `Retry-After` in seconds. */
+  headers?: Record<string, string>
+  cause?: unknown
+}
+
+/** The one error class that callers see. Anything else that is thrown is `internal`. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly details: ProblemDetails
+
+  constructor(code: ProblemCode, details: ProblemDetails | string = {}) {
+    const whole = typeof details === "string" ? { detail: details } : details
+    super(whole.detail ?? problems[code][1], { cause: whole.cause })
+    this.name = "Problem"
+    this.code = code
+    this.details = whole
+  }
+
+  get status(): number {
+    return problems[this.code][0]
+  }
+}
+
+/** A refusal that names parts of the input; the first message doubles as the detail. */
+export const invalidInput = (...errors: InputError[]): Problem =>
+  new Problem("invalid_input", {
+    detail: errors.map((error) => error.message).join(" "),
+    errors,
+  })
+
+/** The body of `application/problem+json`. */
+export function problemBody(problem: Problem, requestId: string): Record<string, unknown> {
+  const [status, title] = problems[problem.code]
+  const { detail, errors, index } = problem.details
+  return {
+    type: `/docs#problem-${problem.code}`,
+    title,
+    status,
+    detail: detail ?? title,
+    code: problem.code,
+    requestId,
+    ...(errors && { errors }),
+    ...(index !== undefined && { index }),
+  }
+}
+
+export function problemResponse(problem: Problem, requestId: string): Response {
+  return new Response(JSON.stringify(problemBody(problem, requestId)), {
+    status: problem.status,
+    headers: { "content-type": "application/problem+json", ...problem.details.headers },
+  })
+}

@@ -1,0 +1,19 @@
+import type { Hono } from "hono"
+import { docsRoutes } from "./core/docs/routes.ts"
+import { authenticate } from "./core/identity/authenticate.ts"
+import { identityRoutes } from "./core/identity/routes.ts"
+import type { LinkedCollections } from "./core/records/link.ts"
+import { recordRoutes } from "./core/records/routes.ts"
+import { healthRoutes } from "./platform/health.ts"
+import { createHttp, type Http } from "./platform/http.ts"
+
+/** The table of contents: every route of the deployment, in the order in which they are asked. */
+export function createRoutes(collections: LinkedCollections, own: Hono<Http>): Hono<Http> {
+  const http = createHttp(authenticate)
+  http.route("/records", recordRoutes(collections))
+  http.route("/", identityRoutes)
+  http.route("/health", healthRoutes)
+  http.route("/", docsRoutes(collections))
+  http.route("/", own)
+  return http
+}

@@ -1,0 +1,52 @@
+import { unstable_readConfig as readConfig } from "wrangler"
+import { buildPage } from "./build-page.ts"
+import { DeploymentStopped, type Deployment, deploy, type Runner } from "./deploy-steps.ts"
+import { runWrangler } from "./dev-wrangler.ts"
+import { checkSchema } from "./migrations.ts"
+
+/*
+ * `npm run deploy`, to the account that wrangler is signed in to. `--dry-run` prints the commands of a first deploy
+ * and runs none.
+ */
+
+const dryRun = process.argv.includes("--dry-run")
+
+const really: Runner = ({ parameters, input }) => runWrangler(parameters, input)
+
+/** Answers as an account would that has nothing of ours. */
+const recording: Runner = async ({ parameters, input }) => {
+  const secrets = input ? `  < ${Object.keys(JSON.parse(input) as object).join(", ")}` : ""
+  console.log(`  wrangler ${parameters.join(" ")}${secrets}`)
+  return parameters.includes("list") ? "[]" : ""
+}
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  try {
+    await checkSchema()
+    await buildPage()
+    const { name, d1_databases: databases } = readConfig({ config: "wrangler.toml" })
+    if (!name) throw new Error("wrangler.toml has no name for the Worker.")
+    const run = dryRun ? recording : really
+    console.log(conclusion(await deploy(run, name, databases, console.log)))
+    return 0
+  } catch (error) {
+    const told = error instanceof DeploymentStopped || error instanceof Error
+    console.error(told ? error.message : error)
+    return 1
+  }
+}
+
+function conclusion({ url, adminCode }: Deployment): string {
+  const origin = url ?? "https://<your worker>"
+  if (dryRun) return "\nNothing was run. A database or a secret that exists is left as it is."
+  if (!adminCode) return `\nDeployed to ${origin}.`
+  return `
+Deployed to ${origin}. Now make the first administrator; the code works once and is shown only here:
+
+  curl ${origin}/auth/administrators -H 'content-type: application/json' \\
+    -d '{"code":"${adminCode}","email":"you@example.com","password":"<at least 8 characters>"}'
+
+Was the code lost? npx wrangler secret delete ADMIN_CODE_HASH, then npm run deploy makes another.`
+}

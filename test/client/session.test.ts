@@ -1,0 +1,260 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import type { collections } from "../../src/app/collections.ts"
+import { createClient } from "../../src/client/client.ts"
+import { memoryStorage } from "../../src/client/session.ts"
+import { alice, answers, fails, fakeServer, refuses, tokens } from "./fake-server.ts"
+
+const credentials = { email: "alice@example.org", password: "correct horse" }
+const emptyList = answers({ items: [], next: null })
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+function connect(server: ReturnType<typeof fakeServer>, storage?: Storage) {
+  return createClient<typeof collections>({
+    url: "http://server.test",
+    fetch: server.fetch,
+    ...(storage && { storage }),
+  })
+}
+
+function atOwnOrigin() {
+  vi.stubGlobal("location", new URL("http://server.test/films"))
+}
+
+const storage = (kept?: string) => {
+  const memory = memoryStorage(false)
+  if (kept) memory.setItem("", kept)
+  return memory as Storage
+}
+
+test("sign-up makes an account and does not sign in", async () => {
+  const server = fakeServer(answers(alice, {}, 201), emptyList)
+  const client = connect(server)
+  expect(await client.auth.signUp({ ...credentials, name: "Alice" })).toEqual(alice)
+  await client.records("films").list()
+  expect(server.sent[0]).toMatchObject({ path: "/auth/users", body: { name: "Alice" } })
+  expect(server.sent[1]?.headers.has("authorization")).toBe(false)
+})
+
+test("after sign-in the access token goes with every call", async () => {
+  const server = fakeServer(tokens(1), emptyList, answers(alice))
+  const client = connect(server)
+  expect(await client.auth.signIn(credentials)).toEqual(alice)
+  await client.records("watchlists").list()
+  await client.auth.me()
+  expect(server.sent.map((call) => call.headers.get("authorization"))).toEqual([
+    null,
+    "Bearer access-1",
+    "Bearer access-1",
+  ])
+})
+
+test("a wrong password is a problem, not a reason to renew", async () => {
+  const server = fakeServer(refuses(401, "invalid_credentials"))
+  await expect(connect(server).auth.signIn(credentials)).rejects.toMatchObject({
+    code: "invalid_credentials",
+  })
+  expect(server.sent).toHaveLength(1)
+})
+
+test("to a stranger a 401 is final: there is nothing to renew", async () => {
+  const server = fakeServer(refuses(401, "unauthenticated"))
+  await expect(connect(server).records("reviews").create({ stars: 1 })).rejects.toMatchObject({
+    code: "unauthenticated",
+  })
+  expect(server.sent).toHaveLength(1)
+})
+
+test.each(["token_expired", "token_outdated", "unauthenticated"])(
+  "many calls that meet %s renew once, and each is repeated once",
+  async (code) => {
+    const server = fakeServer(tokens(1))
+    const client = connect(server)
+    await client.auth.signIn(credentials)
+    const no = refuses(401, code)
+    server.then(no, no, no, tokens(2), emptyList, emptyList, emptyList)
+    await Promise.all([1, 2, 3].map(() => client.records("watchlists").list()))
+    expect(server.sent.slice(1).map((call) => call.path)).toEqual([
+      "/records/watchlists",
+      "/records/watchlists",
+      "/records/watchlists",
+      "/auth/tokens",
+      "/records/watchlists",
+      "/records/watchlists",
+      "/records/watchlists",
+    ])
+    expect(server.sent[4]?.body).toEqual({ refreshToken: "refresh-1" })
+    expect(server.sent.at(-1)?.headers.get("authorization")).toBe("Bearer access-2")
+  },
+)
+
+test("a 401 that arrives after the renewal repeats without a second one", async () => {
+  const late = Promise.withResolvers<Response>()
+  const server = fakeServer(tokens(1))
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  server.then(() => late.promise, refuses(401, "token_outdated"), tokens(2), emptyList, emptyList)
+  const first = client.records("watchlists").list()
+  await client.records("watchlists").list()
+  late.resolve(new Response('{"code":"token_outdated"}', { status: 401 }))
+  await first
+  expect(server.sent.filter((call) => call.path === "/auth/tokens")).toHaveLength(1)
+})
+
+test("a call is repeated only once", async () => {
+  const no = refuses(401, "token_outdated")
+  const server = fakeServer(tokens(1), no, tokens(2), no)
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  await expect(client.records("watchlists").list()).rejects.toMatchObject({
+    code: "token_outdated",
+  })
+  expect(server.sent).toHaveLength(4)
+})
+
+test("an expired token is renewed before the call, lest a list be answered as to a stranger", async () => {
+  const server = fakeServer(tokens(1), tokens(2), emptyList)
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  vi.advanceTimersByTime(601_000)
+  await client.records("watchlists").list()
+  expect(server.sent.map((call) => call.path)).toEqual([
+    "/auth/sessions",
+    "/auth/tokens",
+    "/records/watchlists",
+  ])
+})
+
+test("when the refresh token is refused the session is over, and public calls go on", async () => {
+  const server = fakeServer(tokens(1), refuses(401, "token_invalid"), emptyList)
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  const seen: unknown[] = []
+  client.auth.onChange((user) => seen.push(user))
+  vi.advanceTimersByTime(601_000)
+  await client.records("films").list()
+  expect(seen).toEqual([null])
+  expect(server.sent[2]?.headers.has("authorization")).toBe(false)
+})
+
+test("a renewal that meets no network keeps the session", async () => {
+  const server = fakeServer(tokens(1), fails, tokens(2), answers(alice))
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  vi.advanceTimersByTime(601_000)
+  await expect(client.auth.me()).rejects.toMatchObject({ code: "unreachable" })
+  expect(await client.auth.me()).toEqual(alice)
+})
+
+test("onChange tells of a sign-in and a sign-out, and of nothing else, until stopped", async () => {
+  const server = fakeServer(tokens(1), answers(alice), answers(null, {}, 204), tokens(2))
+  const client = connect(server)
+  const seen: unknown[] = []
+  const stop = client.auth.onChange((user) => seen.push(user?.email ?? null))
+  await client.auth.signIn(credentials)
+  await client.auth.me()
+  await client.auth.signOut()
+  stop()
+  await client.auth.signIn(credentials)
+  expect(seen).toEqual(["alice@example.org", null])
+})
+
+test("sign-out forgets the tokens", async () => {
+  const server = fakeServer(tokens(1), answers(null, {}, 204), emptyList)
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  await client.auth.signOut()
+  await client.records("films").list()
+  expect(server.sent[1]).toMatchObject({ method: "DELETE", path: "/auth/sessions/current" })
+  expect(server.sent[2]?.headers.has("authorization")).toBe(false)
+  expect(await client.auth.me()).toBeNull()
+})
+
+test("a sign-out that does not reach the server is reported, and the session stays", async () => {
+  const server = fakeServer(tokens(1), fails, answers(alice))
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  await expect(client.auth.signOut()).rejects.toMatchObject({ code: "unreachable" })
+  expect(await client.auth.me()).toEqual(alice)
+})
+
+test("nobody is signed in at first, and no call is needed to know it", async () => {
+  const server = fakeServer()
+  expect(await connect(server).auth.me()).toBeNull()
+  expect(server.sent).toEqual([])
+})
+
+test("on another origin storage keeps the refresh token, and cookies are left out", async () => {
+  const kept = storage()
+  const first = fakeServer(tokens(1))
+  await connect(first, kept).auth.signIn(credentials)
+  expect(first.sent[0]?.credentials).toBe("omit")
+  expect(kept.getItem("")).toContain("refresh-1")
+
+  const second = fakeServer(tokens(2), answers(alice))
+  expect(await connect(second, kept).auth.me()).toEqual(alice)
+  expect(second.sent[0]).toMatchObject({
+    path: "/auth/tokens",
+    body: { refreshToken: "refresh-1" },
+  })
+  expect(kept.getItem("")).not.toContain("access-2")
+})
+
+test("a tab renews with the token that another tab last stored", async () => {
+  const kept = storage()
+  const server = fakeServer(tokens(1), tokens(3), answers(alice))
+  const client = connect(server, kept)
+  await client.auth.signIn(credentials)
+  kept.setItem("", JSON.stringify({ expiresAt: Date.now(), refreshToken: "refresh-2" }))
+  await client.auth.me()
+  expect(server.sent[1]?.body).toEqual({ refreshToken: "refresh-2" })
+})
+
+test("when another tab has signed out, so has this one", async () => {
+  const kept = storage()
+  const server = fakeServer(tokens(1), emptyList)
+  const client = connect(server, kept)
+  await client.auth.signIn(credentials)
+  kept.removeItem("")
+  await client.records("films").list()
+  expect(server.sent[1]?.headers.has("authorization")).toBe(false)
+})
+
+test("at the server's own origin cookies carry the session, and storage holds no secret", async () => {
+  atOwnOrigin()
+  const kept = storage()
+  const first = fakeServer(tokens(1))
+  await connect(first, kept).auth.signIn(credentials)
+  expect(first.sent[0]?.credentials).toBe("include")
+  expect(kept.getItem("")).not.toMatch(/refresh-1|access-1/)
+
+  const reloaded = fakeServer(answers(alice), refuses(401, "token_outdated"), tokens(2), emptyList)
+  const client = connect(reloaded, kept)
+  await client.auth.me()
+  await client.records("watchlists").list()
+  expect(reloaded.sent.map((call) => [call.path, call.body])).toEqual([
+    ["/auth/me", undefined],
+    ["/records/watchlists", undefined],
+    ["/auth/tokens", {}],
+    ["/records/watchlists", undefined],
+  ])
+})
+
+test("without storage, the first call at the own origin asks whether cookies hold a session", async () => {
+  atOwnOrigin()
+  const server = fakeServer(refuses(401, "unauthenticated"), emptyList, emptyList)
+  const client = connect(server)
+  await client.records("films").list()
+  await client.records("films").list()
+  expect(server.sent.map((call) => call.path)).toEqual([
+    "/auth/tokens",
+    "/records/films",
+    "/records/films",
+  ])
+})

@@ -1,0 +1,68 @@
+import { expectTypeOf, test } from "vitest"
+import type { collections } from "../../src/app/collections.ts"
+import { createClient } from "../../src/client/client.ts"
+import type { RelatedRecord } from "../../src/client/types.ts"
+
+// Nothing here runs: the compiler is the test.
+const client = createClient<typeof collections>({ url: "http://server.test" })
+const films = () => client.records("films")
+const reviews = () => client.records("reviews")
+
+test("records have their fields' types, with null where a field is not required", () => {
+  const read = () => films().get("f")
+  type Film = Awaited<ReturnType<typeof read>>
+  expectTypeOf<Film["title"]>().toEqualTypeOf<string>()
+  expectTypeOf<Film["director"]>().toEqualTypeOf<string | null>()
+  expectTypeOf<Film["mpaaRating"]>().extract<"PG-13">().toEqualTypeOf<"PG-13">()
+  expectTypeOf<Film["reviewCount"]>().toEqualTypeOf<number>()
+  expectTypeOf<Film["averageStars"]>().toEqualTypeOf<number | null>()
+  expectTypeOf<Film["version"]>().toEqualTypeOf<number>()
+  expectTypeOf<Film>().not.toHaveProperty("reviews")
+  expectTypeOf<Film>().not.toHaveProperty("expanded")
+})
+
+test("chosen fields are the only ones", () => {
+  const list = () => films().list({ fields: ["id", "title"] })
+  expectTypeOf(list).returns.resolves.toHaveProperty("items").items.toEqualTypeOf<{
+    id: string
+    title: string
+  }>()
+})
+
+test("expansions are a record or null to one, an array to many", () => {
+  const one = () => reviews().get("r", { expand: ["film"] })
+  const many = () => films().get("f", { expand: ["reviews"] })
+  type One = Awaited<ReturnType<typeof one>>["expanded"]["film"]
+  type Many = Awaited<ReturnType<typeof many>>["expanded"]["reviews"]
+  expectTypeOf<One>().extract<null>().toEqualTypeOf<null>()
+  expectTypeOf<NonNullable<One>["id"]>().toEqualTypeOf<string>()
+  expectTypeOf<Many>().toExtend<{ id: string }[]>()
+  expectTypeOf<RelatedRecord["id"]>().toEqualTypeOf<string>()
+})
+
+test("inputs take their fields and nothing else", () => {
+  const _calls = () => [
+    reviews().create({ film: "f", stars: 5, body: null }),
+    // @ts-expect-error: stars is a number
+    reviews().create({ stars: "5" }),
+    // @ts-expect-error: no such field
+    reviews().update("r", { stras: 5 }),
+    // @ts-expect-error: no such genre
+    films().update("f", { genre: "Noir" }),
+  ]
+})
+
+test("mistyped names do not compile", () => {
+  const _calls = () => [
+    // @ts-expect-error: no such collection
+    client.records("film"),
+    // @ts-expect-error: no such field
+    films().list({ sort: "-rating" }),
+    // @ts-expect-error: no such field
+    films().list({ fields: ["titel"] }),
+    // @ts-expect-error: no such parameter
+    films().list({ limt: 3 }),
+    films().list({ sort: ["-releasedOn", "title"], filter: "title = 1" }),
+    client.records("members").get("m"),
+  ]
+})

@@ -1,0 +1,209 @@
+import { collection } from "../../src/core/records/collection.ts"
+import {
+  backRelation,
+  boolean,
+  choice,
+  date,
+  datetime,
+  email,
+  expression,
+  integer,
+  json,
+  markdown,
+  number,
+  relation,
+  relations,
+  rollup,
+  text,
+  url,
+} from "../../src/core/records/fields.ts"
+import { Problem } from "../../src/platform/problem.ts"
+
+/*
+ * Collections of the tests' own, with every field type and every kind of rule, so that no test leans on src/app.
+ */
+
+/** Public when published, otherwise its author's; with fields that only some may read or write. */
+export const articles = collection("articles", {
+  fields: {
+    title: text({ required: true, max: 200 }),
+    body: markdown(),
+    status: choice(["draft", "published"], { required: true, default: "draft" }),
+    author: relation("members", { required: true, default: expression("@me.id") }),
+    slug: text({ unique: true, pattern: "[a-z0-9-]+" }),
+    words: integer({ min: 0 }),
+    score: number(),
+    featured: boolean({ default: false, writable: 'has(@me.roles, "editor")' }),
+    day: date(),
+    moment: datetime(),
+    contact: email(),
+    link: url(),
+    meta: json(),
+    /** Nobody but editors knows that it exists. */
+    secret: text({ readable: 'has(@me.roles, "editor")' }),
+    /** The author's own, row by row. */
+    note: text({ readable: "author = @me.id" }),
+    project: relation("projects"),
+    tags: relations("tags"),
+    comments: backRelation("comments", "article"),
+    commentCount: rollup("count", "comments"),
+    starSum: rollup("sum", "comments.stars"),
+    starAverage: rollup("avg", "comments.stars"),
+    weightSum: rollup("sum", "comments.weight"),
+  },
+  rules: {
+    read: 'status = "published" || author = @me.id',
+    create: "author = @me.id",
+    update: 'author = @me.id || has(@me.roles, "editor")',
+    delete: "author = @me.id",
+  },
+  search: ["title", "body", "secret", "note"],
+  indexes: ["words", "-words", "day", ["status", "-words"], "score"],
+})
+
+export const tags = collection("tags", {
+  fields: { name: text({ required: true, unique: true }), hidden: boolean({ default: false }) },
+  rules: {
+    read: 'hidden = false || has(@me.roles, "editor")',
+    create: "@me.id != null",
+    update: 'has(@me.roles, "editor")',
+    delete: 'has(@me.roles, "editor")',
+  },
+  indexes: ["name"],
+})
+
+/** Its members' own: to others a project does not exist. */
+export const projects = collection("projects", {
+  fields: {
+    name: text({ required: true }),
+    owner: relation("members", { required: true, default: expression("@me.id") }),
+    people: relations("members"),
+    articles: backRelation("articles", "project"),
+  },
+  rules: {
+    read: "owner = @me.id || has(people, @me.id)",
+    create: "owner = @me.id",
+    update: { before: "owner = @me.id", after: "!@changed(owner)" },
+    delete: "owner = @me.id",
+  },
+})
+
+export const comments = collection("comments", {
+  fields: {
+    article: relation("articles", { required: true }),
+    author: relation("members", { required: true, default: expression("@me.id") }),
+    text: text({ required: true }),
+    stars: integer({ min: 1, max: 5 }),
+    weight: number(),
+    approved: boolean({ default: false }),
+  },
+  rules: {
+    read: "approved = true || author = @me.id",
+    create: "author = @me.id",
+    update: "author = @me.id",
+    delete: "author = @me.id",
+  },
+  indexes: [["article", "-createdAt"]],
+  unique: [["article", "author"]],
+})
+
+/** No rules at all: nobody but administrators. */
+export const vaults = collection("vaults", { fields: { name: text() } })
+
+/** Even administrators keep its rules. */
+export const diaries = collection("diaries", {
+  fields: {
+    owner: relation("members", { required: true, default: expression("@me.id") }),
+    entry: text({ required: true }),
+  },
+  rules: {
+    read: "owner = @me.id",
+    create: "owner = @me.id",
+    update: "owner = @me.id",
+    delete: "owner = @me.id",
+  },
+  administrators: "obey",
+})
+
+/** Each record belongs to one organisation. */
+export const tickets = collection("tickets", {
+  fields: {
+    subject: text({ required: true }),
+    number: integer({ unique: true }),
+    parent: relation("tickets"),
+    watchers: relations("members"),
+    children: backRelation("tickets", "parent"),
+    childCount: rollup("count", "children"),
+  },
+  scope: "organisation",
+  rules: {
+    read: "@me.id != null",
+    create: "@me.id != null",
+    update: "@me.id != null",
+    delete: "@me.id != null",
+  },
+  search: ["subject"],
+  indexes: ["subject"],
+})
+
+/** Anyone may write, nobody may read: a suggestion box. */
+export const suggestions = collection("suggestions", {
+  fields: { text: text({ required: true, max: 1_000 }) },
+  rules: { create: "true" },
+})
+
+/** With business logic: a total that is derived, a limit that is enforced, a line that joins the batch. */
+export const orders = collection("orders", {
+  fields: {
+    buyer: relation("members", { required: true, default: expression("@me.id") }),
+    quantity: integer({ required: true, min: 1 }),
+    total: integer(),
+    state: choice(["open", "paid"], { required: true, default: "open" }),
+  },
+  rules: {
+    read: "buyer = @me.id",
+    create: "buyer = @me.id",
+    update: "buyer = @me.id",
+    delete: "buyer = @me.id",
+  },
+  beforeWrite: {
+    needs: "record",
+    run({ action, input, record, id, app }) {
+      if (action === "delete") {
+        if (record?.state === "paid") throw new Problem("conflict", "A paid order stays.")
+        return undefined
+      }
+      const quantity = (input?.quantity ?? record?.quantity) as number
+      if (quantity > 100) throw new Problem("invalid_input", "At most 100 at a time.")
+      return {
+        set: { total: quantity * 7 },
+        also: [
+          {
+            action: "create",
+            collection: "orderEvents",
+            input: { order: id, quantity, at: new Date(app.now()).toISOString() },
+          },
+        ],
+      }
+    },
+  },
+})
+
+export const orderEvents = collection("orderEvents", {
+  fields: { order: text({ required: true }), quantity: integer(), at: datetime() },
+  rules: { read: "@me.id != null" },
+  indexes: ["order"],
+})
+
+export const fixtures = [
+  articles,
+  tags,
+  projects,
+  comments,
+  vaults,
+  diaries,
+  tickets,
+  suggestions,
+  orders,
+  orderEvents,
+] as const

@@ -1,0 +1,53 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin"
+import { defineConfig } from "vitest/config"
+
+const migrations = await readD1Migrations("migrations")
+
+/** Development secrets of the tests: the key pair is published here, so it protects nothing. */
+const variables = {
+  ENVIRONMENT: "development",
+  SECRET: "test-secret-test-secret-test-secret-test-secret",
+  SIGNING_KEYS: JSON.stringify([
+    {
+      kid: "test-1",
+      kty: "OKP",
+      crv: "Ed25519",
+      x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+      d: "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    },
+  ]),
+}
+
+const worker = (main: string) =>
+  cloudflareTest({
+    main,
+    wrangler: { configPath: "./wrangler.toml" },
+    remoteBindings: false,
+    miniflare: {
+      bindings: { ...variables, TEST_MIGRATIONS: migrations },
+      d1Databases: { DB: "main", DB_SECOND: "second" },
+    },
+  })
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [worker("./test/support/worker.ts")],
+        test: { name: "core", include: ["test/core/**/*.test.ts"], exclude: ["test/core/expression/**"], setupFiles: ["test/support/migrate.ts"] },
+      },
+      {
+        plugins: [worker("./src/worker.ts")],
+        test: { name: "app", include: ["test/app/**/*.test.ts"], setupFiles: ["test/support/migrate.ts"] },
+      },
+      {
+        test: {
+          name: "node",
+          include: ["test/core/expression/**/*.test.ts", "test/tools/**/*.test.ts", "test/browser/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+})
