@@ -34,16 +34,30 @@ export default defineConfig({
     projects: [
       {
         plugins: [worker("./test/support/worker.ts")],
-        test: { name: "core", include: ["test/core/**/*.test.ts"], exclude: ["test/core/expression/**"], setupFiles: ["test/support/migrate.ts"] },
+        test: {
+          name: "core",
+          include: ["test/core/**/*.test.ts"],
+          exclude: ["test/core/expression/**"],
+          setupFiles: ["test/support/migrate.ts"],
+        },
       },
       {
         plugins: [worker("./src/worker.ts")],
-        test: { name: "app", include: ["test/app/**/*.test.ts"], setupFiles: ["test/support/migrate.ts"] },
+        test: {
+          name: "app",
+          include: ["test/app/**/*.test.ts"],
+          setupFiles: ["test/support/migrate-app.ts"],
+        },
       },
       {
         test: {
           name: "node",
-          include: ["test/core/expression/**/*.test.ts", "test/tools/**/*.test.ts", "test/browser/**/*.test.ts"],
+          include: [
+            "test/core/expression/**/*.test.ts",
+            "test/tools/**/*.test.ts",
+            "test/browser/**/*.test.ts",
+            "test/client/**/*.test.ts",
+          ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -1,16 +1,16 @@
 import type { Hono } from "hono"
 import { changePump } from "./core/changes/pump-object.ts"
+import type { OwnHttp } from "./core/records/api.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { linkCollections } from "./core/records/link.ts"
 import { deliverTo } from "./core/records/listeners.ts"
 import { wakePumps } from "./core/records/routes.ts"
-import type { Http } from "./platform/http.ts"
 import { createRoutes } from "./routes.ts"
 
 /** What a product built on this backend brings: its collections, and routes of its own. */
 export interface Product {
   readonly collections: readonly Collection[]
-  readonly routes: Hono<Http>
+  readonly routes: Hono<OwnHttp>
 }
 
 /**

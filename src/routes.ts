@@ -1,19 +1,30 @@
-import type { Hono } from "hono"
+import type { Context, Hono } from "hono"
+import { pumpOf } from "./core/changes/pump-object.ts"
 import { docsRoutes } from "./core/docs/routes.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
+import { type OwnHttp, recordsFor } from "./core/records/api.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
-import { recordRoutes } from "./core/records/routes.ts"
+import { hasListeners, recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
 
 /** The table of contents: every route of the deployment, in the order in which they are asked. */
-export function createRoutes(collections: LinkedCollections, own: Hono<Http>): Hono<Http> {
+export function createRoutes(collections: LinkedCollections, own: Hono<OwnHttp>): Hono<Http> {
   const http = createHttp(authenticate)
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
   http.route("/health", healthRoutes)
   http.route("/", docsRoutes(collections))
+  // Records for the product's own routes; those above answer before they come here.
+  http.use(async (c, next) => {
+    const engine = { collections, pump: pumpOf(c.env, hasListeners(collections)) }
+    ;(c as unknown as Context<OwnHttp>).set(
+      "records",
+      recordsFor(c.get("app"), c.get("actor"), engine),
+    )
+    await next()
+  })
   http.route("/", own)
   return http
 }

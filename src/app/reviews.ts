@@ -1,5 +1,6 @@
 import { collection } from "../core/records/collection.ts"
 import { expression, integer, markdown, relation } from "../core/records/fields.ts"
+import { tellWatchers } from "./notices.ts"
 
 /** What people think of films: one review for each person and film, in the person's own name. */
 export const reviews = collection("reviews", {
@@ -18,4 +19,10 @@ export const reviews = collection("reviews", {
   unique: [["film", "author"]],
   indexes: [["film", "-createdAt"], ["author", "-createdAt"], "-createdAt"],
   search: ["body"],
+  beforeWrite: {
+    // A body of nothing but white space says nothing: it is stored as none.
+    run: ({ input }) =>
+      typeof input?.body === "string" ? { set: { body: input.body.trim() || null } } : undefined,
+  },
+  afterCommit: tellWatchers,
 })

@@ -30,7 +30,7 @@ export function fakeServer(...script: Step[]) {
   return {
     fetch: fetch as typeof globalThis.fetch,
     sent,
-    then: (...more: Step[]) => script.push(...more),
+    continue: (...more: Step[]) => script.push(...more),
   }
 }
 

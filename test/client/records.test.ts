@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import type { collections } from "../../src/app/collections.ts"
 import { createClient } from "../../src/client/client.ts"
 import { filter } from "../../src/client/filter.ts"
 import { ApiProblem } from "../../src/client/problem.ts"
+import type { collections } from "./collections.ts"
 import { answers, fails, fakeServer, refuses } from "./fake-server.ts"
 
 const connect = (server: ReturnType<typeof fakeServer>) =>
@@ -29,7 +29,7 @@ test("a list's query goes into the address, lists with commas", async () => {
     .records("films")
     .list({
       filter: filter`title ~ ${"a&b"}`,
-      sort: ["-imdbRating", "title"],
+      sort: ["-averageStars", "title"],
       fields: ["id", "title"],
       limit: 2,
       count: true,
@@ -39,7 +39,7 @@ test("a list's query goes into the address, lists with commas", async () => {
   expect(pathname).toBe("/records/films")
   expect(Object.fromEntries(searchParams)).toEqual({
     filter: 'title ~ "a&b"',
-    sort: "-imdbRating,title",
+    sort: "-averageStars,title",
     fields: "id,title",
     limit: "2",
     count: "exact",

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import type { collections } from "../../src/app/collections.ts"
 import { createClient } from "../../src/client/client.ts"
 import { memoryStorage } from "../../src/client/session.ts"
+import type { collections } from "./collections.ts"
 import { alice, answers, fails, fakeServer, refuses, tokens } from "./fake-server.ts"
 
 const credentials = { email: "alice@example.org", password: "correct horse" }
@@ -46,7 +46,7 @@ test("after sign-in the access token goes with every call", async () => {
   const server = fakeServer(tokens(1), emptyList, answers(alice))
   const client = connect(server)
   expect(await client.auth.signIn(credentials)).toEqual(alice)
-  await client.records("watchlists").list()
+  await client.records("reviews").list()
   await client.auth.me()
   expect(server.sent.map((call) => call.headers.get("authorization"))).toEqual([
     null,
@@ -78,16 +78,16 @@ test.each(["token_expired", "token_outdated", "unauthenticated"])(
     const client = connect(server)
     await client.auth.signIn(credentials)
     const no = refuses(401, code)
-    server.then(no, no, no, tokens(2), emptyList, emptyList, emptyList)
-    await Promise.all([1, 2, 3].map(() => client.records("watchlists").list()))
+    server.continue(no, no, no, tokens(2), emptyList, emptyList, emptyList)
+    await Promise.all([1, 2, 3].map(() => client.records("reviews").list()))
     expect(server.sent.slice(1).map((call) => call.path)).toEqual([
-      "/records/watchlists",
-      "/records/watchlists",
-      "/records/watchlists",
+      "/records/reviews",
+      "/records/reviews",
+      "/records/reviews",
       "/auth/tokens",
-      "/records/watchlists",
-      "/records/watchlists",
-      "/records/watchlists",
+      "/records/reviews",
+      "/records/reviews",
+      "/records/reviews",
     ])
     expect(server.sent[4]?.body).toEqual({ refreshToken: "refresh-1" })
     expect(server.sent.at(-1)?.headers.get("authorization")).toBe("Bearer access-2")
@@ -99,9 +99,15 @@ test("a 401 that arrives after the renewal repeats without a second one", async 
   const server = fakeServer(tokens(1))
   const client = connect(server)
   await client.auth.signIn(credentials)
-  server.then(() => late.promise, refuses(401, "token_outdated"), tokens(2), emptyList, emptyList)
-  const first = client.records("watchlists").list()
-  await client.records("watchlists").list()
+  server.continue(
+    () => late.promise,
+    refuses(401, "token_outdated"),
+    tokens(2),
+    emptyList,
+    emptyList,
+  )
+  const first = client.records("reviews").list()
+  await client.records("reviews").list()
   late.resolve(new Response('{"code":"token_outdated"}', { status: 401 }))
   await first
   expect(server.sent.filter((call) => call.path === "/auth/tokens")).toHaveLength(1)
@@ -112,7 +118,7 @@ test("a call is repeated only once", async () => {
   const server = fakeServer(tokens(1), no, tokens(2), no)
   const client = connect(server)
   await client.auth.signIn(credentials)
-  await expect(client.records("watchlists").list()).rejects.toMatchObject({
+  await expect(client.records("reviews").list()).rejects.toMatchObject({
     code: "token_outdated",
   })
   expect(server.sent).toHaveLength(4)
@@ -123,11 +129,11 @@ test("an expired token is renewed before the call, lest a list be answered as to
   const client = connect(server)
   await client.auth.signIn(credentials)
   vi.advanceTimersByTime(601_000)
-  await client.records("watchlists").list()
+  await client.records("reviews").list()
   expect(server.sent.map((call) => call.path)).toEqual([
     "/auth/sessions",
     "/auth/tokens",
-    "/records/watchlists",
+    "/records/reviews",
   ])
 })
 
@@ -237,12 +243,12 @@ test("at the server's own origin cookies carry the session, and storage holds no
   const reloaded = fakeServer(answers(alice), refuses(401, "token_outdated"), tokens(2), emptyList)
   const client = connect(reloaded, kept)
   await client.auth.me()
-  await client.records("watchlists").list()
+  await client.records("reviews").list()
   expect(reloaded.sent.map((call) => [call.path, call.body])).toEqual([
     ["/auth/me", undefined],
-    ["/records/watchlists", undefined],
+    ["/records/reviews", undefined],
     ["/auth/tokens", {}],
-    ["/records/watchlists", undefined],
+    ["/records/reviews", undefined],
   ])
 })
 

@@ -1,9 +1,9 @@
 import { Hono } from "hono"
 import { createBackend } from "../../src/backend.ts"
-import type { Http } from "../../src/platform/http.ts"
+import type { OwnHttp } from "../../src/core/records/api.ts"
 import { fixtures } from "./collections.ts"
 
-const backend = createBackend({ collections: fixtures, routes: new Hono<Http>() })
+const backend = createBackend({ collections: fixtures, routes: new Hono<OwnHttp>() })
 
 export default backend.handler
 export const ChangePump = backend.ChangePump

@@ -55,7 +55,7 @@ export const changePump = (deliver: Deliver) =>
     private async tryDeliver(app: App, change: StoredChange): Promise<boolean> {
       const { storage } = this.ctx
       try {
-        await deliver(app, change)
+        await deliver(app, change, pumpOf(this.env, true))
       } catch (error) {
         const attempts = ((await storage.get<number>("attempts")) ?? 0) + 1
         app.log("error", "afterCommit failed", {

@@ -22,7 +22,7 @@ export interface StoredChange {
 }
 
 /** Handles one line. Called in order, at least once: what it throws is tried again. */
-export type Deliver = (app: App, change: StoredChange) => Promise<void>
+export type Deliver = (app: App, change: StoredChange, pump: Pump) => Promise<void>
 
 /**
  * After a commit, without making the caller wait. A poke that is lost is made good by the next one, by the schedule, and

@@ -64,6 +64,8 @@ function projectionOf(app: App, actor: Actor, person: Person, database: string):
     .filter((membership) => membership.database === database)
     .map(({ organisation, roles }) => ({ organisation, roles: JSON.stringify(roles) }))
   const listed = JSON.stringify(memberships)
+  // A database whose members were lost, but not its log, has the line of this version already.
+  const unwritten = sql`NOT EXISTS (SELECT 1 FROM changes WHERE subject = 'members' AND record = ${id} AND version = ${version})`
   const current = sql`EXISTS (SELECT 1 FROM members WHERE id = ${id} AND version = ${version})`
   return [
     // The lines come first: they compare with the row that the next statement replaces.
@@ -71,13 +73,13 @@ function projectionOf(app: App, actor: Actor, person: Person, database: string):
       app,
       actor,
       { ...change, kind: "created" },
-      sql`${line} WHERE NOT EXISTS (SELECT 1 FROM members WHERE id = ${id})`,
+      sql`${line} WHERE NOT EXISTS (SELECT 1 FROM members WHERE id = ${id}) AND ${unwritten}`,
     ),
     appendChanges(
       app,
       actor,
       { ...change, kind: "updated" },
-      sql`${line} FROM members WHERE id = ${id} AND version < ${version}`,
+      sql`${line} FROM members WHERE id = ${id} AND version < ${version} AND ${unwritten}`,
     ),
     sql`INSERT INTO members (id, version, createdAt, updatedAt, createdBy, updatedBy, name, roles, epoch)
 VALUES (${row.id}, ${row.version}, ${row.createdAt}, ${row.updatedAt}, NULL, NULL, ${row.name}, ${row.roles}, ${row.epoch})

@@ -1,4 +1,5 @@
 import type { Actor, App } from "../../platform/app.ts"
+import type { Records } from "./api.ts"
 import type { Field } from "./fields.ts"
 
 export type Fields = Readonly<Record<string, Field>>
@@ -13,16 +14,16 @@ export interface SystemFields {
   updatedBy: string | null
 }
 
+type ValueOf<F> = F extends Field<infer Value, boolean> ? Value : never
+
+/** The fields with a value of their own: a back-relation has none (its `Value` is never). */
 type Stored<F extends Fields> = {
-  [Name in keyof F as F[Name]["kind"] extends "backRelation"
-    ? never
-    : F[Name] extends Field<never, boolean>
-      ? never
-      : Name]: F[Name] extends Field<infer Value, infer Required>
-    ? Required extends true
-      ? Value
-      : Value | null
-    : never
+  [Name in keyof F as [ValueOf<F[Name]>] extends [never] ? never : Name]: F[Name] extends Field<
+    infer Value,
+    true
+  >
+    ? Value
+    : ValueOf<F[Name]> | null
 }
 
 /** A record of a collection, as the API answers it to someone who may read every field. */
@@ -90,8 +91,15 @@ export interface CommittedChange {
   readonly image: HookRecord
 }
 
-/** Runs after the commit, in order, at least once: also when the process died in between. Make it idempotent by `change.id`. */
-export type AfterCommit = (app: App, change: CommittedChange) => Promise<void> | void
+/**
+ * Runs after the commit, in order, at least once: also when the process died in between. Make it idempotent, by
+ * `change.id` or by what it finds. `records` acts as the system.
+ */
+export type AfterCommit = (
+  app: App,
+  change: CommittedChange,
+  records: Records,
+) => Promise<void> | void
 
 export interface CollectionOptions<F extends Fields> {
   fields: F

@@ -1,17 +1,19 @@
 import type { App } from "../../platform/app.ts"
-import type { Deliver, StoredChange } from "../changes/pump.ts"
+import type { Deliver, Pump, StoredChange } from "../changes/pump.ts"
+import { recordsFor } from "./api.ts"
 import type { CommittedChange } from "./collection.ts"
 import { decodeImage } from "./image.ts"
 import type { LinkedCollections } from "./link.ts"
 
-/** Hands lines of the log to the `afterCommit` of their collection. */
+/** Hands lines of the log to the `afterCommit` of their collection, with the rights of the system. */
 export const deliverTo =
   (collections: LinkedCollections): Deliver =>
-  async (app: App, change: StoredChange) => {
+  async (app: App, change: StoredChange, pump: Pump) => {
     const collection = collections.get(change.subject)
     const listener = collection?.definition.options.afterCommit
     if (!collection || !listener) return
     const { payload, ...line } = change
     const committed: CommittedChange = { ...line, image: decodeImage(collection, payload) }
-    await listener(app, committed)
+    const actor = { kind: "system", organisation: change.organisation } as const
+    await listener(app, committed, recordsFor(app, actor, { collections, pump }))
   }

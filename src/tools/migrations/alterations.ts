@@ -87,7 +87,7 @@ const rebuildReasons = ({ changed, added }: TableDifference): string[] => [
   ),
   // ALTER TABLE adds a foreign key only where it starts as null.
   ...added
-    .filter(({ references, notNull }) => references && notNull)
+    .filter((column) => column.references && column.notNull && column.default !== null)
     .map(({ name }) => `${name} is a required relation`),
 ]
 

@@ -29,6 +29,7 @@ export async function draftMigration(
 ): Promise<DraftedMigration | null> {
   const desired = desiredSchema(collections)
   const database = replay(migrations)
+  database.exec("PRAGMA foreign_keys = OFF")
   try {
     const draft = createDraft(database)
     const dialogue = { told: readAnswers(answers), ask, refusals: [] }

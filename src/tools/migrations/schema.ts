@@ -104,7 +104,7 @@ function readPart({ type, name, tbl_name, sql }: Master): Part {
 /** Generated indexes and triggers are named for their table, in quotes. Others belong to whoever wrote them. */
 function isGenerated(kind: Part["kind"], name: string, table: string, sql: string): boolean {
   const quoted = sql.includes(` "${name}" `) || sql.includes(`"${name}" `)
-  if (kind === "index") return quoted && name.startsWith(`${table}_`) && !/ WHERE /i.test(sql)
+  if (kind === "index") return quoted && name.startsWith(`${table}_`)
   return quoted && /_(search|rollup_\w+)_(insert|update|delete)$/.test(name)
 }
 

@@ -68,13 +68,10 @@ function parseColumn(tokens: readonly string[]): TableColumn {
   }
 }
 
-/** A default is a literal, a signed number (a decimal point is a token of its own) or an expression in parentheses. */
+/** A default is a literal, perhaps with a sign, or an expression in parentheses. */
 function endOfDefault(tokens: readonly string[], start: number): number {
-  if (tokens[start] !== "(") {
-    let end = start + 1
-    while (/^[-+.\d]/.test(tokens[end] ?? "") || /^[-+.]$/.test(tokens[end - 1] ?? "")) end++
-    return end
-  }
+  const first = tokens[start] ?? ""
+  if (first !== "(") return /^[-+]$/.test(first) ? start + 2 : start + 1
   let depth = 0
   for (let end = start; end < tokens.length; end++) {
     if (tokens[end] === "(") depth++

@@ -10,7 +10,7 @@ const pattern = new RegExp(
     String.raw`(?<space>\s+|--[^\n]*|/\*[\s\S]*?(?:\*/|$))`,
     String.raw`(?<string>'(?:[^']|'')*'?)`,
     String.raw`(?<quoted>"(?:[^"]|"")*"?|${"`"}(?:[^${"`"}]|${"``"})*${"`"}?|\[[^\]]*\]?)`,
-    String.raw`(?<word>[\w$\u0080-\uffff]+)`,
+    String.raw`(?<word>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w$])|[\w$\u0080-\uffff]+)`,
     String.raw`(?<symbol>[\s\S])`,
   ].join("|"),
   "g",

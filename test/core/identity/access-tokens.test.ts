@@ -1,4 +1,4 @@
-import { importJWK, type JWTPayload, SignJWT } from "jose"
+import { SignJWT } from "jose"
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
 import { identityOperations } from "../../../src/core/identity/openapi.ts"
@@ -30,14 +30,19 @@ const [jwk] = JSON.parse(bindings.SIGNING_KEYS) as { kid: string; x: string; d: 
 const now = () => Math.floor(Date.now() / 1000)
 
 /** Signed with the deployment's own key, so that only the claim or header in question can be the reason. */
-async function signed(claims: JWTPayload, header: object = {}): Promise<string> {
-  return new SignJWT({ ...claimsOf(ann.accessToken), ...claims })
-    .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid: "test-1", ...header })
-    .sign(await importJWK({ ...jwk, kty: "OKP", crv: "Ed25519" }, "EdDSA"))
+async function signed(claims: object, header: object = {}): Promise<string> {
+  const head = { alg: "EdDSA", typ: "at+jwt", kid: "test-1", ...header }
+  const text = `${encode(head)}.${encode({ ...claimsOf(ann.accessToken), ...claims })}`
+  const material = { ...jwk, kty: "OKP", crv: "Ed25519" } as JsonWebKey
+  const key = await crypto.subtle.importKey("jwk", material, "Ed25519", false, ["sign"])
+  const signature = await crypto.subtle.sign("Ed25519", key, new TextEncoder().encode(text))
+  return `${text}.${base64url(String.fromCharCode(...new Uint8Array(signature)))}`
 }
 
-const encode = (value: unknown) =>
-  btoa(JSON.stringify(value)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
+const base64url = (bytes: string) =>
+  btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
+
+const encode = (value: unknown) => base64url(JSON.stringify(value))
 
 const parts = () => ann.accessToken.split(".") as [string, string, string]
 
@@ -72,9 +77,9 @@ const bad: [string, () => string | Promise<string>, string?][] = [
   ["for another audience", () => signed({ aud: "another" })],
   ["for several audiences", () => signed({ aud: ["hinterland", "another"] })],
   ["of another issuer", () => signed({ iss: "https://evil.test" })],
-  ["without exp", () => signed({ exp: undefined as never })],
-  ["with exp in a string", () => signed({ exp: String(now() + 60) as never })],
-  ["without sub", () => signed({ sub: undefined as never })],
+  ["without exp", () => signed({ exp: undefined })],
+  ["with exp in a string", () => signed({ exp: String(now() + 60) })],
+  ["without sub", () => signed({ sub: undefined })],
   ["without epoch", () => signed({ epoch: undefined })],
   ["with another typ", () => signed({}, { typ: "JWT" })],
   ["without typ", () => signed({}, { typ: undefined })],
@@ -84,18 +89,13 @@ const bad: [string, () => string | Promise<string>, string?][] = [
   ["of a stranger's key", withStrangersKey],
   ["with the public key as an HMAC secret", hmacWithPublicKey],
   ["alg none", () => `${encode({ alg: "none", typ: "at+jwt", kid: "test-1" })}.${parts()[1]}.`],
+  ["that says none, signed all the same", () => signed({}, { alg: "none" })],
+  ["that says HS256, signed all the same", () => signed({}, { alg: "HS256" })],
+  ["that says eddsa", () => signed({}, { alg: "eddsa" })],
+  ["with a critical header", () => signed({}, { crit: ["x"], x: 1 })],
   [
-    "alg none with a signature",
-    () => `${encode({ alg: "none", typ: "at+jwt", kid: "test-1" })}.${parts()[1]}.${parts()[2]}`,
-  ],
-  [
-    "alg in another case",
-    () => `${encode({ alg: "eddsa", typ: "at+jwt", kid: "test-1" })}.${parts()[1]}.${parts()[2]}`,
-  ],
-  [
-    "an unknown critical header",
-    () =>
-      `${encode({ alg: "EdDSA", typ: "at+jwt", kid: "test-1", crit: ["x"], x: 1 })}.${parts()[1]}.${parts()[2]}`,
+    "whose header is a list",
+    () => signed({}, []).then((token) => `${encode([])}.${token.split(".").slice(1).join(".")}`),
   ],
   [
     "with other claims under the signature",

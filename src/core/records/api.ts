@@ -1,0 +1,110 @@
+import type { Actor, App } from "../../platform/app.ts"
+import type { Http } from "../../platform/http.ts"
+import { isId } from "../../platform/ids.ts"
+import { Problem } from "../../platform/problem.ts"
+import type { Collection, Fields, InputOf, RecordOf } from "./collection.ts"
+import { parseCreate, parsePatch } from "./input.ts"
+import type { LinkedCollection } from "./link.ts"
+import { findRecord, listRecords } from "./list.ts"
+import { parseListQuery } from "./query.ts"
+import { select } from "./selection.ts"
+import { viewFor } from "./view.ts"
+import { commit, type Draft, type Engine, type Written } from "./write.ts"
+
+/**
+ * Records for the product's own code (routes, `afterCommit`), on behalf of one actor: the same queries, rules, hooks and
+ * log as over HTTP. Filters, sorts and expansions are the texts that the API takes.
+ */
+export interface Records {
+  list<C extends AnyCollection>(collection: C, query?: ListOptions): Promise<RecordPage<C>>
+  /** Null when there is none that the actor may see. */
+  find<C extends AnyCollection>(collection: C, id: string): Promise<RecordOf<C> | null>
+  create<C extends AnyCollection>(collection: C, input: InputOf<C>): Promise<RecordOf<C>>
+  update<C extends AnyCollection>(
+    collection: C,
+    id: string,
+    patch: InputOf<C>,
+  ): Promise<RecordOf<C>>
+  delete(collection: AnyCollection, id: string): Promise<void>
+}
+
+type AnyCollection = Collection<string, Fields>
+
+export interface ListOptions {
+  filter?: string
+  sort?: string
+  limit?: number
+  cursor?: string
+  search?: string
+  expand?: string
+  count?: "exact"
+}
+export interface RecordPage<C> {
+  readonly items: readonly RecordOf<C>[]
+  readonly next: string | null
+  readonly count?: number
+}
+
+/** What the handlers of `src/app/routes.ts` find in their Hono context, beside `app` and `actor`. */
+export interface OwnHttp {
+  Bindings: Http["Bindings"]
+  Variables: Http["Variables"] & { records: Records }
+}
+
+/** @throws {Problem} as the HTTP routes do. */
+export function recordsFor(app: App, actor: Actor, engine: Engine): Records {
+  const view = viewFor(app, actor, engine.collections)
+  const linked = ({ name }: AnyCollection): LinkedCollection => {
+    const collection = engine.collections.get(name)
+    if (!collection) throw new Error(`collection "${name}" is not listed in src/app/collections.ts`)
+    return collection
+  }
+  const write = async (draft: Draft): Promise<Written> =>
+    (await commit(app, actor, engine, [draft]))[0] as Written
+  return {
+    async list<C extends AnyCollection>(of: C, query: ListOptions = {}) {
+      const collection = linked(of)
+      const parameters = new URLSearchParams(
+        Object.entries(query).map(([name, value]) => [name, String(value)]),
+      )
+      const page = await listRecords(
+        app,
+        view,
+        collection,
+        parseListQuery(view, collection, parameters),
+      )
+      return page as unknown as RecordPage<C>
+    },
+    async find<C extends AnyCollection>(of: C, id: string) {
+      const collection = linked(of)
+      if (!isId(id)) return null
+      const selection = select(view, collection, { fields: null, expand: [] })
+      const found = await findRecord(app, view, collection, id, selection)
+      return (found?.record ?? null) as RecordOf<C> | null
+    },
+    async create<C extends AnyCollection>(of: C, input: InputOf<C>) {
+      const collection = linked(of)
+      const written = await write({
+        action: "create",
+        collection,
+        id: app.newId(),
+        input: parseCreate(view, collection, input),
+      })
+      return recordOf<C>(written)
+    },
+    async update<C extends AnyCollection>(of: C, id: string, patch: InputOf<C>) {
+      const collection = linked(of)
+      const input = parsePatch(view, collection, patch)
+      return recordOf<C>(await write({ action: "update", collection, id, input, expected: null }))
+    },
+    async delete(of, id) {
+      await write({ action: "delete", collection: linked(of), id, expected: null })
+    },
+  }
+}
+
+function recordOf<C>(written: Written): RecordOf<C> {
+  if (!written.record)
+    throw new Problem("not_found", "The record was written, but its writer may not read it.")
+  return written.record as RecordOf<C>
+}
