@@ -45,14 +45,15 @@ interface Kept {
 }
 
 interface Tokens {
-  user: User
+  /** A renewal does not repeat it. */
+  user?: User
   accessToken: string
   expiresIn: number
   refreshToken: string
 }
 
-/** Codes that a new access token can mend. */
-const mendable: readonly string[] = ["unauthenticated", "token_expired", "token_outdated"]
+/** Codes that a new access token can mend: ours is not good any more, or (with cookies) has gone. */
+const mendable = /^(unauthenticated|token_(expired|outdated|invalid))$/
 
 /**
  * The session: an access token in memory, renewed once for however many calls need it. An expired token is renewed
@@ -84,7 +85,7 @@ export function createSession({ transport, cookies, storage, key }: SessionOptio
     if (!cookies) session.refreshToken = refreshToken
     storage.setItem(key, JSON.stringify(session))
     accessToken = token
-    announce(person)
+    if (person) announce(person)
   }
 
   function close(): void {
@@ -103,9 +104,8 @@ export function createSession({ transport, cookies, storage, key }: SessionOptio
 
   /** False, and the session is over, when the server does not take the refresh token. */
   async function exchange(): Promise<boolean> {
-    const session = kept()
-    if (!session) return false
-    const { refreshToken } = session
+    const refreshToken = kept()?.refreshToken
+    if (!refreshToken && !cookies) return false
     try {
       const body = refreshToken ? { refreshToken } : {}
       open(await json<Tokens>(transport({ method: "POST", path: "/auth/tokens", body })))
@@ -129,8 +129,9 @@ export function createSession({ transport, cookies, storage, key }: SessionOptio
     try {
       return await transport(signed(call))
     } catch (error) {
-      const mend = error instanceof ApiProblem && mendable.includes(error.code) && kept() !== null
-      if (!mend) throw error
+      if (!(error instanceof ApiProblem) || !mendable.test(error.code)) throw error
+      // With cookies there may be a token that we do not know of: only a stranger's 401 is final.
+      if (!kept() && !(cookies && error.code !== "unauthenticated")) throw error
       // Another call may have renewed it while this one was under way.
       const renewed = accessToken !== sent || (await renew())
       if (!renewed && error.code === "unauthenticated") throw error
@@ -145,7 +146,7 @@ export function createSession({ transport, cookies, storage, key }: SessionOptio
     async signIn(credentials) {
       await settled()
       const call: Call = { method: "POST", path: "/auth/sessions", body: credentials }
-      const tokens = await json<Tokens>(transport(call))
+      const tokens = await json<Tokens & { user: User }>(transport(call))
       open(tokens)
       return tokens.user
     },

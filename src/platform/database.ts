@@ -125,6 +125,16 @@ function translate(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error)
   const refused = /refused\|(\d+)\|([a-z_]+)\|([^|]*)\|/.exec(message)
   if (refused) return new Refusal(Number(refused[1]), refused[2] as string, refused[3] as string)
+  const missing = /no such (?:table|column): (?:main\.)?([\w.]+)|has no column named (\w+)/.exec(
+    message,
+  )
+  if (missing) {
+    const name = missing[1] ?? missing[2]
+    return new Problem("misconfigured", {
+      detail: `The database does not know "${name}" yet: write the migration with "npm run migrate:new <name>" and apply it (npm run dev and npm run deploy do).`,
+      cause: error,
+    })
+  }
   if (/UNIQUE constraint failed/.test(message)) {
     return new UniqueViolation(message, { cause: error })
   }

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import initialize from "@phi-ag/argon2/node"
 import { hashPassword } from "../core/identity/passwords.ts"
+import { emailAddress } from "../core/identity/schema.ts"
 import { createFirstAdministrator } from "../core/identity/users.ts"
 import type { App } from "../platform/app.ts"
 import { sql } from "../platform/sql.ts"
@@ -18,19 +19,22 @@ export interface Administrator {
 }
 
 /** What the developer wants, by ADMIN_EMAIL and ADMIN_PASSWORD; null for a name and password of our choice. */
-export interface WantedAdministrator {
+export interface Login {
   email: string
   password: string
 }
 
-/** @throws {Error} when only one of the two variables is set, or the password is one that sign-up would refuse. */
-export function wantedAdministrator(variables: NodeJS.ProcessEnv): WantedAdministrator | null {
+/** @throws {Error} when only one of the two variables is set, or the address is one that nobody could sign in with. */
+export function wantedAdministrator(variables: NodeJS.ProcessEnv): Login | null {
   const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = variables
   if (!email && !password) return null
   if (!email || !password) {
     throw new Error("Set both ADMIN_EMAIL and ADMIN_PASSWORD, or neither of them.")
   }
-  return { email, password }
+  if (!emailAddress.safeParse(email).success) {
+    throw new Error(`ADMIN_EMAIL is "${email}", which is not an e-mail address.`)
+  }
+  return { email: email.trim(), password }
 }
 
 /**
@@ -40,7 +44,7 @@ export function wantedAdministrator(variables: NodeJS.ProcessEnv): WantedAdminis
 export async function ensureAdministrator(
   app: App,
   stateDirectory: string,
-  wanted: WantedAdministrator | null,
+  wanted: Login | null,
 ): Promise<Administrator> {
   const file = join(stateDirectory, "administrator.json")
   const [present] = await app.directory.all(
@@ -59,5 +63,3 @@ export async function ensureAdministrator(
   await createFirstAdministrator(app, { email: login.email, passwordHash, name: "Administrator" })
   return { ...login, made: true }
 }
-
-type Login = WantedAdministrator

@@ -49,10 +49,10 @@ export function localDatabaseIds(): Record<string, { id: string }> {
   )
 }
 
-/** An app for a tool: no request, and work that is never cut off. */
+/** An app for a tool: no request, no log lines between those that the tool prints. */
 export function toolApp(bindings: object, secrets: Secrets): App {
   const env = { ...bindings, ...secrets, ENVIRONMENT: "development" }
-  return createApp({
+  const app = createApp({
     env,
     settings: parseSettings(env),
     requestId: crypto.randomUUID(),
@@ -60,4 +60,5 @@ export function toolApp(bindings: object, secrets: Secrets): App {
     bookmark: null,
     waitUntil: () => {},
   })
+  return Object.create(app, { log: { value: () => {} } }) as App
 }

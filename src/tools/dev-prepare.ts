@@ -1,11 +1,9 @@
-import { randomUUID } from "node:crypto"
-import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { collections } from "../app/collections.ts"
 import { linkCollections } from "../core/records/link.ts"
 import { buildPage } from "./build-page.ts"
-import { findDemo } from "./demo.ts"
-import { type Administrator, ensureAdministrator } from "./dev-administrator.ts"
+import { type Demo, findDemo } from "./demo.ts"
+import { type Administrator, ensureAdministrator, wantedAdministrator } from "./dev-administrator.ts"
 import { checkDefinitions } from "./dev-check.ts"
 import { type LocalDatabases, openLocalDatabases } from "./dev-database.ts"
 import type { Example } from "./dev-greeting.ts"
@@ -23,23 +21,54 @@ export interface Prepared {
   restarted: boolean
 }
 
-/** Migrated, filled, with an administrator: what has to be true before `GET /health` may answer. */
+/**
+ * Migrated, filled, with an administrator: what has to be true before `GET /health` may answer.
+ * Repeatable at any time: it goes on where a killed run stopped.
+ */
 export async function prepareDatabases(
   { app, bindings }: Pick<LocalDatabases, "app" | "bindings">,
-  options: { demo: boolean },
-): Promise<{ events: string[]; applied: number }> {
+  { demo }: { demo: Demo | null },
+): Promise<{ events: string[]; restarted: boolean }> {
   const migrations = listMigrations()
-  const applied: string[] = []
+  const applied = new Set<string>()
   for (const binding of Object.values(bindings)) {
-    applied.push(...(await applyMigrations(binding, migrations)))
+    for (const name of await applyMigrations(binding, migrations)) applied.add(name)
   }
-  const demo = options.demo ? await findDemo() : null
   // Nobody listens here: the Worker's pump finds these lines of the log with its first request.
   const engine = { collections: linkCollections(collections), pump: { poke: async () => {} } }
-  const events = (await demo?.loadDemo(app, engine)) ?? []
-  const count = new Set(applied).size
-  return {
-    events: [...(count > 0 ? [`${count} migrations applied`] : []), ...events],
-    applied: count,
+  const loaded = (await demo?.loadDemo(app, engine)) ?? []
+  const restarted = applied.size < migrations.length
+  const migrated = restarted ? [...applied].map((name) => `Applied migrations/${name}`) : []
+  return { events: [...migrated, ...loaded], restarted }
+}
+
+/** The process that `npm run dev` starts: reports to it, or prints what is wrong and fails. */
+async function main(stateDirectory: string): Promise<void> {
+  const wanted = wantedAdministrator(process.env)
+  const problems = checkDefinitions()
+  if (problems.length > 0) throw new Error(problems.join("\n"))
+  await buildPage()
+  const { file, secrets } = await loadDevelopmentSecrets(stateDirectory)
+  const demo = await findDemo()
+  const databases = await openLocalDatabases(stateDirectory, secrets)
+  try {
+    const { events, restarted } = await prepareDatabases(databases, { demo })
+    const administrator = await ensureAdministrator(databases.app, stateDirectory, wanted)
+    const examples = [...(demo?.examples ?? [{ path: "/health" }, { path: "/openapi.json" }])]
+    report({ envFile: file, administrator, examples, events, restarted })
+  } finally {
+    await databases.close()
   }
+}
+
+const report = (prepared: Prepared) => process.send?.(prepared)
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await main(process.argv[2] as string)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exitCode = 1
+  }
+  process.disconnect?.()
 }

@@ -16,7 +16,7 @@ export async function loadDevelopmentSecrets(stateDirectory: string): Promise<De
   if (!existsSync(file)) {
     await mkdir(stateDirectory, { recursive: true })
     const { SECRET, SIGNING_KEYS } = generateSecrets()
-    const text = `SECRET='${SECRET}'\nSIGNING_KEYS='${SIGNING_KEYS}'\n`
+    const text = `ENVIRONMENT='development'\nSECRET='${SECRET}'\nSIGNING_KEYS='${SIGNING_KEYS}'\n`
     // Written whole or not at all: a process that dies here leaves no half of a key.
     const draft = `${file}.${process.pid}`
     await writeFile(draft, text, { mode: 0o600 })

@@ -264,3 +264,27 @@ test("without storage, the first call at the own origin asks whether cookies hol
     "/records/films",
   ])
 })
+
+test("a bad cookie that the client knows nothing of is renewed away", async () => {
+  atOwnOrigin()
+  const no = refuses(401, "token_invalid")
+  const server = fakeServer(no, no, emptyList)
+  await connect(server, storage()).records("films").list()
+  expect(server.sent.map((call) => call.path)).toEqual([
+    "/records/films",
+    "/auth/tokens",
+    "/records/films",
+  ])
+})
+
+test("a renewal that does not repeat who is signed in changes nothing about it", async () => {
+  const renewal = answers({ accessToken: "access-2", refreshToken: "refresh-2", expiresIn: 600 })
+  const server = fakeServer(tokens(1), renewal, emptyList)
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  const listener = vi.fn()
+  client.auth.onChange(listener)
+  vi.advanceTimersByTime(601_000)
+  await client.records("films").list()
+  expect(listener).not.toHaveBeenCalled()
+})

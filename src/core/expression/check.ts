@@ -187,7 +187,8 @@ function checkIn(ast: InAst, names: Names): Checked {
   const groups = new Map<Operand["type"], { operand: Operand; values: Operand[] }>()
   for (const itemAst of ast.list) {
     const equal = equality(left, ast.left, operandOf(itemAst, names), itemAst)
-    if (equal.kind !== "comparison" || isConstant(equal.left) || !isConstant(equal.right)) {
+    // A constant on the left has changed sides with the item: `@me.id in (owner, reviewer)`.
+    if (equal.kind !== "comparison" || isConstant(left) || !isConstant(equal.right)) {
       alternatives.push(equal)
       continue
     }

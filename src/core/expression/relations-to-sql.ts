@@ -1,7 +1,7 @@
 import { identifier, raw, type Sql } from "../../platform/sql.ts"
 import type { Checked, ManyPath, Operand, Path, Step } from "./checked.ts"
 import type { Compiler } from "./compiler.ts"
-import { every, leaf, type Term, term } from "./terms.ts"
+import { every, leaf, subquery, type Term, term } from "./terms.ts"
 import type { RowSource, Shape } from "./types.ts"
 
 /** The joined tables of a chain of relations, ready to stand in a subquery. */
@@ -39,7 +39,8 @@ export function pathValue(compiler: Compiler, path: Path, row: RowSource): Term 
     return guardedColumn(compiler, root, path.field.column, path.fieldRule)
   const chain = follow(compiler, path.steps, root)
   const value = guardedColumn(compiler, chain.end, path.field.column, path.fieldRule)
-  return term`(SELECT ${value} FROM ${tablesOf(chain)} WHERE ${every([...linkConditions(chain), ...chain.conditions])})`
+  const where = every([...linkConditions(chain), ...chain.conditions])
+  return term`${subquery`(SELECT ${value} FROM ${tablesOf(chain)} WHERE ${where})`}`
 }
 
 /**
@@ -78,7 +79,7 @@ export function manyExists(
     return every([...guards, memberOf(chain, chain.link, conditions)])
   }
   const where = every([...guards, ...linkConditions(chain), ...conditions])
-  const exists = term`EXISTS (SELECT 1 FROM ${tablesOf(chain)} WHERE ${where})`
+  const exists = term`EXISTS ${subquery`(SELECT 1 FROM ${tablesOf(chain)} WHERE ${where})`}`
   return negated ? term`NOT ${exists}` : exists
 }
 
@@ -92,7 +93,8 @@ export function manyCount(
   const { chain, guards } = reachMany(compiler, many, row)
   const conditions = [...guards, ...linkConditions(chain), ...chain.conditions]
   if (condition.kind !== "constant") conditions.push(compiler.condition(condition, chain.end))
-  return term`(SELECT count(*) FROM ${tablesOf(chain)} WHERE ${every(conditions)})`
+  const where = every(conditions)
+  return term`${subquery`(SELECT count(*) FROM ${tablesOf(chain)} WHERE ${where})`}`
 }
 
 /** The ids of a relation to many in their order, as a JSON array; for comparing before with after. */
@@ -101,7 +103,7 @@ export function orderedIds(field: ManyPath["field"], row: RowSource): Term {
   if (held) return term`coalesce(json(${held}), '[]')`
   const { through } = field
   if (!("joinTable" in through)) throw new Error(`${field.name} is kept by other records`)
-  return term`(SELECT json_group_array("target") FROM (SELECT "target" FROM ${identifier(through.joinTable)} WHERE "source" = ${row.column("id")} ORDER BY "position"))`
+  return term`${subquery`(SELECT json_group_array("target") FROM (SELECT "target" FROM ${identifier(through.joinTable)} WHERE "source" = ${row.column("id")} ORDER BY "position"))`}`
 }
 
 const tablesOf = (chain: Chain): Sql => {
@@ -113,7 +115,7 @@ const linkConditions = ({ link }: Chain): Term[] =>
   link ? [term`${link.inner} = ${link.outer}`] : []
 
 const memberOf = (chain: Chain, { outer, inner }: Link, conditions: readonly Term[]): Term =>
-  term`${outer} IN (SELECT ${inner} FROM ${tablesOf(chain)} WHERE ${every(conditions)})`
+  term`${outer} IN ${subquery`(SELECT ${inner} FROM ${tablesOf(chain)} WHERE ${every(conditions)})`}`
 
 const rowAt = (alias: string): RowSource => ({
   column: (name) => raw(`${alias}.${identifier(name).text}`),
@@ -186,7 +188,7 @@ function openMany(compiler: Compiler, many: ManyPath, holder: RowSource): Chain 
   }
   const ids = holder.ids?.(name) ?? null
   if (ids) {
-    const inside = term`${id} IN (SELECT value FROM json_each(${ids}))`
+    const inside = term`${id} IN ${subquery`(SELECT value FROM json_each(${ids}))`}`
     return { tables: [table], conditions: [inside, ...conditions], link: null, end: row }
   }
   const alias = compiler.newAlias()

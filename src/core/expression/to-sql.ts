@@ -6,7 +6,7 @@ import { ExpressionError } from "./error.ts"
 import { bind } from "./fold.ts"
 import { matchToSql } from "./match-to-sql.ts"
 import { manyCount, manyExists, orderedIds, pathCondition, pathValue } from "./relations-to-sql.ts"
-import { every, leaf, listed, parameter, some, type Term, term } from "./terms.ts"
+import { depthOf, every, leaf, listed, parameter, some, type Term, term } from "./terms.ts"
 import type { Context, RowSource, Scope, ShapeField } from "./types.ts"
 
 export interface CompileEnvironment {
@@ -24,7 +24,7 @@ export interface CompileEnvironment {
 }
 
 /** D1's expression depth is 100; the rest is for the statement around. */
-const maxHeight = 90
+const maxDepth = 90
 /** D1's statement is 100 KB; a parameter may have to become `json_extract(?1,'$[99]')`. */
 const maxCharacters = 64_000
 const charactersPerParameter = 24
@@ -37,14 +37,18 @@ const charactersPerParameter = 24
  * indexes serve them. Identifiers come from the Shape alone, everything else is bound (see `spill` for more than
  * 100). Subqueries use the aliases e1, e2, …, which the statement around must not use.
  *
- * @throws {ExpressionError} `too_complex` when D1 would refuse the size or depth, read rules included.
+ * @throws {ExpressionError} `too_complex` when D1 would refuse the size or depth, read rules included. Quantifiers
+ * fit six deep or so, parentheses as deep as the parser lets them.
  */
 export function compileExpression(checked: Checked, environment: CompileEnvironment): Sql {
   const bound = bind(checked, environment.context)
-  const { text, params, height } = compilerFor(environment).condition(bound, environment.source)
+  const whole = compilerFor(environment).condition(bound, environment.source)
+  const { text, params } = whole
   const size = text.length + params.length * charactersPerParameter
-  if (height > maxHeight || size > maxCharacters) {
-    throw new ExpressionError("too_complex", 0, "Too complex", "use fewer conditions or relations")
+  // Its own height again, so that the statement may put it into one subquery (a guard's EXISTS).
+  if (depthOf(whole) + whole.height > maxDepth || size > maxCharacters) {
+    const hint = "use fewer conditions, or fewer relations inside of relations"
+    throw new ExpressionError("too_complex", 0, "Too complex for one query", hint)
   }
   return { text, params }
 }

@@ -15,7 +15,7 @@ fill(
 )
 fill("comments", "c_task, c_author, c_stars", "'p' || (n / 4), 'p' || (n / 5), n / 3")
 lab.database.exec(
-  `INSERT INTO tasks_watchers SELECT id, 'p' || (pk / 3), 0 FROM tasks WHERE id LIKE 'p%'`,
+  `INSERT INTO tasks_watchers SELECT id, 'p' || (pk / 3), 0 FROM tasks WHERE id LIKE 'n%'`,
 )
 lab.database.exec("ANALYZE")
 
@@ -87,7 +87,7 @@ test("a rule about one row starts from that row", () => {
 function fill(table: string, columns: string, values: string): void {
   lab.database.exec(
     `WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000)
-      INSERT INTO ${table} (id, organisation, ${columns}) SELECT 'p' || n, 'acme', ${values} FROM n`,
+      INSERT INTO ${table} (id, organisation, ${columns}) SELECT 'n' || n, 'acme', ${values} FROM n`,
   )
 }
 

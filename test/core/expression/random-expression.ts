@@ -130,7 +130,8 @@ const booleanTest = (choices: Choices, path: string): string =>
 function ordered(choices: Choices, path: string, operand: () => string): string {
   if (chance(choices, 20)) {
     const list = [operand(), operand(), ...(chance(choices, 20) ? ["null"] : [])]
-    return `${path} ${pick(choices, ["in", "!in"])} (${list.join(", ")})`
+    const [left = "", ...items] = chance(choices, 30) ? [...list, path] : [path, ...list]
+    return `${left} ${pick(choices, ["in", "!in"])} (${items.join(", ")})`
   }
   const sides = chance(choices, 20) ? [operand(), path] : [path, operand()]
   return sides.join(` ${operator(choices)} `)

@@ -2,6 +2,7 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import { checkExpression } from "../../../src/core/expression/check.ts"
 import { negate } from "../../../src/core/expression/checked.ts"
+import { ExpressionError } from "../../../src/core/expression/error.ts"
 import { evaluateExpression, type MemoryRow } from "../../../src/core/expression/evaluate.ts"
 import { foldConstant } from "../../../src/core/expression/fold.ts"
 import { parseExpression } from "../../../src/core/expression/parse.ts"
@@ -87,7 +88,8 @@ holdsInWorlds("a filter sees what the actor may see, and nothing else", (choices
     const text = randomExpression(choices, shape, readable)
     const question = { collection: shape.name, context, access, oneRow: i % 2 === 0 }
     const checked = understand(lab, text, question)
-    const found = sqlIds(lab, checked, question)
+    const found = unlessTooComplex(() => sqlIds(lab, checked, question))
+    if (!found) continue
     expect(memoryIds(lab, checked, question), text).toEqual(found)
     const trusted = understand(lab, text, { collection: shape.name })
     const seen = (lab.rows[shape.name] ?? [])
@@ -97,6 +99,16 @@ holdsInWorlds("a filter sees what the actor may see, and nothing else", (choices
     expect(found, `${text} over what is left after redaction`).toEqual(seen)
   }
 })
+
+/** Random rules within random filters may nest more relations than D1 can: see limits.test.ts. */
+function unlessTooComplex<T>(action: () => T): T | null {
+  try {
+    return action()
+  } catch (error) {
+    if (error instanceof ExpressionError && error.code === "too_complex") return null
+    throw error
+  }
+}
 
 /** A row as it stands in the log: JSON by column, with the ids of its relations by field. */
 const imageOf = (shape: Shape, row: MemoryRow): string =>

@@ -75,6 +75,8 @@ const found: readonly (readonly [expression: string, tasks: string])[] = [
   [`owner !in ("ann")`, "23"],
   [`owner !in ("ann", null)`, "2"],
   ["@me.id in (owner, project.owner)", "1"],
+  [`"p1" in (owner, project)`, "1"],
+  [`"p1" !in (owner, project)`, "23"],
   [`priority in (-1, 3)`, "12"],
   // Booleans.
   ["done", "1"],

@@ -158,6 +158,8 @@ describe("an organisation whose records lie in the second database", () => {
     await join(id, "here", ["guest"])
     const ivan = await signIn("ivan")
     expect(claimsOf(ivan.accessToken)).toMatchObject({ org: "far" })
+    const there = sql`SELECT organisation FROM member_organisations WHERE member = ${id}`
+    expect(await second(there)).toEqual([{ organisation: "far" }])
     await query(sql`DELETE FROM organisation_members WHERE user = ${id} AND organisation = 'far'`)
     await query(sql`UPDATE users SET epoch = epoch + 1, version = version + 1 WHERE id = ${id}`)
     const next = await refreshed(ivan.refreshToken)

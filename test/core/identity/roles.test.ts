@@ -2,6 +2,8 @@ import { beforeAll, expect, test } from "vitest"
 import { loadArgon2 } from "../../../src/core/identity/argon2.ts"
 import { hashPassword } from "../../../src/core/identity/passwords.ts"
 import { createFirstAdministrator, setRoles } from "../../../src/core/identity/users.ts"
+import type { App } from "../../../src/platform/app.ts"
+import type { Database } from "../../../src/platform/database.ts"
 import { sql } from "../../../src/platform/sql.ts"
 import {
   call,
@@ -149,4 +151,36 @@ test("ten role changes at once leave directory and members the same", async () =
   const [member] = await query(sql`SELECT roles, epoch, version FROM members WHERE id = ${id}`)
   expect(member).toEqual(user)
   expect(user).toMatchObject({ epoch: 5, version: 5 })
+})
+
+test("an administrator who loses the role between reading and writing writes nothing", async () => {
+  const grace = await signedIn("grace")
+  const { id } = await signUp("heidi")
+  await setRoles(toolApp(), grace.user.id, ["administrator"])
+  const { sid } = claimsOf(grace.accessToken)
+  const actor = {
+    kind: "user",
+    id: grace.user.id,
+    email: grace.user.email,
+    roles: ["administrator"],
+    organisation: null,
+    database: "main",
+    epoch: 2,
+    session: sid as string,
+  } as const
+  const app = toolApp()
+  let reads = 0
+  const directory: Database = {
+    ...app.directory,
+    async batch(statements) {
+      const rows = await app.directory.batch(statements)
+      if (reads++ === 0) await setRoles(toolApp(), grace.user.id, [])
+      return rows
+    },
+  }
+  const interrupted: App = Object.create(app, { directory: { value: directory } })
+  await expect(setRoles(interrupted, id, ["editor"], actor)).rejects.toMatchObject({
+    code: "token_outdated",
+  })
+  expect(await query(sql`SELECT roles FROM users WHERE id = ${id}`)).toEqual([{ roles: "[]" }])
 })
