@@ -1,4 +1,5 @@
 import { Hono } from "hono"
+import { matchesNone } from "../core/records/etag.ts"
 import type { Http } from "../platform/http.ts"
 import { files } from "./page/built.ts"
 
@@ -19,10 +20,7 @@ for (const { path, type, etag, immutable, body } of files) {
       "content-security-policy": contentSecurityPolicy,
       "referrer-policy": "same-origin",
     }
-    if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers)
+    if (matchesNone(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers)
     return c.body(body, 200, { ...headers, "content-type": type })
   })
 }
-
-const matches = (header: string | undefined, etag: string): boolean =>
-  header?.split(",").some((candidate) => candidate.trim().replace(/^W\//, "") === etag) ?? false

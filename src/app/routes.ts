@@ -1,6 +1,7 @@
 import { Hono } from "hono"
 import type { OwnHttp } from "../core/records/api.ts"
 import { films } from "./films.ts"
+import { pageRoutes } from "./page.ts"
 import { reviews } from "./reviews.ts"
 
 /** Routes of this deployment's own, beside those of its collections. */
@@ -15,3 +16,5 @@ routes.get("/club", async (c) => {
   ])
   return c.json({ newestReviews: newest.items, bestFilms: best.items })
 })
+
+routes.route("/", pageRoutes)

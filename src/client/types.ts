@@ -21,7 +21,7 @@ export type Named<All extends Collections, Name extends string> = Extract<
 export interface View<R> {
   /** Own fields, and fields of related records as paths: `["title", "director.name"]`. All own fields unless told. */
   fields?: readonly ((keyof R & string) | `${string}.${string}`)[]
-  /** Relations to answer in `expanded`: `["author"]`. */
+  /** Relations to answer in `expanded`: `["author"]`, and theirs in turn: `["film.studio"]`. */
   expand?: readonly string[]
 }
 
@@ -60,8 +60,11 @@ type Chosen<R, Q> = Q extends { fields: readonly (infer Name)[] }
 type Expanded<All extends Collections, C, Q> = Q extends {
   expand: readonly (infer Path extends string)[]
 }
-  ? { expanded: { [P in Path]: Related<All, FieldAt<C, P>> } }
+  ? { expanded: { [P in Path as Head<P>]: Related<All, FieldAt<C, P>> } }
   : unknown
+
+/** `film.studio` is answered as `expanded.film.expanded.studio`. */
+type Head<Path extends string> = Path extends `${infer Name}.${string}` ? Name : Path
 
 type FieldAt<C, Name extends string> =
   C extends Collection<string, infer F extends Fields> ? F[Name] : undefined

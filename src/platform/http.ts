@@ -116,7 +116,12 @@ function presentedBookmark(request: Request): string | null {
   const cookies = request.headers.get("cookie")
   if (!cookies) return null
   const found = /(?:^|;\s*)__Host-bookmark=([^;]*)/.exec(cookies)
-  return found ? decodeURIComponent(found[1] as string) : null
+  try {
+    return found ? decodeURIComponent(found[1] as string) : null
+  } catch {
+    // Not ours, then: ignored like any other that is forged.
+    return null
+  }
 }
 
 /** The bookmark for the caller's next request, and, for those who may know, what this one cost. */

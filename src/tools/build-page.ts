@@ -8,7 +8,7 @@ const folder = "src/app/page"
 const output = `${folder}/built.ts`
 
 /** One file of the page as the worker serves it, embedded so that the bundle alone can. */
-export interface PageFile {
+interface PageFile {
   readonly path: string
   readonly type: string
   readonly etag: string
@@ -28,12 +28,10 @@ export async function buildPage(): Promise<void> {
   const style = hashed("style", "css", "text/css", await bundle("style.css"))
   const icon = hashed("icon", "svg", "image/svg+xml", await readFile(`${folder}/icon.svg`, "utf8"))
   const source = await readFile(`${folder}/index.html`, "utf8")
-  const body = [script, style, icon].reduce(nameIn, source).replace(/>\s+</g, "><")
+  const body = [script, style, icon].reduce(nameIn, source)
   const document = file("/", "text/html", body, false)
-  const code = `import type { PageFile } from "../../tools/build-page.ts"
-
-/** Made by src/tools/build-page.ts. */
-export const files: readonly PageFile[] = ${JSON.stringify([document, script, style, icon], null, 2)}
+  const code = `/** Made by src/tools/build-page.ts. */
+export const files = ${JSON.stringify([document, script, style, icon], null, 2)}
 `
   const before = existsSync(output) ? await readFile(output, "utf8") : null
   if (code !== before) await writeFile(output, code)

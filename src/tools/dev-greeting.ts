@@ -7,10 +7,10 @@ export function greeting(prepared: Prepared, port: number, stateDirectory: strin
   const state = relative(process.cwd(), stateDirectory) || "."
   return [
     "",
+    ...prepared.events.map((event) => `  ${event}`),
+    "",
     `  Hinterland is ready at ${origin}`,
     `  API reference: ${origin}/docs`,
-    "",
-    ...prepared.events.map((event) => `  ${event}`),
     `  ${administrator(prepared)}`,
     `  Data: ${state} (${prepared.restarted ? "kept from the last run" : "new"})`,
     "",

@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+import { findProcess, listProcesses } from "./dev-processes.ts"
 
 /**
  * One `npm run dev` a state directory: two processes that open the same local D1 would damage it.
@@ -17,27 +18,26 @@ interface Holder {
   group: number | null
 }
 
+/** Time for a run that is just being ended to let go. */
+const patienceMilliseconds = 3_000
+
 /** @throws {Error} that names the process which holds the directory. */
-export function lockStateDirectory(stateDirectory: string): DevelopmentLock {
+export async function lockStateDirectory(stateDirectory: string): Promise<DevelopmentLock> {
   const file = join(stateDirectory, "development.lock")
   mkdirSync(stateDirectory, { recursive: true })
-  const former = readHolder(file)
-  if (former) {
-    const processes = listProcesses()
-    const runs = processes.some(
-      ({ pid, command }) =>
-        pid === former.pid && pid !== process.pid && command.includes("tools/dev.ts"),
-    )
-    if (runs) {
+  const deadline = performance.now() + patienceMilliseconds
+  for (let former = readHolder(file); former; former = readHolder(file)) {
+    if (!isRunning(former)) {
+      endLeftovers(former)
+      rmSync(file, { force: true })
+      break
+    }
+    if (performance.now() > deadline) {
       throw new Error(
         `npm run dev already runs on ${stateDirectory} as process ${former.pid}: end it, or set STATE_DIR to another directory.`,
       )
     }
-    // Looked up first: a number from before a reboot may be anybody's now.
-    for (const { pid, group, command } of processes) {
-      if (group === former.group && /\b(wrangler|workerd)\b/.test(command)) end(pid)
-    }
-    rmSync(file, { force: true })
+    await delay(100)
   }
   const write = (group: number | null, flag: "w" | "wx") =>
     writeFileSync(file, JSON.stringify({ pid: process.pid, group } satisfies Holder), { flag })
@@ -54,42 +54,19 @@ function readHolder(file: string): Holder | null {
   }
 }
 
-function end(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL")
-  } catch {
-    // It ended by itself in between.
-  }
+/** A number alone proves nothing: after a reboot it may be anybody's, even ours. */
+function isRunning({ pid }: Holder): boolean {
+  return pid !== process.pid && (findProcess(pid)?.command.includes("tools/dev.ts") ?? false)
 }
 
-interface Process {
-  pid: number
-  group: number
-  command: string
-}
-
-/** From /proc, because small Linux images have no `ps`; elsewhere from `ps`. */
-function listProcesses(): Process[] {
-  if (existsSync("/proc/self/stat")) {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((name) => readProcess(Number(name)) ?? [])
-  }
-  return execFileSync("ps", ["-A", "-o", "pid=,pgid=,args="], { encoding: "utf8" })
-    .split("\n")
-    .flatMap((line) => {
-      const [, pid, group, command = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []
-      return pid ? [{ pid: Number(pid), group: Number(group), command }] : []
-    })
-}
-
-function readProcess(pid: number): Process | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    // The name stands in parentheses and may hold spaces; after it: state, parent, group.
-    const group = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2])
-    return { pid, group, command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }
-  } catch {
-    return null
+/** Wrangler and workerd of a run that was killed: they would keep the port, and the databases open. */
+function endLeftovers(former: Holder): void {
+  for (const { pid, group, command } of listProcesses()) {
+    if (group !== former.group || !/\b(wrangler|workerd)\b/.test(command)) continue
+    try {
+      process.kill(pid, "SIGKILL")
+    } catch {
+      // It ended by itself in between.
+    }
   }
 }

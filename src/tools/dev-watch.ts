@@ -10,6 +10,7 @@ interface Reactions {
 /** What wrangler does not do by itself after a change: the page's embedded files, migrations, a look at the collections. */
 export function watchSources({ migrationsChanged, definitionsChanged }: Reactions): void {
   onChange("src/app", (file) => {
+    if (file === "page/built.ts") return null
     if (file.startsWith("page/")) return "page"
     return file.endsWith(".ts") ? "definitions" : null
   })

@@ -5,6 +5,7 @@ import { resolve } from "node:path"
 import { greeting } from "./dev-greeting.ts"
 import { type DevelopmentLock, lockStateDirectory } from "./dev-lock.ts"
 import type { Prepared } from "./dev-prepare.ts"
+import { findProcess } from "./dev-processes.ts"
 import { assertPortFree, type DevelopmentServer, startServer } from "./dev-server.ts"
 import { watchSources } from "./dev-watch.ts"
 
@@ -25,7 +26,7 @@ endWithNpm()
 
 try {
   // The lock comes first: it ends what a killed run may have left behind on the port.
-  lock = lockStateDirectory(stateDirectory)
+  lock = await lockStateDirectory(stateDirectory)
   await assertPortFree(port)
   const prepared = await prepare()
   await serve(prepared)
@@ -97,11 +98,12 @@ async function end(code: number, reason?: unknown): Promise<void> {
   process.exit(code)
 }
 
-/** When npm is killed it takes nobody with it, and a server would stay that nobody knows of. */
+/** When npm is killed it takes nobody with it, not even the shell between us, and a server would stay unseen. */
 function endWithNpm(): void {
   if (process.env.npm_lifecycle_event !== "dev") return
+  const npm = findProcess(process.ppid)?.parent
   const parent = process.ppid
   setInterval(() => {
-    if (process.ppid !== parent) void end(1)
-  }, 1_000).unref()
+    if (process.ppid !== parent || findProcess(parent)?.parent !== npm) void end(1)
+  }, 500).unref()
 }

@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   const [name, ...more] = positionals
   if (!name || more.length > 0) throw new MigrationError(usage)
   const collections = await loadCollections("src/app/collections.ts")
-  const unlisted = await findUnlisted("src/app", collections)
+  const unlisted = findUnlisted("src/app", collections)
   if (unlisted.length > 0) throw new MigrationError(unlisted.join("\n"))
   const written = await writeNewMigration({
     collections,

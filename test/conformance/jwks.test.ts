@@ -1,8 +1,6 @@
 import { createLocalJWKSet, jwtVerify } from "jose"
 import { expect, test } from "vitest"
-import { call, json, signedIn, useDatabases } from "../core/identity/cast.ts"
-
-useDatabases()
+import { call, json, signedIn } from "../core/identity/cast.ts"
 
 test("jose verifies our access token from our published keys", async () => {
   const { accessToken, user } = await signedIn("jose")

@@ -77,7 +77,7 @@ test("a relation that is pointed elsewhere fails where its ids mean nothing, and
   const to = collection("books", { fields: { author: relation("people", { required: true }), pages: integer(), readers: relations("authors") } })
   const alone = collection("authors", { fields: { name: text(), born: text(), mentor: relation("authors") }, search: ["name"], indexes: ["name"] })
   await project.migrate([alone, people, to], { rebuild: ["books"] })
-  await expect(apply()).rejects.toThrow(/nothing of it was applied: .*a row that points at one which is gone/)
+  await expect(apply()).rejects.toThrow("a row of books (pk 1) points at a row of people that does not exist")
   expect(await d1.rows("SELECT count(*) AS n FROM books")).toEqual([{ n: 3 }])
 })
 

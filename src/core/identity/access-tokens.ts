@@ -69,7 +69,7 @@ interface Verified {
 }
 const verified = new WeakMap<Settings, Map<string, Verified>>()
 const maxVerified = 5_000
-const maxTokenLength = 4_096
+const maxTokenLength = 8_192
 
 /**
  * The person whom a token speaks for. Synchronous when this isolate has seen the token before.

@@ -216,15 +216,20 @@ RETURNING id, (SELECT database FROM organisations WHERE id = organisation) AS da
   app.log("info", "session ended", { user: actor.id, session })
 }
 
-/** Tells the session's database that its access tokens are void, until the last of them has expired. */
+/**
+ * Tells the session's databases that its access tokens are void, until the last of them has expired. `main` is always told:
+ * tokens lead there once a person has left the session's organisation.
+ */
 async function outlaw(app: App, session: string, database: string | null): Promise<void> {
   const now = app.now()
-  await app
-    .on(database ?? "main")
-    .db.batch([
-      sql`DELETE FROM session_revocations WHERE session IN (SELECT session FROM session_revocations WHERE expiresAt <= ${iso(now)} LIMIT 20)`,
-      sql`INSERT INTO session_revocations (session, expiresAt) VALUES (${session}, ${iso(now + accessTokenSeconds * 1000)}) ON CONFLICT (session) DO NOTHING`,
-    ])
+  for (const name of new Set(["main", database ?? "main"])) {
+    await app
+      .on(name)
+      .db.batch([
+        sql`DELETE FROM session_revocations WHERE session IN (SELECT session FROM session_revocations WHERE expiresAt <= ${iso(now)} LIMIT 20)`,
+        sql`INSERT INTO session_revocations (session, expiresAt) VALUES (${session}, ${iso(now + accessTokenSeconds * 1000)}) ON CONFLICT (session) DO NOTHING`,
+      ])
+  }
 }
 
 const databaseOf = (membership: Membership | null): string => membership?.database ?? "main"

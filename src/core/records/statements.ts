@@ -245,9 +245,10 @@ function replaceStatements(
   const links = many.flatMap(([name, ids]) => {
     const joinTable = identifier(joinTableOf(collection.name, name))
     const wanted = JSON.stringify(ids)
+    // A PUT comes by here also when the record is yet to be created: then it has nothing to be linked to.
     return [
       sql`DELETE FROM ${joinTable} WHERE "source" = ${id} AND "target" NOT IN (SELECT value FROM json_each(${wanted}))`,
-      sql`INSERT INTO ${joinTable} ("source", "target", "position") SELECT ${id}, value, key FROM json_each(${wanted}) WHERE true ON CONFLICT ("source", "target") DO UPDATE SET "position" = excluded."position" WHERE "position" IS NOT excluded."position"`,
+      sql`INSERT INTO ${joinTable} ("source", "target", "position") SELECT ${id}, value, key FROM json_each(${wanted}) WHERE EXISTS (SELECT 1 FROM ${table} WHERE "id" = ${id}) ON CONFLICT ("source", "target") DO UPDATE SET "position" = excluded."position" WHERE "position" IS NOT excluded."position"`,
     ]
   })
   const log = logStatement(

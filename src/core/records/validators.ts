@@ -36,7 +36,7 @@ function inputSchema(field: LinkedField, patch: boolean): z.ZodType {
   const value = valueSchema(field).meta({
     ...(field.options.description && { description: field.options.description }),
   })
-  const nullable = field.required || field.kind === "relations" ? value : value.nullable()
+  const nullable = field.required ? value : value.nullable()
   const mayBeAbsent = patch || !field.required || field.options.default !== undefined
   return mayBeAbsent ? nullable.optional() : nullable
 }
@@ -109,7 +109,7 @@ function textSchema({ required, options }: LinkedField, largest: number) {
       error: `must match ${options.pattern}`,
       params: { code: "pattern" },
     })
-    .meta({ minLength: min, maxLength: max, ...(options.pattern && { pattern: options.pattern }) })
+    .meta({ minLength: min, maxLength: max, ...(options.pattern && { pattern: `^(?:${options.pattern})$` }) })
 }
 
 function bounded<Schema extends z.ZodNumber>(schema: Schema, options: LinkedField["options"]) {
@@ -171,10 +171,19 @@ function datetimeSchema(options: LinkedField["options"]) {
 
 const maxJsonBytes = 100_000
 
+/** SQLite takes no JSON that is nested deeper than 1,000. */
+const maxJsonDepth = 500
+
 const jsonSchema = () =>
   z
     .unknown()
     .refine((value) => value !== undefined, { error: "must be a JSON value" })
+    // First, because the rest is recursive.
+    .refine((value) => isShallow(value), {
+      error: `must not be nested deeper than ${maxJsonDepth}`,
+      params: { code: "too_deep" },
+      abort: true,
+    })
     .refine(
       (value) => new TextEncoder().encode(JSON.stringify(value) ?? "").length <= maxJsonBytes,
       {
@@ -183,10 +192,25 @@ const jsonSchema = () =>
       },
     )
     // JSON escapes both, so the stored text is sound; but what is read back must be what was written.
-    .refine((value) => !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value) ?? ""), {
+    .refine((value) => !unsoundEscape.test(JSON.stringify(value) ?? ""), {
       error: "must not contain NUL or half of a surrogate pair",
       params: { code: "text" },
     })
+
+/** What `JSON.stringify` escapes; a backslash that is itself escaped starts no escape. */
+const unsoundEscape = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
+
+/** Level by level, not recursive: the value may be nested as deep as a body is long. */
+function isShallow(value: unknown): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; depth <= maxJsonDepth; depth++) {
+    level = level.flatMap((one) =>
+      typeof one === "object" && one !== null ? Object.values(one) : [],
+    )
+    if (level.length === 0) return true
+  }
+  return false
+}
 
 function relationsSchema({ required, options }: LinkedField) {
   const max = (options.max as number | undefined) ?? 1_000

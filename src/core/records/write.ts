@@ -324,7 +324,7 @@ async function run(
     const selection = select(view, draft.collection, { fields: null, expand: [] })
     const at = statements.length
     if (draft.action !== "delete") {
-      statements.push(versionQuery(draft), recordQuery(view, draft.collection, draft.id, selection))
+      statements.push(versionQuery(app, draft), recordQuery(view, draft.collection, draft.id, selection))
     }
     return { draft, selection, at }
   })
@@ -344,6 +344,6 @@ async function run(
   })
 }
 
-/** The version after the write, whoever may read the record; `created` when the log says so of this very version. */
-const versionQuery = ({ collection, id }: Draft): Sql =>
-  sql`SELECT t."version" AS version, EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = t."id" AND c.version = t."version" AND c.kind = 'created') AS created FROM ${raw(`"${collection.name}"`)} t WHERE t."id" = ${id}`
+/** The version after the write, whoever may read the record; `created` when the log says that this very request made it. */
+const versionQuery = (app: App, { collection, id }: Draft): Sql =>
+  sql`SELECT t."version" AS version, EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = t."id" AND c.version = t."version" AND c.kind = 'created' AND c.requestId = ${app.requestId}) AS created FROM ${raw(`"${collection.name}"`)} t WHERE t."id" = ${id}`

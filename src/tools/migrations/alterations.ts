@@ -1,6 +1,7 @@
 import { columnsOf } from "../../core/records/columns.ts"
 import { columnSql } from "../../core/records/ddl.ts"
 import type { LinkedCollections } from "../../core/records/link.ts"
+import { literal } from "../../platform/sql.ts"
 import type { Dialogue } from "./answers.ts"
 import type { Difference, TableDifference } from "./compare.ts"
 import { rebuildStatements } from "./rebuild.ts"
@@ -51,7 +52,29 @@ export function planAlterations(
       dropped.push(...lost.map((column) => dropColumn(change, column)))
     }
   }
-  return [...added, ...rebuilt, ...dropped, ...joins, ...dropTables(present, difference, dialogue)]
+  const checks = rebuilt.flatMap(({ rebuilds }) => checkReferences(rebuilds, difference))
+  return [
+    ...added,
+    ...rebuilt,
+    ...dropped,
+    ...joins,
+    ...dropTables(present, difference, dialogue),
+    ...checks,
+  ]
+}
+
+/** Without this, D1 would find the broken reference when the transaction ends, and say "internal error". */
+function checkReferences(table: string | undefined, { changedTables }: Difference): Alteration[] {
+  const change = changedTables.find(({ desired }) => desired.name === table)
+  if (!change?.changed.some(({ to }) => to.references)) return []
+  return [
+    {
+      comment: `${table}: every relation leads to a record, or nothing of this migration happens`,
+      statements: [
+        `INSERT INTO refusals SELECT ${literal(`a row of ${table} (pk `)} || rowid || ') points at a row of ' || parent || ' that does not exist' FROM pragma_foreign_key_check(${literal(table ?? "")}) LIMIT 1`,
+      ],
+    },
+  ]
 }
 
 function checkAdded({ desired, added }: TableDifference, { refusals }: Dialogue): void {

@@ -1,34 +1,29 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { pathToFileURL } from "node:url"
-import type { Collection } from "../../core/records/collection.ts"
 
 /**
- * What is defined beside `collections.ts` but not listed in it: the commonest slip, which would else look like a
- * collection that does not exist. Only files that define a collection are imported.
+ * Collections that are defined beside `collections.ts` and not listed in it: the commonest slip, which would else look
+ * like a collection that does not exist. Read from the text, because importing would run hooks and pages too.
  */
-export async function findUnlisted(
+export function findUnlisted(
   directory: string,
-  listed: readonly Collection[],
-): Promise<string[]> {
-  const problems: string[] = []
-  for (const file of readdirSync(directory).sort()) {
-    if (!file.endsWith(".ts") || file === "collections.ts") continue
-    const path = join(directory, file)
-    if (!/\bcollection\(/.test(readFileSync(path, "utf8"))) continue
-    const exported = Object.values(await import(pathToFileURL(path).href)).filter(isCollection)
-    for (const { name } of exported) {
-      if (listed.some((collection) => collection.name === name)) continue
-      problems.push(
-        `${path} defines the collection "${name}", which is not listed in ${join(directory, "collections.ts")}.`,
-      )
-    }
-  }
-  return problems
+  listed: readonly { readonly name: string }[],
+): string[] {
+  const names = new Set(listed.map(({ name }) => name))
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .sort()
+    .flatMap((file) =>
+      definedIn(readFileSync(join(directory, file), "utf8"))
+        .filter((name) => !names.has(name))
+        .map(
+          (name) =>
+            `${join(directory, file)} defines the collection "${name}", which is not listed in ${join(directory, "collections.ts")}: import it there and add it to the list.`,
+        ),
+    )
 }
 
-function isCollection(value: unknown): value is Collection {
-  if (typeof value !== "object" || value === null || !("name" in value) || !("options" in value)) return false
-  const { options } = value
-  return typeof options === "object" && options !== null && "fields" in options
-}
+const definition = /^export (?:const|let|default)\b[^\n]*\bcollection(?:<[^(]*>)?\(\s*["'`](\w+)["'`]/gm
+
+const definedIn = (text: string): string[] =>
+  [...text.matchAll(definition)].map(([, name = ""]) => name)

@@ -43,7 +43,7 @@ export async function findTableRenames(
 const sharedColumns = (a: Table, b: Table): number =>
   [...a.columns.keys()].filter((column) => b.columns.has(column)).length
 
-/** Columns that are gone and columns of the same type that are new, within one table. */
+/** Columns that are gone and columns that are new and hold the same (type, and where a relation leads), within one table. */
 export async function findColumnRenames(
   present: Schema,
   desired: Schema,
@@ -57,7 +57,8 @@ export async function findColumnRenames(
     for (const column of dropped) {
       if (oldDerived.has(column.name)) continue
       const candidates = added
-        .filter(({ name, type }) => type === column.type && !newDerived.has(name))
+        .filter(({ name }) => !newDerived.has(name))
+        .filter(({ type, references }) => type === column.type && references === column.references)
         .map(({ name }) => name)
         .filter((name) => !renames.some(({ table: t, to }) => t === table.name && to === name))
       const to = await chooseField(table.name, column.name, candidates, dialogue)

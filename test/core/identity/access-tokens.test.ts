@@ -3,19 +3,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
 import { identityOperations } from "../../../src/core/identity/openapi.ts"
 import { settingsOf } from "../../../src/platform/http.ts"
-import {
-  bindings,
-  call,
-  claimsOf,
-  json,
-  origin,
-  refusal,
-  type SignedIn,
-  signedIn,
-  useDatabases,
-} from "./cast.ts"
-
-useDatabases()
+import { bindings, call, claimsOf, json, origin, refusal, type SignedIn, signedIn } from "./cast.ts"
 
 let ann: SignedIn
 beforeAll(async () => {

@@ -1,6 +1,6 @@
-import { applyD1Migrations, createExecutionContext, type D1Migration } from "cloudflare:test"
+import { createExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers"
-import { beforeAll, expect } from "vitest"
+import { expect } from "vitest"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../../../src/core/identity/epoch.ts"
 import { identityRoutes } from "../../../src/core/identity/routes.ts"
@@ -10,14 +10,8 @@ import type { Row } from "../../../src/platform/database.ts"
 import { createHttp, settingsOf } from "../../../src/platform/http.ts"
 import { type Sql, sql } from "../../../src/platform/sql.ts"
 
-/** The bindings of these tests. */
-export const bindings = env as unknown as Record<string, unknown> & {
-  DB: D1Database
-  DB_SECOND: D1Database
-  TEST_MIGRATIONS: D1Migration[]
-  SECRET: string
-  SIGNING_KEYS: string
-}
+/** The bindings, as a plain object: tests spread it to vary a variable. */
+export const bindings: Cloudflare.Env = { ...env }
 
 /** Identity's routes, and one route that reads and one that writes as the records do. */
 export const http = createHttp(authenticate)
@@ -37,14 +31,6 @@ export const http = createHttp(authenticate)
 
 export const origin = "https://hinterland.test"
 export const password = "correct horse battery"
-
-/** Migrates both databases before the tests of a file. */
-export function useDatabases(): void {
-  beforeAll(async () => {
-    await applyD1Migrations(bindings.DB, bindings.TEST_MIGRATIONS)
-    await applyD1Migrations(bindings.DB_SECOND, bindings.TEST_MIGRATIONS)
-  })
-}
 
 export interface Call {
   method?: string
@@ -67,7 +53,7 @@ export async function call(path: string, options: Call = {}): Promise<Response> 
     },
     ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
   })
-  return http.fetch(request, (options.env ?? env) as Env, createExecutionContext())
+  return http.fetch(request, (options.env ?? bindings) as Env, createExecutionContext())
 }
 
 /** The body of an answer that must have that status. */
@@ -111,7 +97,7 @@ export const refreshed = (refreshToken: string) =>
   json<Tokens>(call("/auth/tokens", { body: { refreshToken } }), 200)
 
 /** An app as a command-line tool would make it. */
-export const toolApp = (bound: object = env): App =>
+export const toolApp = (bound: object = bindings): App =>
   createApp({
     env: bound,
     settings: settingsOf(bound),

@@ -10,10 +10,7 @@ import {
   type SignedIn,
   signedIn,
   signUp,
-  useDatabases,
 } from "./cast.ts"
-
-useDatabases()
 
 let ann: SignedIn
 beforeAll(async () => {

@@ -15,10 +15,7 @@ import {
   signIn,
   signUp,
   toolApp,
-  useDatabases,
 } from "./cast.ts"
-
-useDatabases()
 
 const code = "one-time-code-of-the-deployment"
 const env = { ...bindings, ADMIN_CODE_HASH: createHash("sha256").update(code).digest("hex") }

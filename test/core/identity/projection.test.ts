@@ -14,10 +14,7 @@ import {
   signUp,
   toolApp,
   trips,
-  useDatabases,
 } from "./cast.ts"
-
-useDatabases()
 
 const second = (statement: Sql) => query(statement, bindings.DB_SECOND)
 const memberOf = (id: string) =>
@@ -168,6 +165,8 @@ describe("an organisation whose records lie in the second database", () => {
     expect(
       await query(sql`SELECT organisation FROM member_organisations WHERE member = ${id}`),
     ).toEqual([{ organisation: "here" }])
+    await call("/auth/sessions/current", { method: "DELETE", token: next.accessToken })
+    expect(await refusal(call("/probe", { token: next.accessToken }), 401)).toBe("token_outdated")
   })
 
   test("no organisation makes an administrator of the deployment", async () => {

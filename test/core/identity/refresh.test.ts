@@ -1,19 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest"
 import { parseRefreshToken, successorOf } from "../../../src/core/identity/refresh-tokens.ts"
 import { sql } from "../../../src/platform/sql.ts"
-import {
-  call,
-  claimsOf,
-  json,
-  query,
-  refreshed,
-  refusal,
-  signedIn,
-  trips,
-  useDatabases,
-} from "./cast.ts"
+import { call, claimsOf, json, query, refreshed, refusal, signedIn, trips } from "./cast.ts"
 
-useDatabases()
 afterEach(() => {
   vi.useRealTimers()
 })

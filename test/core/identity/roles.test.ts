@@ -18,10 +18,7 @@ import {
   signIn,
   signUp,
   toolApp,
-  useDatabases,
 } from "./cast.ts"
-
-useDatabases()
 
 let root: SignedIn
 let ann: SignedIn

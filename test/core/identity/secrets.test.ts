@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto"
 import { afterEach, expect, test, vi } from "vitest"
 import { sql } from "../../../src/platform/sql.ts"
-import { bindings, call, json, query, type SignedIn, useDatabases } from "./cast.ts"
+import { bindings, call, json, query, type SignedIn } from "./cast.ts"
 
-useDatabases()
 afterEach(() => {
   vi.restoreAllMocks()
 })

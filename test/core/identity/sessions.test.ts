@@ -11,15 +11,12 @@ import {
   signedIn,
   signIn,
   trips,
-  useDatabases,
 } from "./cast.ts"
 
 interface SessionPage {
   items: { id: string; current: boolean; userAgent: string | null }[]
   next: string | null
 }
-
-useDatabases()
 
 let bob: SignedIn
 beforeAll(async () => {

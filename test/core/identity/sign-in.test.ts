@@ -13,10 +13,7 @@ import {
   signIn,
   signUp,
   trips,
-  useDatabases,
 } from "./cast.ts"
-
-useDatabases()
 
 /** Each test comes from an address of its own, so that no test locks out another. */
 let address = ""

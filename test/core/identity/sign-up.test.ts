@@ -1,18 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { sql } from "../../../src/platform/sql.ts"
-import {
-  call,
-  json,
-  password,
-  query,
-  refusal,
-  signIn,
-  signUp,
-  trips,
-  useDatabases,
-} from "./cast.ts"
-
-useDatabases()
+import { call, json, password, query, refusal, signIn, signUp, trips } from "./cast.ts"
 
 test("signing up answers the person, and where to find them", async () => {
   const answer = await call("/auth/users", {

@@ -57,6 +57,21 @@ CREATE TABLE "watchlists" (
   "name" TEXT NOT NULL
 ) STRICT;
 
+-- new collection notices
+CREATE TABLE "notices" (
+  "pk" INTEGER PRIMARY KEY NOT NULL,
+  "id" TEXT NOT NULL UNIQUE,
+  "version" INTEGER NOT NULL,
+  "createdAt" TEXT NOT NULL,
+  "updatedAt" TEXT NOT NULL,
+  "createdBy" TEXT,
+  "updatedBy" TEXT,
+  "owner" TEXT NOT NULL REFERENCES "members" ("id"),
+  "cause" TEXT NOT NULL,
+  "film" TEXT NOT NULL,
+  "stars" INTEGER
+) STRICT;
+
 -- new to-many field watchlists.films: its join table
 CREATE TABLE "watchlists_films" (
   "source" TEXT NOT NULL REFERENCES "watchlists" ("id"),
@@ -86,6 +101,9 @@ CREATE INDEX "reviews_createdAt_desc" ON "reviews" ("createdAt" DESC, "id");
 
 -- watchlists: indexes
 CREATE UNIQUE INDEX "watchlists_owner_name_unique" ON "watchlists" ("owner", "name");
+
+-- notices: indexes
+CREATE UNIQUE INDEX "notices_owner_cause_unique" ON "notices" ("owner", "cause");
 
 -- films: full-text search
 CREATE VIRTUAL TABLE "films_search" USING fts5 ("title", "director", "distributor", content='films', content_rowid='pk', tokenize='unicode61 remove_diacritics 2', prefix='2 3');

@@ -1,0 +1,111 @@
+import { button, element } from "./element.ts"
+import { genres, ratings, sortOf, sorts } from "./query.ts"
+import { currentRoute, go, home, type Route } from "./route.ts"
+
+type Choice = readonly [value: string, name: string]
+
+/** The row of filters over the films. It only changes the address; the list follows that. */
+export function createFilters(): { bar: HTMLElement; show(route: Route): void } {
+  const clear = button("Clear", clearFilters, { class: "plain" })
+  const bar = element(
+    "form",
+    { class: "filters", "aria-label": "Filter and sort the films", onsubmit: (e) => e.preventDefault() },
+    select("genre", "Genre", [["", "All genres"], ...genres.map(same), ["none", "No genre given"]]),
+    select("rating", "Rating", [["", "All ratings"], ...ratings.map(same)]),
+    select("score", "IMDb", [
+      ["", "Any score"],
+      ...["6", "7", "8", "9"].map((score): Choice => [score, `${score} and up`]),
+    ]),
+    yearInput("from", "From"),
+    yearInput("to", "To"),
+    select("sort", "Order", []),
+    clear,
+  )
+  return {
+    bar,
+    show(route) {
+      offerSorts(bar, route)
+      for (const field of bar.querySelectorAll<HTMLSelectElement | HTMLInputElement>("[name]")) {
+        const value = route[field.name as keyof Route]
+        if (field.name !== "sort" && field.value !== value) field.value = value
+        field.classList.toggle("chosen", value !== "")
+      }
+      clear.hidden = !isFiltered(route)
+    },
+  }
+}
+
+const filterNames = ["search", "genre", "rating", "score", "from", "to"] as const
+
+export const isFiltered = (route: Route): boolean => filterNames.some((name) => route[name] !== "")
+
+export const clearFilters = (): void =>
+  go(Object.fromEntries(filterNames.map((name) => [name, home[name]])))
+
+const same = (name: string): Choice => [name, name]
+
+const onchange = (event: Event): void => {
+  const field = event.target as HTMLSelectElement | HTMLInputElement
+  go({ [field.name]: field.value })
+}
+
+const labelled = (label: string, field: HTMLElement): HTMLElement =>
+  element("label", { class: "field" }, element("span", {}, label), field)
+
+const optionsOf = (choices: readonly Choice[]): HTMLElement[] =>
+  choices.map(([value, name]) => element("option", { value }, name))
+
+const select = (name: string, label: string, choices: readonly Choice[]): HTMLElement =>
+  labelled(label, element("select", { name, onchange }, ...optionsOf(choices)))
+
+/** As the years arrive digit by digit, the list waits for the fourth. */
+const yearInput = (name: "from" | "to", label: string): HTMLElement =>
+  labelled(
+    label,
+    element("input", {
+      name,
+      onchange,
+      oninput: (event) => {
+        const { value } = event.target as HTMLInputElement
+        if (/^(\d{4})?$/.test(value)) go({ [name]: value }, "replace")
+      },
+      inputmode: "numeric",
+      pattern: "\\d{4}",
+      maxlength: 4,
+      placeholder: "Year",
+      autocomplete: "off",
+      "aria-label": `Released ${name}, year`,
+    }),
+  )
+
+/** A search has an order of its own, by relevance. */
+function offerSorts(bar: HTMLElement, route: Route): void {
+  const field = bar.querySelector<HTMLSelectElement>("[name=sort]")
+  if (!field) return
+  const choices: Choice[] = Object.entries(sorts)
+  field.replaceChildren(...optionsOf(route.search ? [["", "Best match"], ...choices] : choices))
+  field.value = sortOf(route) ?? ""
+}
+
+/** The search field of the masthead follows the address, and changes it while someone types. */
+export function watchSearch(form: HTMLFormElement): (route: Route) => void {
+  const field = form.elements.namedItem("search") as HTMLInputElement
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const search = () => {
+    clearTimeout(timer)
+    const { search: before } = currentRoute()
+    // The first letter begins a new step back, the others belong to it.
+    go({ view: "films", film: "", search: field.value }, before ? "replace" : "push")
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault()
+    search()
+  })
+  field.addEventListener("input", () => {
+    clearTimeout(timer)
+    timer = setTimeout(search, 250)
+  })
+  return (route) => {
+    if (document.activeElement !== field || route.search === "") field.value = route.search
+  }
+}

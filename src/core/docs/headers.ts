@@ -1,0 +1,78 @@
+import type { Header, Parameter, Reference } from "./document.ts"
+
+/** Request headers that several operations know. */
+export const requestHeaders: Readonly<Record<string, Parameter>> = {
+  "If-Match": {
+    name: "If-Match",
+    in: "header",
+    description:
+      "Entity tags of the versions that you know, or `*`. When the record has moved on, the answer is 412 and nothing is written.",
+    schema: { type: "string" },
+    example: '"3"',
+  },
+  "If-None-Match": {
+    name: "If-None-Match",
+    in: "header",
+    description: "Entity tags of the copies that you have: while one is good, the answer is 304.",
+    schema: { type: "string" },
+    example: '"3"',
+  },
+  "If-None-Match-Any": {
+    name: "If-None-Match",
+    in: "header",
+    description: "`*` creates only: when there is a record with this id, the answer is 412.",
+    schema: { type: "string", const: "*" },
+  },
+  "Idempotency-Key": {
+    name: "Idempotency-Key",
+    in: "header",
+    description:
+      "Chosen by you, kept 24 hours for you and this route: the same request under the same key is answered with what the first one made. With another body it is a 422.",
+    schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" },
+  },
+  "X-Bookmark": {
+    name: "X-Bookmark",
+    in: "header",
+    description:
+      "The last `X-Bookmark` that you were answered: then you read what you wrote, from whatever replica.",
+    schema: { type: "string" },
+  },
+}
+
+/** Response headers. */
+export const responseHeaders: Readonly<Record<string, Header>> = {
+  ETag: {
+    description: "The version of the record, for `If-Match` and `If-None-Match`. Opaque.",
+    schema: { type: "string" },
+  },
+  Location: {
+    description: "The path of what was made.",
+    schema: { type: "string", format: "uri-reference" },
+  },
+  Link: {
+    description: 'The next page, as `<path>; rel="next"`; absent on the last one.',
+    schema: { type: "string" },
+  },
+  "X-Request-Id": {
+    description: "Identifies this request in the deployment's log.",
+    schema: { type: "string", format: "uuid" },
+  },
+  "X-Bookmark": {
+    description: "A position of the database: send it with your next request.",
+    schema: { type: "string" },
+  },
+  "Retry-After": {
+    description: "Seconds to wait before another attempt.",
+    schema: { type: "integer", minimum: 0 },
+  },
+}
+
+export const requestHeader = (name: string): Reference => ({
+  $ref: `#/components/parameters/${name}`,
+})
+
+/** Pointers to response headers by name; what every answer carries is among them. */
+export const answerHeaders = (...names: string[]): Record<string, Reference> =>
+  Object.fromEntries(
+    ["X-Request-Id", ...names].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  )

@@ -1,0 +1,210 @@
+import type { ProblemCode } from "../../platform/problem.ts"
+import type { LinkedCollection } from "../records/link.ts"
+import type { Answer, DocumentedOperation, Parameter, PathItem, Reference } from "./document.ts"
+import { schemaRef } from "./document.ts"
+import { answerHeaders, requestHeader } from "./headers.ts"
+import { listParameters, shapeParameters } from "./list-parameters.ts"
+import type { CollectionNames } from "./names.ts"
+import { badBody, badCredentials, everywhere, type problemAnswers } from "./problem-answers.ts"
+import { type Action, isOpen, type Reader } from "./reader.ts"
+import { ruleSentence } from "./rules.ts"
+import { securityFor } from "./security.ts"
+
+interface Draft {
+  readonly id: string
+  readonly summary: string
+  readonly description?: string
+  /** Rules that decide about it: any of them opens it. */
+  readonly actions: readonly Action[]
+  readonly parameters?: readonly (Parameter | Reference)[]
+  readonly body?: { readonly schema: string; readonly mediaTypes: readonly string[] }
+  readonly answers: Readonly<Record<number, Answer>>
+  readonly problems: readonly ProblemCode[]
+}
+
+const json = ["application/json"] as const
+const mergePatch = ["application/merge-patch+json", "application/json"] as const
+
+/** The paths of one collection, as far as its rules, or the reader's pass, open them. */
+export function recordPaths(
+  reader: Reader,
+  collection: LinkedCollection,
+  { one, many }: CollectionNames,
+  use: ReturnType<typeof problemAnswers>["use"],
+): Record<string, PathItem> {
+  const written = (status: 200 | 201): Record<number, Answer> => ({
+    [status]: {
+      description: status === 201 ? "It is made." : "The record as it is now.",
+      headers: answerHeaders("ETag", "X-Bookmark", ...(status === 201 ? ["Location"] : [])),
+      content: { "application/json": { schema: writtenSchema(reader, collection, one) } },
+    },
+  })
+  const drafts = {
+    list: {
+      id: `list${many}`,
+      summary: `List \`${collection.name}\``,
+      actions: ["read"],
+      parameters: listParameters(reader, collection),
+      answers: {
+        200: {
+          description: "A page of the records that you may read.",
+          headers: answerHeaders("Link", "X-Bookmark"),
+          content: { "application/json": { schema: schemaRef(`${one}Page`) } },
+        },
+      },
+      problems: ["invalid_input", "invalid_expression", "invalid_cursor", ...unfound(collection)],
+    },
+    create: {
+      id: `create${one}`,
+      summary: "Create a record",
+      actions: ["create"],
+      parameters: [requestHeader("Idempotency-Key")],
+      body: { schema: `New${one}`, mediaTypes: json },
+      answers: written(201),
+      problems: [...badBody, "forbidden", "not_found", "conflict", "idempotency_mismatch"],
+    },
+    get: {
+      id: `get${one}`,
+      summary: "Read a record",
+      actions: ["read"],
+      parameters: [...shapeParameters(reader, collection), requestHeader("If-None-Match")],
+      answers: {
+        200: {
+          description: "The record, as far as you may read it.",
+          headers: answerHeaders("ETag", "X-Bookmark"),
+          content: { "application/json": { schema: schemaRef(one) } },
+        },
+        304: { description: "Your copy is still good.", headers: answerHeaders("ETag") },
+      },
+      problems: ["invalid_input", "not_found"],
+    },
+    patch: {
+      id: `update${one}`,
+      summary: "Change a record",
+      description:
+        "JSON Merge Patch (RFC 7396): what is absent stays, null empties. A patch that changes nothing writes nothing.",
+      actions: ["update"],
+      parameters: [requestHeader("If-Match")],
+      body: { schema: `${one}Patch`, mediaTypes: mergePatch },
+      answers: written(200),
+      problems: [...badBody, "forbidden", "not_found", "conflict", "precondition_failed"],
+    },
+    put: {
+      id: `replace${one}`,
+      summary: "Create or replace a record",
+      description:
+        "What is absent falls back to its default or to null. The id is yours to choose: any UUID in lower case.",
+      actions: ["create", "update"],
+      parameters: [requestHeader("If-Match"), requestHeader("If-None-Match-Any")],
+      body: { schema: `${one}Replacement`, mediaTypes: json },
+      answers: { ...written(200), ...written(201) },
+      problems: [...badBody, "forbidden", "not_found", "conflict", "precondition_failed"],
+    },
+    delete: {
+      id: `delete${one}`,
+      summary: "Delete a record",
+      description: "A record that others point at stays: 409.",
+      actions: ["delete"],
+      parameters: [requestHeader("If-Match")],
+      answers: { 204: { description: "It is gone.", headers: answerHeaders("X-Bookmark") } },
+      problems: ["invalid_input", "forbidden", "not_found", "conflict", "precondition_failed"],
+    },
+  } as const satisfies Record<string, Draft>
+
+  const item = (
+    operations: Readonly<Record<string, Draft>>,
+    shared: readonly Parameter[] = [],
+  ): PathItem =>
+    Object.fromEntries(
+      Object.entries(operations)
+        .filter(([, draft]) => draft.actions.some((action) => isOpen(reader, collection, action)))
+        .map(([method, draft]) => [method, operationOf(reader, collection, draft, shared, use)]),
+    )
+  const { list, create, get, patch, put, delete: remove } = drafts
+  const id: Parameter = {
+    name: "id",
+    in: "path",
+    required: true,
+    description: "The record's id, a UUID in lower case.",
+    schema: { type: "string", format: "uuid" },
+  }
+  return Object.fromEntries(
+    [
+      [`/records/${collection.name}`, item({ get: list, post: create })] as const,
+      [
+        `/records/${collection.name}/{id}`,
+        item({ get, patch, put, delete: remove }, [id]),
+      ] as const,
+    ].filter(([, methods]) => Object.keys(methods).length > 0),
+  )
+}
+
+function operationOf(
+  reader: Reader,
+  collection: LinkedCollection,
+  draft: Draft,
+  shared: readonly Parameter[],
+  use: ReturnType<typeof problemAnswers>["use"],
+): DocumentedOperation {
+  const open = draft.actions.filter((action) => isOpen(reader, collection, action))
+  const rules = open.map((action) =>
+    draft.actions.length > 1
+      ? `To ${action}: ${lowerCase(ruleSentence(reader, collection, action))}`
+      : ruleSentence(reader, collection, action),
+  )
+  const anonymous = open.some((action) => mayBeAnonymous(reader, collection, action))
+  return {
+    operationId: draft.id,
+    tags: [collection.name],
+    summary: draft.summary,
+    description: [draft.description, ...rules].filter(Boolean).join("\n\n"),
+    parameters: [...shared, ...(draft.parameters ?? []), requestHeader("X-Bookmark")],
+    ...(draft.body && {
+      requestBody: {
+        required: true,
+        content: Object.fromEntries(
+          draft.body.mediaTypes.map((type) => [
+            type,
+            { schema: schemaRef(draft.body?.schema as string) },
+          ]),
+        ),
+      },
+    }),
+    responses: {
+      ...draft.answers,
+      ...use([...draft.problems, ...refusedSession(draft), ...everywhere]),
+    },
+    security: securityFor(anonymous ? "none" : "session"),
+  }
+}
+
+const lowerCase = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1)
+
+/** A cookie that another site's page sent along is refused with `forbidden`, but only where something may change. */
+const refusedSession = (draft: Draft): readonly ProblemCode[] =>
+  draft.actions.every((action) => action === "read")
+    ? ["unauthenticated", ...badCredentials]
+    : ["unauthenticated", "forbidden", ...badCredentials]
+
+const unfound = (collection: LinkedCollection): readonly ProblemCode[] =>
+  collection.rules.read === null ? ["not_found"] : []
+
+function mayBeAnonymous(
+  { stranger }: Reader,
+  collection: LinkedCollection,
+  action: Action,
+): boolean {
+  const { rules } = collection
+  if (action === "read") return stranger.readRule(collection) !== false
+  const rule = action === "update" ? (rules.update?.before ?? null) : rules[action]
+  return stranger.writeRule(collection, rule) !== false
+}
+
+/** What its writer may not read is answered by its id alone. */
+function writtenSchema(reader: Reader, collection: LinkedCollection, one: string) {
+  const reference = schemaRef("RecordReference")
+  if (!isOpen(reader, collection, "read")) return reference
+  return reader.view.readRule(collection) === true
+    ? schemaRef(one)
+    : { anyOf: [schemaRef(one), reference] }
+}
