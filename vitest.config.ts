@@ -36,7 +36,7 @@ export default defineConfig({
         plugins: [worker("./test/support/worker.ts")],
         test: {
           name: "core",
-          include: ["test/core/**/*.test.ts"],
+          include: ["test/core/**/*.test.ts", "test/conformance/**/*.test.ts"],
           exclude: ["test/core/expression/**"],
           setupFiles: ["test/support/migrate.ts"],
         },

@@ -5,7 +5,7 @@ import { authenticate } from "./core/identity/authenticate.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
 import { type OwnHttp, recordsFor } from "./core/records/api.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
-import { hasListeners, recordRoutes } from "./core/records/routes.ts"
+import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
 
@@ -18,7 +18,7 @@ export function createRoutes(collections: LinkedCollections, own: Hono<OwnHttp>)
   http.route("/", docsRoutes(collections))
   // Records for the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {
-    const engine = { collections, pump: pumpOf(c.env, hasListeners(collections)) }
+    const engine = { collections, pump: pumpOf(c.env) }
     ;(c as unknown as Context<OwnHttp>).set(
       "records",
       recordsFor(c.get("app"), c.get("actor"), engine),

@@ -45,7 +45,7 @@ export class ApiProblem extends Error {
 /** The problem that a response with an error status carries (RFC 9457), also when something before the API answered. */
 export async function readProblem(response: Response): Promise<ApiProblem> {
   const { status, headers } = response
-  const body: Record<string, unknown> | null = await response.json().catch(() => null)
+  const body = (await response.json().catch(() => null)) as Record<string, unknown> | null
   if (typeof body?.code !== "string") {
     return new ApiProblem(
       status,

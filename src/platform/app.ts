@@ -25,7 +25,7 @@ export interface App {
   /** The same app on another database. */
   on(database: string): App
   /** Signed bookmarks of the databases used so far, for the caller's next request; null when none was. */
-  bookmarks(): string | null
+  bookmarks(): Promise<string | null>
 }
 
 /** For whom code acts. `system` passes every rule, and shows in a signature where that happens. */
@@ -90,6 +90,7 @@ export function createApp(options: AppOptions): App {
       secret: settings.secret,
       presented: bookmark,
       primary: options.primary ?? false,
+      replicated: settings.readReplication,
     })
     opened.set(name, database)
     return database
@@ -109,8 +110,12 @@ export function createApp(options: AppOptions): App {
     newId: () => uuidv7(now()),
     waitUntil,
     on: app,
-    bookmarks: () =>
-      [...opened.values()].flatMap((database) => database.bookmark() ?? []).join(" ") || null,
+    async bookmarks() {
+      const bookmarks = await Promise.all(
+        [...opened.values()].map((database) => database.bookmark()),
+      )
+      return bookmarks.filter((bookmark) => bookmark !== null).join(" ") || null
+    },
   })
   return app(options.database)
 }

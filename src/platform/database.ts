@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto"
+import { Buffer } from "node:buffer"
 import { Problem } from "./problem.ts"
 import { type Sql, spill } from "./sql.ts"
 
@@ -23,8 +23,8 @@ export interface Database {
   batch(statements: readonly Sql[]): Promise<Row[][]>
   /** One statement, one trip. */
   all(statement: Sql): Promise<Row[]>
-  /** The signed bookmark after the last statement, or null when none has run. */
-  bookmark(): string | null
+  /** The signed bookmark after the last statement, or null outside of a session. */
+  bookmark(): Promise<string | null>
 }
 
 /** A guard inside a batch said no, by `RAISE(ABORT, 'refused|<operation index>|<outcome>|<detail>')`. */
@@ -52,27 +52,36 @@ interface DatabaseOptions {
   /** Bookmarks as the caller sent them, not yet verified. */
   presented: string | null
   primary: boolean
+  /** True where the deployment has read replication: then every read may go to a replica. */
+  replicated: boolean
 }
 
-export function openDatabase({
-  name,
-  binding,
-  cost,
-  secret,
-  presented,
-  primary,
-}: DatabaseOptions): Database {
-  const start = presented && verifyBookmark(name, presented, secret)
-  const session = binding.withSession(start || (primary ? "first-primary" : "first-unconstrained"))
-  const prepare = (statement: Sql) => {
-    const { text, params } = spill(statement)
-    return params.length ? session.prepare(text).bind(...params) : session.prepare(text)
+type Queryable = Pick<D1DatabaseSession, "prepare" | "batch">
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const { name, binding, cost, secret, presented } = options
+  let session: D1DatabaseSession | null = null
+  const open = async () => {
+    const start = presented && (await verifyBookmark(name, presented, secret))
+    if (start) session = binding.withSession(start)
+    else if (options.primary) session = binding.withSession("first-primary")
+    else if (options.replicated) session = binding.withSession("first-unconstrained")
   }
-  const run = async <Result>(call: () => Promise<Result>): Promise<Result> => {
+  let opening = presented || options.primary || options.replicated ? open() : null
+
+  const prepare = (on: Queryable, statement: Sql) => {
+    const { text, params } = spill(statement)
+    return params.length ? on.prepare(text).bind(...params) : on.prepare(text)
+  }
+  const run = async <Result>(call: (on: Queryable) => Promise<Result>, writes: boolean) => {
+    if (opening) await opening
+    opening = null
+    // Without replicas a read needs no session, which costs a third of a small query. A write opens one, for its bookmark.
+    if (writes) session ??= binding.withSession("first-primary")
     cost.trips++
     const started = performance.now()
     try {
-      return await call()
+      return await call(session ?? binding)
     } catch (error) {
       throw translate(error)
     } finally {
@@ -86,38 +95,63 @@ export function openDatabase({
   return {
     name,
     async batch(statements) {
-      const results = await run(() => session.batch<Row>(statements.map(prepare)))
+      const results = await run(
+        (on) => on.batch<Row>(statements.map((statement) => prepare(on, statement))),
+        statements.some(isWrite),
+      )
       for (const result of results) count(result.meta)
       return results.map((result) => result.results)
     },
     async all(statement) {
-      const result = await run(() => prepare(statement).all<Row>())
+      const result = await run((on) => prepare(on, statement).all<Row>(), isWrite(statement))
       count(result.meta)
       return result.results
     },
-    bookmark() {
-      const bookmark = session.getBookmark()
+    async bookmark() {
+      const bookmark = session?.getBookmark()
       return bookmark ? signBookmark(name, bookmark, secret) : null
     },
   }
 }
 
+const isWrite = ({ text }: Sql): boolean => /^\s*(?:INSERT|UPDATE|DELETE|REPLACE)\b/i.test(text)
+
 /** Local D1 takes any string for a bookmark, so they are signed, with their database's name; a mismatch is ignored. */
-function signBookmark(name: string, bookmark: string, secret: string): string {
-  const mac = createHmac("sha256", secret)
-    .update(`bookmark\n${name}\n${bookmark}`)
-    .digest("base64url")
-  return `${name}.${bookmark}.${mac.slice(0, 22)}`
+async function signBookmark(name: string, bookmark: string, secret: string): Promise<string> {
+  const key = await signingKey(secret)
+  const mac = await crypto.subtle.sign("HMAC", key, bookmarkBytes(name, bookmark))
+  return `${name}.${bookmark}.${Buffer.from(mac, 0, 16).toString("base64url")}`
 }
 
 /** `presented` may hold bookmarks of several databases, separated by spaces; the others are not ours to judge. */
-function verifyBookmark(name: string, presented: string, secret: string): string | null {
-  for (const candidate of presented.split(" ")) {
+async function verifyBookmark(
+  name: string,
+  presented: string,
+  secret: string,
+): Promise<string | null> {
+  for (const candidate of presented.split(" ").slice(0, 8)) {
     const [database, bookmark] = candidate.split(".")
     if (database !== name || !bookmark) continue
-    if (signBookmark(name, bookmark, secret) === candidate) return bookmark
+    if ((await signBookmark(name, bookmark, secret)) === candidate) return bookmark
   }
   return null
+}
+
+const bookmarkBytes = (name: string, bookmark: string) =>
+  new TextEncoder().encode(`bookmark\n${name}\n${bookmark}`)
+
+let imported: { secret: string; key: Promise<CryptoKey> } | undefined
+
+/** Imported once an isolate: the secret changes only with a new one. */
+function signingKey(secret: string): Promise<CryptoKey> {
+  if (imported?.secret !== secret) {
+    const algorithm = { name: "HMAC", hash: "SHA-256" }
+    const key = crypto.subtle.importKey("raw", new TextEncoder().encode(secret), algorithm, false, [
+      "sign",
+    ])
+    imported = { secret, key }
+  }
+  return imported.key
 }
 
 /** @see PLATFORM facts in src/README.md for the forms in which D1 reports errors. */

@@ -92,7 +92,7 @@ function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
     if (!headers.has("cache-control")) headers.set("cache-control", "private, no-store")
     headers.set("x-content-type-options", "nosniff")
     for (const name in cors) headers.set(name, cors[name] as string)
-    if (app) describeCost(app, actor as Actor, request, headers)
+    if (app) await describeCost(app, actor as Actor, headers)
   }
 }
 
@@ -125,22 +125,17 @@ function presentedBookmark(request: Request): string | null {
 }
 
 /** The bookmark for the caller's next request, and, for those who may know, what this one cost. */
-function describeCost(app: App, actor: Actor, request: Request, headers: Headers): void {
+async function describeCost(app: App, actor: Actor, headers: Headers): Promise<void> {
   const { cost } = app
-  if (cost.trips > 0) {
-    const wrote = cost.rowsWritten > 0
-    // A read without a bookmark has nothing to continue from: the caller did not ask for a session.
-    if (wrote || request.headers.has(bookmarkHeader) || actor.kind === "user") {
-      const bookmark = app.bookmarks()
-      if (bookmark) {
-        headers.set(bookmarkHeader, bookmark)
-        if (wrote) {
-          headers.append(
-            "set-cookie",
-            `${bookmarkCookie}=${encodeURIComponent(bookmark)}; Path=/; Max-Age=300; HttpOnly; Secure; SameSite=Lax`,
-          )
-        }
-      }
+  // Only a session has one: a write, a caller that brought one along, a deployment with replicas.
+  const bookmark = cost.trips > 0 ? await app.bookmarks() : null
+  if (bookmark) {
+    headers.set(bookmarkHeader, bookmark)
+    if (cost.rowsWritten > 0) {
+      headers.append(
+        "set-cookie",
+        `${bookmarkCookie}=${encodeURIComponent(bookmark)}; Path=/; Max-Age=300; HttpOnly; Secure; SameSite=Lax`,
+      )
     }
   }
   // Rows read betray hidden rows, so only those who may see everything see the figures.

@@ -90,6 +90,11 @@ export function problemBody(problem: Problem, requestId: string): Record<string,
 export function problemResponse(problem: Problem, requestId: string): Response {
   return new Response(JSON.stringify(problemBody(problem, requestId)), {
     status: problem.status,
-    headers: { "content-type": "application/problem+json", ...problem.details.headers },
+    headers: {
+      "content-type": "application/problem+json",
+      // RFC 9110, 11.6.1: every 401 says how to authenticate.
+      ...(problem.status === 401 && { "www-authenticate": "Bearer" }),
+      ...problem.details.headers,
+    },
   })
 }

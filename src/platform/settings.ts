@@ -38,6 +38,8 @@ const variables = z.object({
     ),
   /** `on` counts requests per key and address; `off` for benchmarks and for private networks. */
   RATE_LIMIT: z.enum(["on", "off"]).optional(),
+  /** `on` where read replication is switched on for the databases: reads may then go to the nearest replica. */
+  READ_REPLICATION: z.enum(["on", "off"]).default("off"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
 })
@@ -49,6 +51,7 @@ export interface Settings {
   readonly signingKeys: readonly z.infer<typeof jwk>[]
   readonly allowedOrigins: readonly string[]
   readonly rateLimited: boolean
+  readonly readReplication: boolean
   readonly adminCodeHash: string
 }
 
@@ -72,6 +75,7 @@ export function parseSettings(env: object): Settings {
     signingKeys: data.SIGNING_KEYS,
     allowedOrigins: data.ALLOWED_ORIGINS,
     rateLimited: (data.RATE_LIMIT ?? (development ? "off" : "on")) === "on",
+    readReplication: data.READ_REPLICATION === "on",
     adminCodeHash: data.ADMIN_CODE_HASH,
   }
 }

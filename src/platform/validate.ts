@@ -25,26 +25,29 @@ export async function readText(
   if (!type || !mediaTypes.includes(type)) {
     throw new Problem("unsupported_media_type", `Send ${mediaTypes.join(" or ")}.`)
   }
-  const tooLarge = new Problem(
-    "payload_too_large",
-    `A body may have ${maxBodyBytes} bytes at most.`,
-  )
-  if (Number(request.headers.get("content-length")) > maxBodyBytes) throw tooLarge
-  // Without a declared length the body is counted while it arrives.
+  const declared = request.headers.get("content-length")
+  if (Number(declared) > maxBodyBytes) throw tooLarge()
+  const bytes = declared === null ? await readCounted(request) : await request.arrayBuffer()
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    throw invalidInput({ path: "body", code: "encoding", message: "The body is not UTF-8." })
+  }
+}
+
+const tooLarge = () =>
+  new Problem("payload_too_large", `A body may have ${maxBodyBytes} bytes at most.`)
+
+/** Without a declared length the body is counted while it arrives. */
+async function readCounted(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.byteLength
-    if (size > maxBodyBytes) throw tooLarge
+    if (size > maxBodyBytes) throw tooLarge()
     chunks.push(chunk)
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(
-      concatenate(chunks, size),
-    )
-  } catch {
-    throw invalidInput({ path: "body", code: "encoding", message: "The body is not UTF-8." })
-  }
+  return concatenate(chunks, size)
 }
 
 export function parseJson(text: string): unknown {

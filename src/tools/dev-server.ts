@@ -42,8 +42,9 @@ export async function startServer(options: Options): Promise<DevelopmentServer> 
     throw new Error(`wrangler ended with code ${code}:\n${output.held()}`)
   })
   try {
-    await Promise.race([waitUntilHealthy(options.port), failed])
+    await Promise.race([waitUntilHealthy(options.port, output.held), failed])
   } catch (error) {
+    failed.catch(() => {})
     await server.stop()
     throw error
   }
@@ -84,11 +85,13 @@ function holdOutput(child: ChildProcess): { held(): string; pass(): void } {
   }
 }
 
-/** @throws {Error} with the Worker's own answer, when it answers but is not well for half a minute. */
-async function waitUntilHealthy(port: number): Promise<void> {
+/** @throws {Error} when the Worker cannot be built, or is not well for half a minute; with what wrangler printed. */
+async function waitUntilHealthy(port: number, printed: () => string): Promise<void> {
   const deadline = performance.now() + 30_000
   let answer = "nothing"
   while (performance.now() < deadline) {
+    // After this, wrangler would wait for the code to change, and we for an answer.
+    if (printed().includes("Build failed")) throw new Error(printed())
     try {
       const response = await fetch(`http://127.0.0.1:${port}/health`)
       if (response.ok) return
@@ -98,7 +101,7 @@ async function waitUntilHealthy(port: number): Promise<void> {
     }
     await delay(25)
   }
-  throw new Error(`GET /health answered ${answer}.`)
+  throw new Error(`GET /health answered ${answer}.\n${printed()}`)
 }
 
 /** @throws {Error} when another program listens on `port`. */

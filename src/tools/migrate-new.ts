@@ -4,9 +4,9 @@
 import { createInterface } from "node:readline/promises"
 import { parseArgs } from "node:util"
 import { DefinitionError } from "../core/records/link.ts"
-import { loadCollections } from "./migrations/load.ts"
-import { findUnlisted } from "./migrations/listing.ts"
 import { MigrationError } from "./migrations/files.ts"
+import { findUnlisted } from "./migrations/listing.ts"
+import { loadCollections } from "./migrations/load.ts"
 import { writeNewMigration } from "./migrations/new-migration.ts"
 
 const usage = `npm run migrate:new <name> [-- <answers>]
@@ -69,7 +69,8 @@ try {
   await main()
 } catch (error) {
   const known = error instanceof MigrationError || error instanceof DefinitionError
-  const badFlag = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")
+  const badFlag =
+    error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")
   if (!known && !badFlag) throw error
   console.error(badFlag ? `${error.message}\n\n${usage}` : error.message)
   process.exitCode = 1

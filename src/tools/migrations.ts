@@ -55,7 +55,9 @@ export async function applyMigrations(
 
   const fresh = migrations.filter(({ name }) => !known.has(name))
   for (const migration of fresh) {
-    const entry = database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(migration.name)
+    const entry = database
+      .prepare("INSERT INTO d1_migrations (name) VALUES (?)")
+      .bind(migration.name)
     const statements = splitStatements(migration.sql).map((sql) => database.prepare(sql))
     try {
       await database.batch([...statements, entry, record(migration)])
@@ -104,7 +106,8 @@ export function checkSchema(
   const difference = compareSchemas(readSchema(database), desired)
   database.close()
 
-  const ofCollections = (tables: readonly Table[]) => tables.filter(({ origin }) => origin === "collection")
+  const ofCollections = (tables: readonly Table[]) =>
+    tables.filter(({ origin }) => origin === "collection")
   const fresh = new Set(ofCollections(difference.newTables).map(({ name }) => name))
   const gone = new Set(ofCollections(difference.goneTables).map(({ name }) => name))
   const changes = new Map<string, string[]>()
@@ -112,8 +115,10 @@ export function checkSchema(
     if (fresh.has(table) || gone.has(table)) return
     changes.set(table, [...new Set([...(changes.get(table) ?? []), ...what])])
   }
-  for (const join of difference.newTables) if (join.origin === "join") note(ownerOf(join), `new ${fieldOf(join)}`)
-  for (const join of difference.goneTables) if (join.origin === "join") note(ownerOf(join), `${fieldOf(join)} gone`)
+  for (const join of difference.newTables)
+    if (join.origin === "join") note(ownerOf(join), `new ${fieldOf(join)}`)
+  for (const join of difference.goneTables)
+    if (join.origin === "join") note(ownerOf(join), `${fieldOf(join)} gone`)
   for (const table of difference.changedTables) note(ownerOrSelf(table.desired), ...describe(table))
   for (const part of [...difference.stale, ...difference.missing]) {
     // A join table is named for its collection; its index comes and goes with it.
@@ -121,8 +126,13 @@ export function checkSchema(
   }
 
   return [
-    ...difference.conflicts.map((name) => `The table "${name}" exists already, written by hand: name the collection differently.`),
-    ...[...fresh].map((name) => `Collection "${name}" has no table yet: run "npm run migrate:new add-${name}".`),
+    ...difference.conflicts.map(
+      (name) =>
+        `The table "${name}" exists already, written by hand: name the collection differently.`,
+    ),
+    ...[...fresh].map(
+      (name) => `Collection "${name}" has no table yet: run "npm run migrate:new add-${name}".`,
+    ),
     ...[...gone].map(
       (name) =>
         `The table "${name}" belongs to no collection: list it again in src/app/collections.ts, or run "npm run migrate:new drop-${name} -- --drop-table ${name}".`,
@@ -136,7 +146,8 @@ export function checkSchema(
 
 const kinds = { index: "indexes", trigger: "triggers", search: "search" }
 
-const ownerOrSelf = (table: Table): string => (table.origin === "join" ? ownerOf(table) : table.name)
+const ownerOrSelf = (table: Table): string =>
+  table.origin === "join" ? ownerOf(table) : table.name
 
 const describe = ({ desired, added, dropped, changed }: TableDifference): string[] =>
   desired.origin === "join"

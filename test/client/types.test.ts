@@ -1,6 +1,8 @@
 import { expectTypeOf, test } from "vitest"
 import { createClient } from "../../src/client/client.ts"
 import type { RelatedRecord } from "../../src/client/types.ts"
+import { collection } from "../../src/core/records/collection.ts"
+import { type Field, relation } from "../../src/core/records/fields.ts"
 import type { collections } from "./collections.ts"
 
 // Nothing here runs: the compiler is the test.
@@ -36,6 +38,20 @@ test("expansions are a record or null to one, an array to many", () => {
   expectTypeOf<NonNullable<One>["id"]>().toEqualTypeOf<string>()
   expectTypeOf<Many>().toExtend<{ id: string }[]>()
   expectTypeOf<RelatedRecord["id"]>().toEqualTypeOf<string>()
+})
+
+test("a relation whose target is known to the types is answered as that record", () => {
+  const film = relation("films", { required: true }) as Field<string, true> & {
+    options: { target: "films" }
+  }
+  const notes = collection("notes", { fields: { film } })
+  type All = readonly [(typeof collections)[0], typeof notes]
+  const list = () =>
+    createClient<All>({ url: "http://server.test" })
+      .records("notes")
+      .list({ expand: ["film"] })
+  type Film = Awaited<ReturnType<typeof list>>["items"][number]["expanded"]["film"]
+  expectTypeOf<NonNullable<Film>["title"]>().toEqualTypeOf<string>()
 })
 
 test("inputs take their fields and nothing else", () => {

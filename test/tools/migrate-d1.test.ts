@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { collections as filmClub } from "../../src/app/collections.ts"
 import { collection, type Fields } from "../../src/core/records/collection.ts"
 import {
   backRelation,
@@ -8,7 +9,6 @@ import {
   rollup,
   text,
 } from "../../src/core/records/fields.ts"
-import { collections as filmClub } from "../../src/app/collections.ts"
 import { applyMigrations, checkSchema, listMigrations } from "../../src/tools/migrations.ts"
 import { localD1, migrationProject, system, systemValues } from "./migration-project.ts"
 
@@ -17,9 +17,23 @@ import { localD1, migrationProject, system, systemValues } from "./migration-pro
  */
 
 const authors = (fields: Fields) =>
-  collection("authors", { fields: { ...fields, mentor: relation("authors"), books: backRelation("books", "author"), bookCount: rollup("count", "books"), pages: rollup("sum", "books.pages") }, search: ["name"], indexes: ["name"] })
+  collection("authors", {
+    fields: {
+      ...fields,
+      mentor: relation("authors"),
+      books: backRelation("books", "author"),
+      bookCount: rollup("count", "books"),
+      pages: rollup("sum", "books.pages"),
+    },
+    search: ["name"],
+    indexes: ["name"],
+  })
 const books = collection("books", {
-  fields: { author: relation("authors", { required: true }), pages: integer(), readers: relations("authors") },
+  fields: {
+    author: relation("authors", { required: true }),
+    pages: integer(),
+    readers: relations("authors"),
+  },
 })
 
 async function library() {
@@ -44,14 +58,18 @@ test("a parent made anew keeps every child, its pk, search, rollups and foreign 
   const to = [authors({ name: text(), born: integer({ required: true, default: 1950 }) }), books]
   await project.migrate(to, { rebuild: ["authors"] })
   await apply()
-  expect(await d1.rows("SELECT pk, id, name, born, mentor, bookCount, pages FROM authors")).toEqual([
-    { pk: 7, id: "a", name: "Ann", born: 1900, mentor: null, bookCount: 2, pages: 120 },
-    { pk: 9, id: "b", name: "Bob", born: 1950, mentor: "a", bookCount: 1, pages: 3 },
-  ])
+  expect(await d1.rows("SELECT pk, id, name, born, mentor, bookCount, pages FROM authors")).toEqual(
+    [
+      { pk: 7, id: "a", name: "Ann", born: 1900, mentor: null, bookCount: 2, pages: 120 },
+      { pk: 9, id: "b", name: "Bob", born: 1950, mentor: "a", bookCount: 1, pages: 3 },
+    ],
+  )
   expect(await d1.rows("SELECT * FROM books")).toEqual(before.books)
   expect(await d1.rows("SELECT * FROM books_readers")).toEqual(before.readers)
   expect(await d1.rows("PRAGMA foreign_key_check")).toEqual([])
-  expect(await d1.rows(`SELECT rowid FROM authors_search WHERE authors_search MATCH 'bob'`)).toEqual([{ rowid: 9 }])
+  expect(
+    await d1.rows(`SELECT rowid FROM authors_search WHERE authors_search MATCH 'bob'`),
+  ).toEqual([{ rowid: 9 }])
   await d1.run(`INSERT INTO books (${system}, author, pages) VALUES (${systemValues("w")}, 'b', 1)`)
   expect(await d1.rows("SELECT pages FROM authors WHERE id = 'b'")).toEqual([{ pages: 4 }])
   await expect(d1.run("DELETE FROM authors WHERE id = 'a'")).rejects.toThrow("FOREIGN KEY")
@@ -59,7 +77,9 @@ test("a parent made anew keeps every child, its pk, search, rollups and foreign 
 
 test("a rebuild that a row does not fit into fails with its reason, and nothing has happened", async () => {
   const { project, d1, apply } = await library()
-  await project.migrate([authors({ name: integer(), born: text() }), books].map(withoutSearch), { rebuild: ["authors"] })
+  await project.migrate([authors({ name: integer(), born: text() }), books].map(withoutSearch), {
+    rebuild: ["authors"],
+  })
   await expect(apply()).rejects.toThrow(
     /^migrations\/\d{14}_app_step-\d+\.sql failed, and nothing of it was applied: .*cannot store TEXT value in INTEGER column authors.name/,
   )
@@ -74,32 +94,69 @@ const withoutSearch = (definition: ReturnType<typeof authors> | typeof books) =>
 test("a relation that is pointed elsewhere fails where its ids mean nothing, and says so", async () => {
   const { project, apply, d1 } = await library()
   const people = collection("people", { fields: { name: text() } })
-  const to = collection("books", { fields: { author: relation("people", { required: true }), pages: integer(), readers: relations("authors") } })
-  const alone = collection("authors", { fields: { name: text(), born: text(), mentor: relation("authors") }, search: ["name"], indexes: ["name"] })
+  const to = collection("books", {
+    fields: {
+      author: relation("people", { required: true }),
+      pages: integer(),
+      readers: relations("authors"),
+    },
+  })
+  const alone = collection("authors", {
+    fields: { name: text(), born: text(), mentor: relation("authors") },
+    search: ["name"],
+    indexes: ["name"],
+  })
   await project.migrate([alone, people, to], { rebuild: ["books"] })
-  await expect(apply()).rejects.toThrow("a row of books (pk 1) points at a row of people that does not exist")
+  await expect(apply()).rejects.toThrow(
+    "a row of books (pk 1) points at a row of people that does not exist",
+  )
   expect(await d1.rows("SELECT count(*) AS n FROM books")).toEqual([{ n: 3 }])
 })
 
 test("renamed fields and collections keep their values, children and search", async () => {
   const { project, d1, apply } = await library()
-  const people = collection("people", { fields: { fullName: text(), born: text(), mentor: relation("people"), books: backRelation("books", "writer"), bookCount: rollup("count", "books"), pages: rollup("sum", "books.length") }, search: ["fullName"] })
-  const to = collection("books", { fields: { writer: relation("people", { required: true }), length: integer(), fans: relations("people") } })
+  const people = collection("people", {
+    fields: {
+      fullName: text(),
+      born: text(),
+      mentor: relation("people"),
+      books: backRelation("books", "writer"),
+      bookCount: rollup("count", "books"),
+      pages: rollup("sum", "books.length"),
+    },
+    search: ["fullName"],
+  })
+  const to = collection("books", {
+    fields: {
+      writer: relation("people", { required: true }),
+      length: integer(),
+      fans: relations("people"),
+    },
+  })
   await project.migrate([people, to], {
     renameTable: ["authors=people"],
-    rename: ["people.name=fullName", "books.author=writer", "books.pages=length", "books.readers=fans"],
+    rename: [
+      "people.name=fullName",
+      "books.author=writer",
+      "books.pages=length",
+      "books.readers=fans",
+    ],
   })
   await apply()
   expect(await d1.rows("SELECT pk, fullName, mentor, bookCount, pages FROM people")).toEqual([
     { pk: 7, fullName: "Ann", mentor: null, bookCount: 2, pages: 120 },
     { pk: 9, fullName: "Bob", mentor: "a", bookCount: 1, pages: 3 },
   ])
-  expect(await d1.rows("SELECT writer, length FROM books WHERE id = 'x'")).toEqual([{ writer: "a", length: 100 }])
+  expect(await d1.rows("SELECT writer, length FROM books WHERE id = 'x'")).toEqual([
+    { writer: "a", length: 100 },
+  ])
   expect(await d1.rows("SELECT source, target FROM books_fans ORDER BY source")).toEqual([
     { source: "x", target: "b" },
     { source: "y", target: "a" },
   ])
-  expect(await d1.rows("SELECT rowid FROM people_search WHERE people_search MATCH 'ann'")).toEqual([{ rowid: 7 }])
+  expect(await d1.rows("SELECT rowid FROM people_search WHERE people_search MATCH 'ann'")).toEqual([
+    { rowid: 7 },
+  ])
 })
 
 test("a rollup and a search that are added meet the records that exist", async () => {
@@ -114,7 +171,12 @@ test("a rollup and a search that are added meet the records that exist", async (
     `INSERT INTO items (${system}, list, price) VALUES (${systemValues("i")}, 'l', 3), (${systemValues("j")}, 'l', 4), (${systemValues("k")}, NULL, 9)`,
   )
   const lists = collection("lists", {
-    fields: { name: text(), items: backRelation("items", "list"), n: rollup("count", "items"), mean: rollup("avg", "items.price") },
+    fields: {
+      name: text(),
+      items: backRelation("items", "list"),
+      n: rollup("count", "items"),
+      mean: rollup("avg", "items.price"),
+    },
     search: ["name"],
   })
   await project.migrate([lists, items])
@@ -123,14 +185,20 @@ test("a rollup and a search that are added meet the records that exist", async (
     { id: "l", n: 2, mean: 3.5 },
     { id: "m", n: 0, mean: null },
   ])
-  expect(await d1.rows("SELECT rowid FROM lists_search WHERE lists_search MATCH 'fruit'")).toHaveLength(1)
+  expect(
+    await d1.rows("SELECT rowid FROM lists_search WHERE lists_search MATCH 'fruit'"),
+  ).toHaveLength(1)
 })
 
 test("collections that point at each other are dropped together", async () => {
   const { project, d1, apply } = await library()
   await project.migrate([], { dropTable: ["authors", "books"] })
   await apply()
-  expect(await d1.rows("SELECT name FROM sqlite_master WHERE name LIKE 'authors%' OR name LIKE 'books%'")).toEqual([])
+  expect(
+    await d1.rows(
+      "SELECT name FROM sqlite_master WHERE name LIKE 'authors%' OR name LIKE 'books%'",
+    ),
+  ).toEqual([])
 })
 
 test("merges a new core migration into a clone that has app migrations and data", async () => {
@@ -138,12 +206,21 @@ test("merges a new core migration into a clone that has app migrations and data"
   const app = listMigrations(project.directory).map(({ name }) => name)
   // Upstream wrote it before the app's own migrations, and it arrives after they were applied.
   const core = "20261121000002_core_devices.sql"
-  project.write(core, "CREATE TABLE devices (id TEXT PRIMARY KEY NOT NULL, member TEXT REFERENCES members (id)) STRICT;\nALTER TABLE members ADD COLUMN pronouns TEXT;\n")
-  expect(listMigrations(project.directory).map(({ name }) => name).indexOf(core)).toBeLessThan(app.length)
+  project.write(
+    core,
+    "CREATE TABLE devices (id TEXT PRIMARY KEY NOT NULL, member TEXT REFERENCES members (id)) STRICT;\nALTER TABLE members ADD COLUMN pronouns TEXT;\n",
+  )
+  expect(
+    listMigrations(project.directory)
+      .map(({ name }) => name)
+      .indexOf(core),
+  ).toBeLessThan(app.length)
   expect(await apply()).toEqual([core])
   expect(await apply()).toEqual([])
   expect(await d1.rows("SELECT id, name, bookCount FROM authors")).toHaveLength(2)
-  expect(await d1.rows("SELECT count(*) AS n FROM pragma_table_info('members') WHERE name = 'pronouns'")).toEqual([{ n: 1 }])
+  expect(
+    await d1.rows("SELECT count(*) AS n FROM pragma_table_info('members') WHERE name = 'pronouns'"),
+  ).toEqual([{ n: 1 }])
   const definitions = [authors({ name: text(), born: text() }), books]
   expect(checkSchema(definitions, listMigrations(project.directory))).toEqual([])
   expect(await project.migrate(definitions)).toBeNull()
@@ -153,7 +230,9 @@ test("merges a new core migration into a clone that has app migrations and data"
 
 test("an applied migration that was edited, or is gone, is refused by name with its mend", async () => {
   const { project, apply, d1 } = await library()
-  const [{ name, sql }] = listMigrations(project.directory).slice(-1) as [{ name: string; sql: string }]
+  const [{ name, sql }] = listMigrations(project.directory).slice(-1) as [
+    { name: string; sql: string },
+  ]
   project.write(name, sql.replaceAll("\n", "\r\n"))
   expect(await apply()).toEqual([])
   project.write(name, `${sql}\nALTER TABLE books ADD COLUMN isbn TEXT;`)
@@ -161,7 +240,9 @@ test("an applied migration that was edited, or is gone, is refused by name with 
     `migrations/${name} was edited after it was applied, so this database is not what it says. Restore it (git checkout -- migrations/${name}), and write the change as a new migration: npm run migrate:new <name>.`,
   )
   const others = listMigrations(project.directory).filter((migration) => migration.name !== name)
-  await expect(applyMigrations(d1, others)).rejects.toThrow(`migrations/${name} was applied to this database, but the file is gone.`)
+  await expect(applyMigrations(d1, others)).rejects.toThrow(
+    `migrations/${name} was applied to this database, but the file is gone.`,
+  )
 })
 
 test("what wrangler has applied is not applied again, and is watched from then on", async () => {
@@ -174,16 +255,22 @@ test("what wrangler has applied is not applied again, and is watched from then o
     `INSERT INTO d1_migrations (name) VALUES ('${first?.name}')`,
   )
   expect(await applyMigrations(d1, [first as never])).toEqual([])
-  await expect(applyMigrations(d1, [{ name: first?.name as string, sql: "SELECT 1" }])).rejects.toThrow("was edited")
+  await expect(
+    applyMigrations(d1, [{ name: first?.name as string, sql: "SELECT 1" }]),
+  ).rejects.toThrow("was edited")
 })
 
 test("a migration that fails leaves those before it, and names the statement's error", async () => {
   const d1 = await localD1()
   const good = { name: "1.sql", sql: "CREATE TABLE a (x TEXT);" }
   const bad = { name: "2.sql", sql: "CREATE TABLE b (x TEXT); INSERT INTO nowhere VALUES (1);" }
-  await expect(applyMigrations(d1, [good, bad])).rejects.toThrow(/^migrations\/2\.sql failed, and nothing of it was applied: .*nowhere/)
+  await expect(applyMigrations(d1, [good, bad])).rejects.toThrow(
+    /^migrations\/2\.sql failed, and nothing of it was applied: .*nowhere/,
+  )
   expect(await d1.rows("SELECT name FROM d1_migrations")).toEqual([{ name: "1.sql" }])
-  expect(await d1.rows("SELECT name FROM sqlite_master WHERE name IN ('a', 'b')")).toEqual([{ name: "a" }])
+  expect(await d1.rows("SELECT name FROM sqlite_master WHERE name IN ('a', 'b')")).toEqual([
+    { name: "a" },
+  ])
 })
 
 test("the project's own migrations lead to its collections, and apply", async () => {

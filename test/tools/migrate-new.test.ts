@@ -12,8 +12,8 @@ import {
   rollup,
   text,
 } from "../../src/core/records/fields.ts"
-import { checkSchema, listMigrations } from "../../src/tools/migrations.ts"
 import type { Answers } from "../../src/tools/migrations/answers.ts"
+import { checkSchema, listMigrations } from "../../src/tools/migrations.ts"
 import { migrationProject } from "./migration-project.ts"
 
 const notes = (fields: Fields, options: object = {}) => collection("notes", { fields, ...options })
@@ -50,7 +50,11 @@ test("a migration is named after those that exist, even when the clock is behind
 })
 
 test("a new field is a new column, and an optional relation with a default starts as null", async () => {
-  const to = notes({ ...body, stars: integer({ required: true, default: 3 }), above: relation("notes", { default: "x" }) })
+  const to = notes({
+    ...body,
+    stars: integer({ required: true, default: 3 }),
+    above: relation("notes", { default: "x" }),
+  })
   expect(await step([notes(body)], [to])).toBe(`-- notes: new stars; in records that exist: 3
 ALTER TABLE "notes" ADD COLUMN "stars" INTEGER NOT NULL DEFAULT 3;
 
@@ -62,9 +66,19 @@ CREATE INDEX "notes_above" ON "notes" ("above", "id");
 `)
 })
 
+test("a default may be any text", async () => {
+  const field = text({ required: true, default: "it's\n-- two; lines" })
+  expect(await step([notes(body)], [notes({ ...body, field })])).toContain(
+    `in records that exist: 'it''s -- two; lines'\nALTER TABLE`,
+  )
+})
+
 test("another default, rule, length or choice is no change of the table", async () => {
   const from = notes({ body: text({ default: "a" }) })
-  const to = notes({ body: text({ default: "it's b", max: 10, readable: "true" }) }, { rules: { read: "true" } })
+  const to = notes(
+    { body: text({ default: "it's b", max: 10, readable: "true" }) },
+    { rules: { read: "true" } },
+  )
   expect(await step([from], [to])).toBe("")
 })
 
@@ -79,8 +93,11 @@ test("indexes and search come and go with their definition, and a new search rea
   expect(back).toContain('DROP INDEX "notes_body_desc"')
 })
 
-const lists = (fields: Fields) => collection("lists", { fields: { items: backRelation("items", "list"), ...fields } })
-const items = collection("items", { fields: { list: relation("lists"), price: integer(), weight: number() } })
+const lists = (fields: Fields) =>
+  collection("lists", { fields: { items: backRelation("items", "list"), ...fields } })
+const items = collection("items", {
+  fields: { list: relation("lists"), price: integer(), weight: number() },
+})
 
 test("a new rollup starts from the records that exist", async () => {
   const to = lists({ total: rollup("sum", "items.price"), mean: rollup("avg", "items.price") })
@@ -97,7 +114,10 @@ test("a rollup may go without being told, because it can be computed again", asy
 })
 
 test("a rollup over new children costs no update of the parents", async () => {
-  const sql = await step([collection("lists", { fields: {} })], [lists({ n: rollup("count", "items") }), items])
+  const sql = await step(
+    [collection("lists", { fields: {} })],
+    [lists({ n: rollup("count", "items") }), items],
+  )
   expect(sql).not.toContain('UPDATE "lists" SET "n" = (')
 })
 
@@ -110,13 +130,23 @@ test("indexes and triggers written by hand stay, through a rebuild too", async (
   )
   expect(await project.migrate([notes(body)])).toBeNull()
   const written = await project.migrate([notes({ body: integer() })], { rebuild: ["notes"] })
-  expect(written?.sql).toContain("CREATE INDEX long_notes ON notes (body) WHERE length(body) > 100;")
+  expect(written?.sql).toContain(
+    "CREATE INDEX long_notes ON notes (body) WHERE length(body) > 100;",
+  )
   expect(written?.sql).toContain("CREATE TRIGGER watch AFTER INSERT ON notes BEGIN SELECT 1; END;")
 })
 
 test("a renamed field keeps its column, with its index, search and rollup", async () => {
-  const from = collection("items", { fields: { list: relation("lists"), price: integer(), name: text() }, search: ["name"], indexes: ["price"] })
-  const to = collection("items", { fields: { list: relation("lists"), cost: integer(), title: text() }, search: ["title"], indexes: ["cost"] })
+  const from = collection("items", {
+    fields: { list: relation("lists"), price: integer(), name: text() },
+    search: ["name"],
+    indexes: ["price"],
+  })
+  const to = collection("items", {
+    fields: { list: relation("lists"), cost: integer(), title: text() },
+    search: ["title"],
+    indexes: ["cost"],
+  })
   const sql = await step(
     [lists({ total: rollup("sum", "items.price") }), from],
     [lists({ total: rollup("sum", "items.cost") }), to],
@@ -135,8 +165,20 @@ test("a change of case alone is a rename without a question", async () => {
 
 test("a renamed collection keeps its table, its join tables and what points at it", async () => {
   const tags = collection("tags", { fields: { name: text() } })
-  const from = [collection("notes", { fields: { ...body, tags: relations("tags"), above: relation("notes") }, search: ["body"] }), tags]
-  const to = [collection("memos", { fields: { ...body, tags: relations("tags"), above: relation("memos") }, search: ["body"] }), tags]
+  const from = [
+    collection("notes", {
+      fields: { ...body, tags: relations("tags"), above: relation("notes") },
+      search: ["body"],
+    }),
+    tags,
+  ]
+  const to = [
+    collection("memos", {
+      fields: { ...body, tags: relations("tags"), above: relation("memos") },
+      search: ["body"],
+    }),
+    tags,
+  ]
   const sql = await step(from, to, { renameTable: ["notes=memos"] })
   expect(sql).toContain('ALTER TABLE "notes" RENAME TO "memos";')
   expect(sql).toContain('ALTER TABLE "notes_tags" RENAME TO "memos_tags";')
@@ -145,7 +187,11 @@ test("a renamed collection keeps its table, its join tables and what points at i
 
 test("a renamed to-many field keeps its join table", async () => {
   const tags = collection("tags", { fields: { name: text() } })
-  const sql = await step([notes({ tags: relations("tags") }), tags], [notes({ labels: relations("tags") }), tags], { rename: ["notes.tags=labels"] })
+  const sql = await step(
+    [notes({ tags: relations("tags") }), tags],
+    [notes({ labels: relations("tags") }), tags],
+    { rename: ["notes.tags=labels"] },
+  )
   expect(sql).toContain('ALTER TABLE "notes_tags" RENAME TO "notes_labels";')
 })
 
@@ -171,7 +217,9 @@ test("told so, a field, a to-many field and a collection are dropped, children b
     collection("tags", { fields: { name: text() } }),
     notes({ body: text(), tags: relations("tags"), tag: relation("tags") }),
   ]
-  const fields = await step(from, [from[0] as never, notes({})], { drop: ["notes.body", "notes.tags", "notes.tag"] })
+  const fields = await step(from, [from[0] as never, notes({})], {
+    drop: ["notes.body", "notes.tags", "notes.tag"],
+  })
   expect(fields).toContain('ALTER TABLE "notes" DROP COLUMN "tag";')
   expect(fields).toContain('DROP TABLE "notes_tags";')
   const tables = await step(from, [], { dropTable: ["notes", "tags"] })
@@ -191,17 +239,42 @@ const refusals: [string, from: Fields, to: Fields, message: string][] = [
     { ...body, by: text({ required: true, default: expression("@me.id") }) },
     "notes.by is required and has no constant default",
   ],
-  ["a drop", body, {}, "dropping it deletes its values in every record (the change log keeps those it has seen). To do so, add --drop notes.body."],
-  ["a drop of a to-many field", { notes: relations("notes") }, {}, "To do so, add --drop notes.notes."],
+  [
+    "a drop",
+    body,
+    {},
+    "dropping it deletes its values in every record (the change log keeps those it has seen). To do so, add --drop notes.body.",
+  ],
+  [
+    "a drop of a to-many field",
+    { notes: relations("notes") },
+    {},
+    "To do so, add --drop notes.notes.",
+  ],
   [
     "what may be a rename",
     body,
     { text: text() },
     "notes.body is gone, and notes.text is new. Was it renamed? Then add --rename notes.body=text. Otherwise add --drop notes.body, which deletes what it holds.",
   ],
-  ["another type", body, { body: integer() }, "notes must be made anew (body goes from TEXT to INTEGER): every row is written twice and, if one does not fit, nothing happens at all. To do so, add --rebuild notes."],
-  ["a field that becomes required", body, { body: text({ required: true }) }, "body goes from TEXT to TEXT NOT NULL"],
-  ["a new required relation with a default", body, { ...body, above: relation("notes", { required: true, default: "x" }) }, "above is a required relation"],
+  [
+    "another type",
+    body,
+    { body: integer() },
+    "notes must be made anew (body goes from TEXT to INTEGER): every row is written twice and, if one does not fit, nothing happens at all. To do so, add --rebuild notes.",
+  ],
+  [
+    "a field that becomes required",
+    body,
+    { body: text({ required: true }) },
+    "body goes from TEXT to TEXT NOT NULL",
+  ],
+  [
+    "a new required relation with a default",
+    body,
+    { ...body, above: relation("notes", { required: true, default: "x" }) },
+    "above is a required relation",
+  ],
 ]
 
 test.each(refusals)("refuses %s until told", async (_, from, to, message) => {
@@ -220,7 +293,9 @@ test("refuses a collection that is gone while another is new, unless it is told 
   await expect(step([notes(body)], [memos])).rejects.toThrow(
     "notes is gone, and memos is new. Was it renamed? Then add --rename-table notes=memos. Otherwise add --drop-table notes",
   )
-  expect(await step([notes(body)], [memos], { dropTable: ["notes"] })).toContain('DROP TABLE "notes"')
+  expect(await step([notes(body)], [memos], { dropTable: ["notes"] })).toContain(
+    'DROP TABLE "notes"',
+  )
 })
 
 test("refuses an organisation for records that have none", async () => {
@@ -233,7 +308,9 @@ test("refuses a flag that nothing asks for", async () => {
   await expect(step([notes(body)], [notes(body)], { drop: ["notes.bdoy"] })).rejects.toThrow(
     "--drop notes.bdoy: there is no such change to make.",
   )
-  await expect(step([notes(body)], [notes({ text: text() })], { rename: ["notes.body=txet"] })).rejects.toThrow(
+  await expect(
+    step([notes(body)], [notes({ text: text() })], { rename: ["notes.body=txet"] }),
+  ).rejects.toThrow(
     "--rename notes.body=txet: txet is no new field of the same kind: text would fit.",
   )
 })
@@ -245,7 +322,9 @@ test("refuses a rebuild that would set off another table's ON DELETE", async () 
     "20990101000000_app_by-hand.sql",
     "CREATE TABLE scans (note TEXT REFERENCES notes (id) ON DELETE CASCADE);",
   )
-  await expect(project.migrate([notes({ body: integer() })], { rebuild: ["notes"] })).rejects.toThrow(
+  await expect(
+    project.migrate([notes({ body: integer() })], { rebuild: ["notes"] }),
+  ).rejects.toThrow(
     "that would set off the foreign keys of scans (ON DELETE CASCADE): D1 cannot switch them off, so rows there would go.",
   )
 })
@@ -253,8 +332,13 @@ test("refuses a rebuild that would set off another table's ON DELETE", async () 
 test("refuses to drop a collection that a table written by hand points at", async () => {
   const project = migrationProject()
   await project.migrate([notes(body)])
-  project.write("20990101000000_app_by-hand.sql", "CREATE TABLE scans (note TEXT REFERENCES notes (id));")
-  await expect(project.migrate([], { dropTable: ["notes"] })).rejects.toThrow("notes is gone, but scans, written by hand, still points at it")
+  project.write(
+    "20990101000000_app_by-hand.sql",
+    "CREATE TABLE scans (note TEXT REFERENCES notes (id));",
+  )
+  await expect(project.migrate([], { dropTable: ["notes"] })).rejects.toThrow(
+    "notes is gone, but scans, written by hand, still points at it",
+  )
 })
 
 test("refuses a collection named like a table written by hand", async () => {
@@ -266,14 +350,18 @@ test("refuses a collection named like a table written by hand", async () => {
 test("names the migration that does not apply", async () => {
   const project = migrationProject()
   project.write("20990101000000_app_broken.sql", "CREATE TABLE;")
-  await expect(project.migrate([notes(body)])).rejects.toThrow("migrations/20990101000000_app_broken.sql does not apply: ")
+  await expect(project.migrate([notes(body)])).rejects.toThrow(
+    "migrations/20990101000000_app_broken.sql does not apply: ",
+  )
 })
 
 test("says what a collection still needs, and never that there is no such table", async () => {
   const project = migrationProject()
   const check = (...collections: Parameters<typeof checkSchema>[0]) =>
     checkSchema(collections, listMigrations(project.directory))
-  expect(check(notes(body))).toEqual(['Collection "notes" has no table yet: run "npm run migrate:new add-notes".'])
+  expect(check(notes(body))).toEqual([
+    'Collection "notes" has no table yet: run "npm run migrate:new add-notes".',
+  ])
   await project.migrate([notes(body)])
   expect(check(notes(body))).toEqual([])
   expect(check(notes({ text: text(), tags: relations("notes") }, { search: ["text"] }))).toEqual([

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { type Collection, collection, type Fields } from "../../src/core/records/collection.ts"
@@ -21,12 +21,12 @@ import {
   text,
 } from "../../src/core/records/fields.ts"
 import { linkCollections } from "../../src/core/records/link.ts"
-import { checkSchema, listMigrations } from "../../src/tools/migrations.ts"
 import { type Answers, noAnswers } from "../../src/tools/migrations/answers.ts"
 import { MigrationError, replay } from "../../src/tools/migrations/files.ts"
 import { writeNewMigration } from "../../src/tools/migrations/new-migration.ts"
 import { splitStatements } from "../../src/tools/migrations/split.ts"
 import { normalForm } from "../../src/tools/migrations/tokens.ts"
+import { checkSchema, listMigrations } from "../../src/tools/migrations.ts"
 
 /*
  * Whatever the definitions were and whatever they become: told all that it asks for, migrate:new leads exactly there,
@@ -37,10 +37,12 @@ const names = ["ants", "bees", "cats", "dogs"]
 const plain = ["f", "g", "h", "i", "j"]
 
 const plainField: fc.Arbitrary<Field> = fc.oneof(
-  fc.record({ required: fc.boolean(), unique: fc.boolean() }).map(({ required, unique }) =>
-    text({ unique, ...(required && { required: true, default: "1" }) }),
-  ),
-  fc.constant(markdown({ default: "it's; -- \"1\"" })),
+  fc
+    .record({ required: fc.boolean(), unique: fc.boolean() })
+    .map(({ required, unique }) =>
+      text({ unique, ...(required && { required: true, default: "1" }) }),
+    ),
+  fc.constant(markdown({ default: 'it\'s; -- "1"' })),
   fc.boolean().map((required) => integer(required ? { required: true, default: 1 } : {})),
   fc.boolean().map((required) => number(required ? { required: true, default: -1.5e-7 } : {})),
   fc.constant(boolean({ required: true, default: true })),
@@ -57,18 +59,28 @@ function definition(name: string, all: readonly string[]): fc.Arbitrary<Collecti
   return fc
     .record({
       own: fc.dictionary(fc.constantFrom(...plain), plainField, { maxKeys: 4 }),
-      to: fc.dictionary(fc.constantFrom("r", "s"), target.map((to) => relation(to))),
-      many: fc.dictionary(fc.constantFrom("t", "u"), target.map((to) => relations(to))),
+      to: fc.dictionary(
+        fc.constantFrom("r", "s"),
+        target.map((to) => relation(to)),
+      ),
+      many: fc.dictionary(
+        fc.constantFrom("t", "u"),
+        target.map((to) => relations(to)),
+      ),
       indexed: fc.subarray(plain),
       descending: fc.boolean(),
       searched: fc.boolean(),
     })
     .map(({ own, to, many, indexed, descending, searched }) => {
       const fields: Fields = { ...own, ...to, ...many }
-      const texts = Object.keys(own).filter((field) => ["text", "markdown"].includes(own[field]?.kind ?? ""))
+      const texts = Object.keys(own).filter((field) =>
+        ["text", "markdown"].includes(own[field]?.kind ?? ""),
+      )
       return collection(name, {
         fields,
-        indexes: indexed.filter((field) => field in own).map((field) => (descending ? `-${field}` : field)),
+        indexes: indexed
+          .filter((field) => field in own)
+          .map((field) => (descending ? `-${field}` : field)),
         ...(searched && { search: texts }),
       })
     })
@@ -133,13 +145,23 @@ async function migrate(
 }
 
 /** One record a collection, which points wherever that still has a meaning afterwards. */
-function fill(database: DatabaseSync, from: readonly Collection[], to: readonly Collection[]): void {
+function fill(
+  database: DatabaseSync,
+  from: readonly Collection[],
+  to: readonly Collection[],
+): void {
   const later = new Map(to.map((definition) => [definition.name, definition.options.fields]))
   const pointers: string[] = []
   for (const { name, options } of from) {
     const columns = ["pk", "id", "version", "createdAt", "updatedAt"]
     const values = ["42", "'1'", "1", "'x'", "'y'"]
-    for (const [field, { kind, options: { target } }] of Object.entries(options.fields)) {
+    for (const [
+      field,
+      {
+        kind,
+        options: { target },
+      },
+    ] of Object.entries(options.fields)) {
       if (kind === "backRelation" || kind === "rollup") continue
       if (target) {
         const stays = later.get(name)?.[field]?.options.target === target
@@ -162,9 +184,15 @@ function fill(database: DatabaseSync, from: readonly Collection[], to: readonly 
 /** What SQLite itself says of a schema, in no particular order and without defaults. */
 function fingerprint(database: DatabaseSync): unknown {
   const all = (sql: string, ...params: string[]) =>
-    database.prepare(sql).all(...params).map((row) => JSON.stringify(row)).sort()
+    database
+      .prepare(sql)
+      .all(...params)
+      .map((row) => JSON.stringify(row))
+      .sort()
   const tables = database
-    .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite%' AND type <> 'shadow' ORDER BY name")
+    .prepare(
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite%' AND type <> 'shadow' ORDER BY name",
+    )
     .all()
     .map(({ name }) => String(name))
   return [
@@ -173,10 +201,15 @@ function fingerprint(database: DatabaseSync): unknown {
       all("SELECT strict, wr FROM pragma_table_list WHERE name = ?", name),
       all('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', name),
       all('SELECT "table", "from", "to", on_delete FROM pragma_foreign_key_list(?)', name),
-      all(`SELECT l.origin, l."unique", (SELECT group_concat(coalesce(x.name, '') || x."desc") FROM pragma_index_xinfo(l.name) x WHERE x.key) AS columns FROM pragma_index_list(?) l`, name),
+      all(
+        `SELECT l.origin, l."unique", (SELECT group_concat(coalesce(x.name, '') || x."desc") FROM pragma_index_xinfo(l.name) x WHERE x.key) AS columns FROM pragma_index_list(?) l`,
+        name,
+      ),
     ]),
     database
-      .prepare("SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'")
+      .prepare(
+        "SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'",
+      )
       .all()
       .map(({ name, sql }) => `${name}: ${sql && normalForm(String(sql))}`)
       .filter((line) => !line.startsWith("sqlite_"))
@@ -196,7 +229,8 @@ test("from any collections to any others: the schema is as if made from scratch,
       const directory = mkdtempSync(join(tmpdir(), "migrations-"))
       try {
         const core = readdirSync("migrations").filter((name) => name.includes("_core_"))
-        for (const name of core) writeFileSync(join(directory, name), readFileSync(join("migrations", name)))
+        for (const name of core)
+          writeFileSync(join(directory, name), readFileSync(join("migrations", name)))
         const scratch = replay(listMigrations(directory))
         await migrate(directory, from, preferRenames)
         const database = replay(listMigrations(directory))
@@ -256,7 +290,9 @@ function expectConsistent(database: DatabaseSync, collections: readonly Collecti
     if (statement) database.exec(statement)
     expect(read()).toEqual(kept)
     if (collection.searchFields.length > 0) {
-      database.exec(`INSERT INTO "${name}_search" ("${name}_search", rank) VALUES ('integrity-check', 1)`)
+      database.exec(
+        `INSERT INTO "${name}_search" ("${name}_search", rank) VALUES ('integrity-check', 1)`,
+      )
     }
   }
 }

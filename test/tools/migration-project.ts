@@ -4,12 +4,12 @@ import { join } from "node:path"
 import { convertV4MiniflareOptions, Miniflare } from "miniflare"
 import { onTestFinished } from "vitest"
 import type { Collection } from "../../src/core/records/collection.ts"
-import { listMigrations, type MigrationDatabase } from "../../src/tools/migrations.ts"
 import { type Answers, type Ask, noAnswers } from "../../src/tools/migrations/answers.ts"
 import {
   type WrittenMigration,
   writeNewMigration,
 } from "../../src/tools/migrations/new-migration.ts"
+import { listMigrations, type MigrationDatabase } from "../../src/tools/migrations.ts"
 
 /** A project's `migrations/`, with the core's own, in a temporary directory that goes with the test. */
 export interface MigrationProject {

@@ -17,7 +17,10 @@ test("names the file of a collection that is not listed, and where to list it", 
     'export const notes = collection("notes", { fields: {} })\n// export const old = collection("old", {})\n',
   )
   mkdirSync(join(directory, "shop"))
-  writeFileSync(join(directory, "shop", "carts.ts"), 'export const carts = collection(\n  "carts",\n  {},\n)\n')
+  writeFileSync(
+    join(directory, "shop", "carts.ts"),
+    'export const carts = collection(\n  "carts",\n  {},\n)\n',
+  )
   expect(findUnlisted(directory, [{ name: "films" }])).toEqual([
     `${directory}/notes.ts defines the collection "notes", which is not listed in ${directory}/collections.ts: import it there and add it to the list.`,
     `${directory}/shop/carts.ts defines the collection "carts", which is not listed in ${directory}/collections.ts: import it there and add it to the list.`,

@@ -2,10 +2,13 @@ import { createClient } from "../../client/client.ts"
 import type { User } from "../../client/session.ts"
 import type { RecordOf } from "../../core/records/collection.ts"
 import type { collections } from "../collections.ts"
+import type { films } from "../films.ts"
+import type { reviews } from "../reviews.ts"
+import type { watchlists } from "../watchlists.ts"
 
-export type Film = RecordOf<(typeof collections)[0]>
-export type Review = RecordOf<(typeof collections)[1]>
-export type Watchlist = RecordOf<(typeof collections)[2]>
+export type Film = RecordOf<typeof films>
+export type Review = RecordOf<typeof reviews>
+export type Watchlist = RecordOf<typeof watchlists>
 
 /** All that this page knows of the server. */
 export const hinterland = createClient<typeof collections>({

@@ -1,6 +1,6 @@
 import { hinterland } from "./backend.ts"
 import { type CardFilm, cardFields, cardOf } from "./card.ts"
-import { button, element, fill } from "./element.ts"
+import { add, button, element, fill } from "./element.ts"
 import { clearFilters, createFilters, isFiltered } from "./filters.ts"
 import { filmQuery } from "./query.ts"
 import type { Route } from "./route.ts"
@@ -12,7 +12,8 @@ export function createCatalogue() {
   const summary = element("p", { class: "summary", role: "status" })
   const grid = element("ol", { class: "films" })
   const after = element("div", { class: "after" })
-  const section = element("section", { "aria-label": "Films" }, filters.bar, summary, grid, after)
+  const title = element("h1", { class: "unseen" }, "Films")
+  const section = element("section", {}, title, filters.bar, summary, grid, after)
   let shown: string | undefined
   let request = new AbortController()
 
@@ -48,7 +49,7 @@ export function createCatalogue() {
         summary.textContent = summaryOf(route, page.count ?? 0)
         if (cards.length === 0) fill(after, nothingFor(route))
       } else {
-        grid.append(...cards)
+        add(grid, ...cards)
       }
       if (page.next) offerMore(() => load(route, page.next, signal))
     } catch (error) {

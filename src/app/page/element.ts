@@ -16,13 +16,22 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
     else if (value === true) made.setAttribute(key, "")
     else if (value !== false && value != null) made.setAttribute(key, String(value))
   }
-  made.append(...present(children))
+  add(made, ...children)
   return made
 }
 
+/** Puts `children` after what is there. Not `append`, whose types the Workers' HTMLRewriter overlays. */
+export function add(parent: Node, ...children: readonly Child[]): void {
+  for (const child of present(children)) {
+    parent.appendChild(typeof child === "string" ? document.createTextNode(child) : child)
+  }
+}
+
 /** Puts `children` in the place of what was there. */
-export const fill = (parent: HTMLElement, ...children: readonly Child[]): void =>
-  parent.replaceChildren(...present(children))
+export const fill = (
+  parent: Pick<ParentNode, "replaceChildren">,
+  ...children: readonly Child[]
+): void => parent.replaceChildren(...present(children))
 
 const present = (children: readonly Child[]): (Node | string)[] =>
   children.filter((child) => child !== null && child !== undefined && child !== false)

@@ -39,7 +39,9 @@ function ratingsOf(film: Film): HTMLElement[] {
     ratings.push(meterOf(imdbRating / 10, `${imdbRating.toFixed(1)} of 10`, label))
   }
   if (rottenTomatoesRating !== null) {
-    ratings.push(meterOf(rottenTomatoesRating / 100, `${rottenTomatoesRating} %`, "Rotten Tomatoes"))
+    ratings.push(
+      meterOf(rottenTomatoesRating / 100, `${rottenTomatoesRating} %`, "Rotten Tomatoes"),
+    )
   }
   return ratings
 }

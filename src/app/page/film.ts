@@ -7,23 +7,20 @@ import { leaveFilm } from "./route.ts"
 import { createWatchMenu } from "./watch-menu.ts"
 import { duration, troubleBox, yearOf } from "./words.ts"
 
+const siteTitle = document.title
+
 /** One film over the page: what is known of it, what the club thinks, and one's own watch lists. */
 export function createFilmDialog(onChanged: (film: Film) => void) {
   const body = element("div", { class: "film" })
   const close = button("×", leaveFilm, { class: "close", "aria-label": "Close" })
   const dialog = element(
     "dialog",
-    { class: "sheet", "aria-labelledby": "film-title", oncancel: leave, onclick: closeOutside },
+    { class: "sheet", "aria-labelledby": "film-title", onclose: leaveFilm, onclick: closeOutside },
     close,
     body,
   )
-  document.body.append(dialog)
+  document.body.appendChild(dialog)
   let shown = ""
-
-  function leave(event: Event): void {
-    event.preventDefault()
-    leaveFilm()
-  }
 
   function closeOutside(event: Event): void {
     if (event.target === dialog) leaveFilm()
@@ -33,6 +30,7 @@ export function createFilmDialog(onChanged: (film: Film) => void) {
   function show(id: string): void {
     if (id === shown) return
     shown = id
+    document.title = siteTitle
     if (!id) {
       dialog.close()
       return
@@ -47,9 +45,14 @@ export function createFilmDialog(onChanged: (film: Film) => void) {
     try {
       const film = await hinterland.records("films").get(id)
       if (shown !== id) return
+      document.title = `${film.title} · ${siteTitle}`
       fill(body, ...partsOf(film, refresh))
     } catch (error) {
-      if (shown === id) fill(body, troubleBox(error, () => void load(id)))
+      if (shown === id)
+        fill(
+          body,
+          troubleBox(error, () => void load(id)),
+        )
     }
   }
 
@@ -72,7 +75,7 @@ export function createFilmDialog(onChanged: (film: Film) => void) {
 
 function partsOf(film: Film, onReviewed: (id: string) => void): HTMLElement[] {
   const running = film.runningMinutes && duration(film.runningMinutes)
-  const line = [yearOf(film), film.genre, film.mpaaRating, running].filter(Boolean).join(" · ")
+  const line = [yearOf(film), film.genre, film.mpaaRating, running].filter(Boolean)
   return [
     element("div", { class: "film-poster", "aria-hidden": "true" }, posterOf(film)),
     element(
@@ -80,7 +83,11 @@ function partsOf(film: Film, onReviewed: (id: string) => void): HTMLElement[] {
       { class: "film-head" },
       element("h2", { id: "film-title" }, film.title),
       film.director && element("p", { class: "director" }, `Directed by ${film.director}`),
-      line && element("p", { class: "line" }, line),
+      element(
+        "p",
+        { class: "line" },
+        ...line.flatMap((part, i) => [i > 0 && " · ", element("span", {}, part as string)]),
+      ),
       createWatchMenu(film),
     ),
     factsOf(film),

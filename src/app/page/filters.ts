@@ -1,33 +1,40 @@
-import { button, element } from "./element.ts"
+import { button, element, fill } from "./element.ts"
 import { genres, ratings, sortOf, sorts } from "./query.ts"
 import { currentRoute, go, home, type Route } from "./route.ts"
 
 type Choice = readonly [value: string, name: string]
 
 /** The row of filters over the films. It only changes the address; the list follows that. */
-export function createFilters(): { bar: HTMLElement; show(route: Route): void } {
+export function createFilters(): { bar: HTMLFormElement; show(route: Route): void } {
+  const scores = ["6", "7", "8", "9"].map((score): Choice => [score, `${score} and up`])
+  const fields = {
+    genre: select("genre", [["", "All genres"], ...genres.map(same), ["none", "No genre given"]]),
+    rating: select("rating", [["", "All ratings"], ...ratings.map(same)]),
+    score: select("score", [["", "Any score"], ...scores]),
+    from: yearInput("from"),
+    to: yearInput("to"),
+  }
+  const order = select("sort", [])
   const clear = button("Clear", clearFilters, { class: "plain" })
   const bar = element(
     "form",
-    { class: "filters", "aria-label": "Filter and sort the films", onsubmit: (e) => e.preventDefault() },
-    select("genre", "Genre", [["", "All genres"], ...genres.map(same), ["none", "No genre given"]]),
-    select("rating", "Rating", [["", "All ratings"], ...ratings.map(same)]),
-    select("score", "IMDb", [
-      ["", "Any score"],
-      ...["6", "7", "8", "9"].map((score): Choice => [score, `${score} and up`]),
-    ]),
-    yearInput("from", "From"),
-    yearInput("to", "To"),
-    select("sort", "Order", []),
+    { class: "filters", "aria-label": "Filter and sort the films" },
+    labelled("Genre", fields.genre),
+    labelled("Rating", fields.rating),
+    labelled("IMDb", fields.score),
+    labelled("From", fields.from),
+    labelled("To", fields.to),
+    labelled("Order", order),
     clear,
   )
+  bar.addEventListener("submit", (event) => event.preventDefault())
   return {
     bar,
     show(route) {
-      offerSorts(bar, route)
-      for (const field of bar.querySelectorAll<HTMLSelectElement | HTMLInputElement>("[name]")) {
-        const value = route[field.name as keyof Route]
-        if (field.name !== "sort" && field.value !== value) field.value = value
+      offerSorts(order, route)
+      for (const [name, field] of Object.entries(fields)) {
+        const value = route[name as keyof typeof fields]
+        if (field.value !== value) field.value = value
         field.classList.toggle("chosen", value !== "")
       }
       clear.hidden = !isFiltered(route)
@@ -49,41 +56,35 @@ const onchange = (event: Event): void => {
   go({ [field.name]: field.value })
 }
 
-const labelled = (label: string, field: HTMLElement): HTMLElement =>
+const labelled = (label: string, field: Node): HTMLElement =>
   element("label", { class: "field" }, element("span", {}, label), field)
 
 const optionsOf = (choices: readonly Choice[]): HTMLElement[] =>
   choices.map(([value, name]) => element("option", { value }, name))
 
-const select = (name: string, label: string, choices: readonly Choice[]): HTMLElement =>
-  labelled(label, element("select", { name, onchange }, ...optionsOf(choices)))
+const select = (name: string, choices: readonly Choice[]): HTMLSelectElement =>
+  element("select", { name, onchange }, ...optionsOf(choices))
 
 /** As the years arrive digit by digit, the list waits for the fourth. */
-const yearInput = (name: "from" | "to", label: string): HTMLElement =>
-  labelled(
-    label,
-    element("input", {
-      name,
-      onchange,
-      oninput: (event) => {
-        const { value } = event.target as HTMLInputElement
-        if (/^(\d{4})?$/.test(value)) go({ [name]: value }, "replace")
-      },
-      inputmode: "numeric",
-      pattern: "\\d{4}",
-      maxlength: 4,
-      placeholder: "Year",
-      autocomplete: "off",
-      "aria-label": `Released ${name}, year`,
-    }),
-  )
+const yearInput = (name: "from" | "to"): HTMLInputElement =>
+  element("input", {
+    name,
+    onchange,
+    oninput: (event) => {
+      const { value } = event.target as HTMLInputElement
+      if (/^(\d{4})?$/.test(value)) go({ [name]: value }, "replace")
+    },
+    inputmode: "numeric",
+    maxlength: 4,
+    placeholder: "Year",
+    autocomplete: "off",
+    "aria-label": `Released ${name}, year`,
+  })
 
 /** A search has an order of its own, by relevance. */
-function offerSorts(bar: HTMLElement, route: Route): void {
-  const field = bar.querySelector<HTMLSelectElement>("[name=sort]")
-  if (!field) return
+function offerSorts(field: HTMLSelectElement, route: Route): void {
   const choices: Choice[] = Object.entries(sorts)
-  field.replaceChildren(...optionsOf(route.search ? [["", "Best match"], ...choices] : choices))
+  fill(field, ...optionsOf(route.search ? [["", "Best match"], ...choices] : choices))
   field.value = sortOf(route) ?? ""
 }
 

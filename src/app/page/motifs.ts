@@ -11,7 +11,8 @@ const circle = (cx: number, cy: number, r: number, fill: string): Shape => [
   { cx, cy, r, fill },
 ]
 const path = (d: string, fill: string, opacity = 1): Shape => ["path", { d, fill, opacity }]
-const count = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i))
+const count = <T>(n: number, make: (i: number) => T): T[] =>
+  Array.from({ length: n }, (_, i) => make(i))
 const whole = (chance: Chance, from: number, to: number) => Math.floor(chance(from, to + 1))
 
 /** A sun over a striped sea. */
@@ -60,7 +61,8 @@ const tiles: Motif = (chance, first, second) => {
     const x = (i % 4) * side
     const y = Math.floor(i / 4) * side - 12
     const fill = ["none", first, first, second][whole(chance, 0, 3)] as string
-    return ["path", { d, fill, transform: `translate(${x} ${y})` }]
+    // The stroke closes the seams between neighbours.
+    return ["path", { d, fill, stroke: fill, "stroke-width": 1, transform: `translate(${x} ${y})` }]
   })
 }
 

@@ -10,7 +10,7 @@ interface Palette {
   readonly light?: true
 }
 
-const palettes: Readonly<Record<NonNullable<Film["genre"]> | "none", Palette>> = {
+const palettes: Readonly<Record<NonNullable<Film["genre"]>, Palette>> = {
   Action: { ground: "#9c2418", first: "#f0b145", second: "#1c1517" },
   Adventure: { ground: "#1d5748", first: "#efd28a", second: "#e2703a" },
   "Black Comedy": { ground: "#2a2730", first: "#d3b63d", second: "#9a4479" },
@@ -23,14 +23,19 @@ const palettes: Readonly<Record<NonNullable<Film["genre"]> | "none", Palette>> =
   "Romantic Comedy": { ground: "#b5414f", first: "#fbe3d0", second: "#6b1934" },
   "Thriller/Suspense": { ground: "#12383f", first: "#7fb7a8", second: "#e4572e" },
   Western: { ground: "#964a18", first: "#f1cf8f", second: "#481d0f" },
-  none: { ground: "#464a54", first: "#b9bec9", second: "#e5decf" },
 }
+const withoutGenre: readonly Palette[] = [
+  { ground: "#464a54", first: "#b9bec9", second: "#e5decf" },
+  { ground: "#3c3544", first: "#cbb7c9", second: "#dd9a5b" },
+  { ground: "#3a4a49", first: "#d9cfae", second: "#8fb3b0" },
+]
 
 /** The data has no pictures, so each film gets a poster of its own: always the same one, drawn from its id. */
 export function posterOf(film: Pick<Film, "id" | "title" | "genre">): HTMLElement {
-  const palette = palettes[film.genre ?? "none"]
   const chance = chanceFrom(film.id)
-  const motif = motifs[Math.floor(chance(0, motifs.length))] as (typeof motifs)[number]
+  const oneOf = <T>(choices: readonly T[]) => choices[Math.floor(chance(0, choices.length))] as T
+  const motif = oneOf(motifs)
+  const palette = film.genre ? palettes[film.genre] : oneOf(withoutGenre)
   const swapped = chance(0, 1) > 0.7
   const { first, second } = palette
   const shapes = swapped ? motif(chance, second, first) : motif(chance, first, second)
@@ -38,10 +43,10 @@ export function posterOf(film: Pick<Film, "id" | "title" | "genre">): HTMLElemen
   const poster = element(
     "div",
     { class: palette.light ? "poster light" : "poster" },
+    drawingOf(shapes),
     element("span", { class: `poster-title ${sizeOf(film.title)}` }, film.title),
   )
   poster.style.backgroundColor = `color-mix(in oklab, ${palette.ground}, ${palette.light ? "white" : "black"} ${shade})`
-  poster.prepend(drawingOf(shapes))
   return poster
 }
 
@@ -57,7 +62,7 @@ function drawingOf(shapes: readonly Shape[]): SVGSVGElement {
   for (const [name, attributes] of shapes) {
     const shape = document.createElementNS(space, name)
     for (const [key, value] of Object.entries(attributes)) shape.setAttribute(key, String(value))
-    drawing.append(shape)
+    drawing.appendChild(shape)
   }
   return drawing
 }

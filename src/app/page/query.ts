@@ -58,7 +58,8 @@ function conditions(route: Route): Filter[] {
     from && filter`releasedOn >= ${`${from}-01-01`}`,
     to && filter`releasedOn <= ${`${to}-12-31`}`,
     score > 0 && filter`imdbRating >= ${score}`,
-  ].filter((condition) => typeof condition === "object")
+  ].filter((condition) => condition !== null && typeof condition === "object")
 }
 
-const year = (text: string): string | null => (/^\d{4}$/.test(text) && text !== "0000" ? text : null)
+const year = (text: string): string | null =>
+  /^\d{4}$/.test(text) && text !== "0000" ? text : null

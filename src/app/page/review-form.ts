@@ -21,11 +21,16 @@ export function createReviewForm(
   body.value = before?.body ?? ""
   const form = element(
     "form",
-    { class: "review-form", "aria-label": "Your review" },
+    { class: "review-form", "aria-label": before ? "Change your review" : "Write a review" },
     starField(before?.stars ?? null),
     element("label", { class: "field" }, element("span", {}, "Your review"), body),
     trouble,
-    element("div", { class: "actions" }, submit, cancel && button("Cancel", cancel, { class: "plain" })),
+    element(
+      "div",
+      { class: "actions" },
+      submit,
+      cancel && button("Cancel", cancel, { class: "plain" }),
+    ),
   )
   form.addEventListener("submit", async (event) => {
     event.preventDefault()
@@ -58,7 +63,12 @@ function starField(chosen: number | null): HTMLElement {
       checked: value === chosen,
       "aria-label": value === 1 ? "1 star" : `${value} stars`,
     })
-    return element("label", { class: "star" }, input, element("span", { "aria-hidden": "true" }, "★"))
+    return element(
+      "label",
+      { class: "star" },
+      input,
+      element("span", { "aria-hidden": "true" }, "★"),
+    )
   })
   return element(
     "fieldset",

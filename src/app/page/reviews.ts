@@ -2,7 +2,7 @@ import { filter } from "../../client/filter.ts"
 import { ApiProblem } from "../../client/problem.ts"
 import { openAccount } from "./account.ts"
 import { currentUser, hinterland, type Review } from "./backend.ts"
-import { button, element, fill } from "./element.ts"
+import { add, button, element, fill } from "./element.ts"
 import { notify } from "./notices.ts"
 import { createReviewForm, type Draft } from "./review-form.ts"
 import { date, inWords, troubleBox } from "./words.ts"
@@ -20,7 +20,10 @@ export function createReviews(film: string, onChanged: () => void): HTMLElement 
 
   async function showOwn(): Promise<void> {
     if (!user) {
-      fill(own, button("Sign in to write a review", () => openAccount("in"), { class: "secondary" }))
+      fill(
+        own,
+        button("Sign in to write a review", () => openAccount("in"), { class: "secondary" }),
+      )
       return
     }
     try {
@@ -33,9 +36,7 @@ export function createReviews(film: string, onChanged: () => void): HTMLElement 
   }
 
   async function showOthers(cursor: string | null): Promise<void> {
-    const others = user
-      ? filter`film = ${film} && author != ${user.id}`
-      : filter`film = ${film}`
+    const others = user ? filter`film = ${film} && author != ${user.id}` : filter`film = ${film}`
     try {
       const page = await reviews.list({
         filter: others,
@@ -44,13 +45,16 @@ export function createReviews(film: string, onChanged: () => void): HTMLElement 
         limit: 20,
         ...(cursor && { cursor }),
       })
-      list.append(...page.items.map((review) => element("li", {}, reviewOf(review, nameOf(review)))))
+      add(list, ...page.items.map((review) => element("li", {}, reviewOf(review, nameOf(review)))))
       const none = list.children.length === 0
       const more = page.next && button("More reviews", () => void showOthers(page.next))
       const words = user ? "No one else has reviewed this film yet." : "No reviews yet."
       fill(after, none && element("p", { class: "quiet" }, words), more)
     } catch (error) {
-      fill(after, troubleBox(error, () => void showOthers(cursor)))
+      fill(
+        after,
+        troubleBox(error, () => void showOthers(cursor)),
+      )
     }
   }
 
@@ -67,7 +71,7 @@ export function createReviews(film: string, onChanged: () => void): HTMLElement 
       fill(actions, yes, no)
       no.focus()
     }
-    shown.append(actions)
+    add(shown, actions)
     return shown
   }
 
@@ -78,7 +82,10 @@ export function createReviews(film: string, onChanged: () => void): HTMLElement 
       notify("Your review is deleted.")
       onChanged()
     } catch (error) {
-      fill(actions, troubleBox(error, () => void showOwn()))
+      fill(
+        actions,
+        troubleBox(error, () => void showOwn()),
+      )
     }
   }
 
@@ -119,7 +126,12 @@ function reviewOf(review: Review, author: string): HTMLElement {
     element(
       "header",
       {},
-      element("span", { class: "stars", role: "img", "aria-label": `${stars} of 5 stars` }, "★".repeat(stars), element("span", {}, "★".repeat(5 - stars))),
+      element(
+        "span",
+        { class: "stars", role: "img", "aria-label": `${stars} of 5 stars` },
+        "★".repeat(stars),
+        element("span", {}, "★".repeat(5 - stars)),
+      ),
       element("strong", {}, author),
       element("time", { datetime: createdAt }, when),
     ),

@@ -55,7 +55,7 @@ export const changePump = (deliver: Deliver) =>
     private async tryDeliver(app: App, change: StoredChange): Promise<boolean> {
       const { storage } = this.ctx
       try {
-        await deliver(app, change, pumpOf(this.env, true))
+        await deliver(app, change, pumpOf(this.env))
       } catch (error) {
         const attempts = ((await storage.get<number>("attempts")) ?? 0) + 1
         app.log("error", "afterCommit failed", {
@@ -103,10 +103,9 @@ export const changePump = (deliver: Deliver) =>
     }
   }
 
-/** The pump of a deployment; `listening` false where nothing listens, so that writes cost no call. */
-export const pumpOf = (env: Env, listening: boolean): Pump => ({
+/** The pump of a deployment. */
+export const pumpOf = (env: Env): Pump => ({
   async poke(database) {
-    if (!listening) return
     const namespace = env.CHANGE_PUMP
     await namespace.get(namespace.idFromName(database)).poke(database)
   },

@@ -98,5 +98,21 @@ export interface OpenApi {
   }
 }
 
+/** An operation with its address. */
+export interface Located {
+  readonly path: string
+  readonly method: Method
+  readonly operation: DocumentedOperation
+}
+
+export const locate = (paths: OpenApi["paths"]): Located[] =>
+  Object.entries(paths).flatMap(([path, item]: [string, PathItem]) =>
+    Object.entries(item).map(([method, operation]) => ({
+      path,
+      method: method as Method,
+      operation,
+    })),
+  )
+
 /** A pointer to a schema among the components. */
 export const schemaRef = (name: string): Reference => ({ $ref: `#/components/schemas/${name}` })

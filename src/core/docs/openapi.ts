@@ -1,4 +1,5 @@
 import { identityOperations } from "../identity/openapi.ts"
+import type { LinkedCollection } from "../records/link.ts"
 import type { DocumentedOperation, OpenApi, PathItem, Schema } from "./document.ts"
 import { answerHeaders, requestHeaders, responseHeaders } from "./headers.ts"
 import { identityPaths, identitySchemas } from "./identity-operations.ts"
@@ -51,11 +52,7 @@ export function openApiDocument(reader: Reader): OpenApi {
     tags: [
       ...collections.map((collection) => ({
         name: collection.name,
-        description: [
-          collection.definition.options.description ?? `Records of \`${collection.name}\`.`,
-          ...accessSentences(reader, collection),
-        ]
-.join(" "),
+        description: [descriptionOf(collection), ...accessSentences(reader, collection)].join(" "),
       })),
       { name: "auth", description: "People and their sessions." },
       { name: "deployment", description: "The deployment itself." },
@@ -70,6 +67,12 @@ export function openApiDocument(reader: Reader): OpenApi {
     },
   }
 }
+
+const descriptionOf = ({ name, builtIn, definition }: LinkedCollection): string =>
+  definition.options.description ??
+  (builtIn
+    ? "People, as collections see them: relations to people lead here, and ids are those of accounts."
+    : `Records of \`${name}\`.`)
 
 const introduction = `JSON in camelCase; times are ISO 8601 in UTC with milliseconds; ids are UUIDs in lower case. Refusals are \`application/problem+json\` with a stable \`code\`.
 

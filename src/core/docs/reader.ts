@@ -24,11 +24,11 @@ export const isOpen = (reader: Reader, collection: LinkedCollection, action: Act
   (!collection.builtIn && reader.view.passes(collection)) ||
   (action === "read" && reader.view.passes(collection))
 
-/** Collections without any rule are known only to those who pass rules. */
+/** Collections without any rule are known only to those who pass rules. The built-in ones come last. */
 export const collectionsKnownTo = (reader: Reader): LinkedCollection[] =>
-  [...reader.collections.values()].filter((collection) =>
-    actions.some((action) => isOpen(reader, collection, action)),
-  )
+  [...reader.collections.values()]
+    .filter((collection) => actions.some((action) => isOpen(reader, collection, action)))
+    .sort((a, b) => Number(a.builtIn) - Number(b.builtIn))
 
 /** All that makes one reader's document differ from another's, as a short text. */
 export const shapeOfReader = ({ collections, view }: Reader): string =>

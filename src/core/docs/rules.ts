@@ -15,6 +15,7 @@ export function ruleSentence(reader: Reader, collection: LinkedCollection, actio
 
 /** The same for the whole collection, one line an action. */
 export function accessSentences(reader: Reader, collection: LinkedCollection): string[] {
+  if (collection.builtIn) return ["The deployment writes it; nobody else does."]
   const { administrators } = collection.definition.options
   const closed = actions.filter((action) => collection.rules[action] === null)
   return [
@@ -26,7 +27,6 @@ export function accessSentences(reader: Reader, collection: LinkedCollection): s
     ...(collection.scoped
       ? ["Each record belongs to one organisation, and no other ever sees it."]
       : []),
-    ...(collection.builtIn ? ["Written by the deployment itself."] : []),
     ...(administrators === "obey"
       ? ["Administrators of the deployment are held to the rules like anyone."]
       : reader.view.passes(collection) &&

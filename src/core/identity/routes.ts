@@ -166,7 +166,11 @@ function setCookies(c: Answer, cookies: readonly string[]): void {
 /** Lists are paged by the last id, which is all the cursor says. @throws {Problem} `invalid_cursor` */
 function pageOfQuery(query: { limit: number; cursor?: string | undefined }) {
   const { limit, cursor = null } = query
-  if (cursor !== null && !isId(cursor)) throw new Problem("invalid_cursor")
+  if (cursor !== null && !isId(cursor)) {
+    const message = "The cursor was not made here."
+    const errors = [{ path: "query.cursor", code: "invalid_cursor", message }]
+    throw new Problem("invalid_cursor", { errors })
+  }
   return { limit, cursor }
 }
 

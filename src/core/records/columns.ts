@@ -107,5 +107,11 @@ function rollupColumns({ name, rollup }: LinkedField): Column[] {
 /** The join table of a to-many field. */
 export const joinTableOf = (collection: string, field: string): string => `${collection}_${field}`
 
+/** The columns of a collection's full-text index, in order. */
+export const searchColumnsOf = (collection: LinkedCollection): string[] => [
+  ...(collection.scoped ? ["organisation"] : []),
+  ...collection.searchFields,
+]
+
 /** The full-text index of a collection. */
 export const searchTableOf = (collection: string): string => `${collection}_search`

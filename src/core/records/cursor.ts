@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer"
 import { Problem } from "../../platform/problem.ts"
 import type { StoredValue } from "./values.ts"
 
@@ -52,18 +53,11 @@ export function readCursor(
   return { values: rest as StoredValue[], id }
 }
 
-const encode = (text: string): string =>
-  btoa(String.fromCharCode(...new TextEncoder().encode(text)))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace(/=+$/, "")
+const encode = (text: string): string => Buffer.from(text).toString("base64url")
 
+/** Refuses what is no UTF-8; base64 of other spellings is told by its digest. */
 const decode = (text: string): string =>
-  new TextDecoder("utf-8", { fatal: true }).decode(
-    Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) =>
-      char.charCodeAt(0),
-    ),
-  )
+  new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "base64url"))
 
 /** 52 bits of a text, in JavaScript alone: fast, and enough to notice a mistake. Not a defence against forgery. */
 export function digest(text: string): string {

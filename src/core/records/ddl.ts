@@ -1,5 +1,5 @@
 import { literal } from "../../platform/sql.ts"
-import { type Column, columnsOf, joinTableOf, searchTableOf } from "./columns.ts"
+import { type Column, columnsOf, joinTableOf, searchColumnsOf, searchTableOf } from "./columns.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 
 /**
@@ -115,7 +115,7 @@ function searchObjects(collection: LinkedCollection): SchemaObject[] {
   if (collection.searchFields.length === 0) return []
   const { name: table } = collection
   const name = searchTableOf(table)
-  const columns = [...(collection.scoped ? ["organisation"] : []), ...collection.searchFields]
+  const columns = searchColumnsOf(collection)
   const list = columns.map(quote).join(", ")
   const values = (row: string) => columns.map((column) => `${row}.${quote(column)}`).join(", ")
   const insert = `INSERT INTO ${quote(name)} (rowid, ${list}) VALUES (new.pk, ${values("new")});`

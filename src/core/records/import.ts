@@ -49,7 +49,7 @@ export async function importRecords(
     } catch (error) {
       throw refusalProblem(error, actor.kind === "anonymous", true)
     }
-    pokePump(app, engine.pump)
+    if (collection.definition.options.afterCommit) pokePump(app, engine.pump)
   }
   return records.map(({ id }) => id)
 }

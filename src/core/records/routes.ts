@@ -20,14 +20,13 @@ const patchTypes = ["application/merge-patch+json", "application/json"]
 /** `/records/{collection}` and `/records/{collection}/{id}`. */
 export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   const routes = new Hono<Http>()
-  const listening = hasListeners(collections)
 
   const find = (c: Context<Http>): { collection: LinkedCollection; view: View } => {
     const collection = collections.get(c.req.param("collection") ?? "")
     if (!collection) throw new Problem("not_found", "There is no such collection.")
     return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
   }
-  const engineOf = (c: Context<Http>): Engine => ({ collections, pump: pumpOf(c.env, listening) })
+  const engineOf = (c: Context<Http>): Engine => ({ collections, pump: pumpOf(c.env) })
   const write = async (c: Context<Http>, draft: Draft): Promise<Written> => {
     const [written] = await commit(c.get("app"), c.get("actor"), engineOf(c), [draft])
     return written as Written
@@ -35,14 +34,15 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
 
   routes.get("/:collection", async (c) => {
     const { collection, view } = find(c)
-    const query = parseListQuery(view, collection, parametersOf(c))
+    const parameters = parametersOf(c)
+    const query = parseListQuery(view, collection, parameters)
     const page = await listRecords(c.get("app"), view, collection, query)
+    const headers: Record<string, string> = { "content-type": "application/json" }
     if (page.next) {
-      const next = new URL(c.req.url)
-      next.searchParams.set("cursor", page.next)
-      c.header("Link", `<${next.pathname}${next.search}>; rel="next"`)
+      parameters.set("cursor", page.next)
+      headers.link = `</records/${collection.name}?${parameters}>; rel="next"`
     }
-    return c.json(page)
+    return new Response(JSON.stringify(page), { headers })
   })
 
   routes.get("/:collection/:id", async (c) => {
@@ -53,8 +53,10 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     if (!found) throw new Problem("not_found")
     const body = JSON.stringify(found.record)
     const etag = etagOf(found.version, isShaped(selection, wanted) ? body : null)
-    if (matchesNone(c.req.header("if-none-match"), etag)) return c.body(null, 304, { ETag: etag })
-    return c.body(body, 200, { "content-type": "application/json", ETag: etag })
+    if (matchesNone(c.req.header("if-none-match"), etag)) {
+      return new Response(null, { status: 304, headers: { etag } })
+    }
+    return new Response(body, { headers: { "content-type": "application/json", etag } })
   })
 
   routes.post("/:collection", async (c) => {
@@ -68,11 +70,11 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const draft: Draft = { action: "create", collection, id: app.newId(), input }
     try {
       const [written] = await commit(app, actor, engineOf(c), [draft], idempotency)
-      return answer(c, collection, written as Written)
+      return answer(collection, written as Written)
     } catch (error) {
       if (!idempotency || !isReplay(error)) throw error
       const first = await replay(app, view, collection, idempotency)
-      return answer(c, collection, { ...first, created: true })
+      return answer(collection, { ...first, created: true })
     }
   })
 
@@ -82,11 +84,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const id = idOf(c)
     const input = parsePatch(view, collection, await readJson(c.req.raw, patchTypes))
     const expected = expectedVersions(c.req.header("if-match"))
-    return answer(
-      c,
-      collection,
-      await write(c, { action: "update", collection, id, input, expected }),
-    )
+    return answer(collection, await write(c, { action: "update", collection, id, input, expected }))
   })
 
   routes.put("/:collection/:id", async (c) => {
@@ -98,7 +96,6 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const only = onlyOf(ifMatch, c.req.header("if-none-match"))
     const expected = expectedVersions(ifMatch)
     return answer(
-      c,
       collection,
       await write(c, { action: "put", collection, id, input, expected, only }),
     )
@@ -118,7 +115,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
 }
 
 /** True when a line of the log has somebody to be handed to. */
-export const hasListeners = (collections: LinkedCollections): boolean =>
+const hasListeners = (collections: LinkedCollections): boolean =>
   [...collections.values()].some((collection) => collection.definition.options.afterCommit)
 
 const parametersOf = (c: Context<Http>): URLSearchParams => {
@@ -135,16 +132,16 @@ function idOf(c: Context<Http>): string {
   return id
 }
 
-function answer(c: Context<Http>, collection: LinkedCollection, written: Written): Response {
-  const status = written.created ? 201 : 200
-  if (written.created) c.header("Location", `/records/${collection.name}/${written.id}`)
+function answer(collection: LinkedCollection, written: Written): Response {
   // What its writer may not read is answered by its id alone.
   const record: ApiRecord = written.record ?? { id: written.id }
   const body = JSON.stringify(record)
+  const headers: Record<string, string> = { "content-type": "application/json" }
+  if (written.created) headers.location = `/records/${collection.name}/${written.id}`
   if (written.version !== null) {
-    c.header("ETag", etagOf(written.version, hasShapedBody(collection) ? body : null))
+    headers.etag = etagOf(written.version, hasShapedBody(collection) ? body : null)
   }
-  return c.body(body, status, { "content-type": "application/json" })
+  return new Response(body, { status: written.created ? 201 : 200, headers })
 }
 
 function notAllowed(c: Context<Http>, allow: string): never {
@@ -156,6 +153,7 @@ function notAllowed(c: Context<Http>, allow: string): never {
 
 /** Wakes the pump of every database: for the schedule and the first request of an isolate. */
 export async function wakePumps(env: Env, collections: LinkedCollections): Promise<void> {
-  const pump = pumpOf(env, hasListeners(collections))
+  if (!hasListeners(collections)) return
+  const pump = pumpOf(env)
   await Promise.all(databaseNames(env).map((name) => pump.poke(name)))
 }

@@ -1,4 +1,5 @@
-import { searchTableOf } from "./columns.ts"
+import { join, raw, type Sql, sql } from "../../platform/sql.ts"
+import { searchColumnsOf, searchTableOf } from "./columns.ts"
 import type { LinkedCollection } from "./link.ts"
 import { organisationOf, type View } from "./view.ts"
 
@@ -12,10 +13,7 @@ export { searchTableOf }
  */
 export function matchQuery(view: View, collection: LinkedCollection, typed: string): string | null {
   const words = typed.normalize("NFC").match(/[\p{L}\p{N}\p{M}]+/gu)
-  const fields = collection.searchFields.filter((name) => {
-    const field = collection.fields.get(name)
-    return field && view.fieldRule(field) === true
-  })
+  const fields = searchable(view, collection)
   if (!words || fields.length === 0) return null
   const terms = words.slice(0, maxWords).map((word, i) => {
     const last = i === Math.min(words.length, maxWords) - 1
@@ -30,3 +28,33 @@ export function matchQuery(view: View, collection: LinkedCollection, typed: stri
 }
 
 const maxWords = 32
+
+/** The fields that this actor may read whatever the row. */
+const searchable = (view: View, collection: LinkedCollection): string[] =>
+  collection.searchFields.filter((name) => {
+    const field = collection.fields.get(name)
+    return field && view.fieldRule(field) === true
+  })
+
+/**
+ * The order of a ranked search, best first, for a query over the search table. bm25 weighs a row against all rows and
+ * all columns of the index, so it is for those who may read all of them: to others the order would tell of what is
+ * hidden. Theirs looks at the readable fields of the row alone, with the same curve over hits and length.
+ */
+export function rankOf(view: View, collection: LinkedCollection, alias: string): Sql {
+  const fields = searchable(view, collection)
+  const everything = fields.length === collection.searchFields.length
+  if (everything && !collection.scoped && view.readRule(collection) === true) return raw("s.rank")
+  const table = raw(`"${searchTableOf(collection.name)}"`)
+  const columns = searchColumnsOf(collection)
+  const scores = fields.map((name) => {
+    const text = raw(`${alias}."${name}"`)
+    const column = raw(String(columns.indexOf(name)))
+    const hits = sql`(length(highlight(${table}, ${column}, char(1), '')) - length(${text}))`
+    return sql`ifnull(${hits} / (${hits} + 0.3 + 0.9 * length(${text}) / ${raw(averageCharacters)}), 0)`
+  })
+  return sql`-(${join(scores, " + ")})`
+}
+
+/** Stands for the average that bm25 would take from the other rows. */
+const averageCharacters = "400.0"

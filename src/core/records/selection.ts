@@ -5,7 +5,7 @@ import { joinTableOf } from "./columns.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 import { systemFieldNames } from "./shape.ts"
 import { decodeValue } from "./values.ts"
-import { tableSource, type View } from "./view.ts"
+import { mainSource, tableSource, type View } from "./view.ts"
 
 /** Most records that one back-relation brings along; to-many fields bring all of theirs. */
 const maxExpandedBack = 100
@@ -49,6 +49,31 @@ export function select(
   collection: LinkedCollection,
   wanted: Wanted,
   depth = 0,
+): Selection {
+  const plain = wanted.fields === null && wanted.expand.length === 0 && depth === 0
+  if (!plain || hasReadableRules(collection)) return selectAnew(view, collection, wanted, depth)
+  let whole = wholeSelections.get(collection)
+  if (!whole) {
+    whole = selectAnew(view, collection, wanted, depth)
+    wholeSelections.set(collection, whole)
+  }
+  return whole
+}
+
+/** All of a record whose fields everybody may read: the same for every request, and so is its select list. */
+const wholeSelections = new WeakMap<LinkedCollection, Selection>()
+const wholeLists = new WeakMap<Selection, Sql>()
+
+function hasReadableRules(collection: LinkedCollection): boolean {
+  for (const field of collection.fields.values()) if (field.readable !== null) return true
+  return false
+}
+
+function selectAnew(
+  view: View,
+  collection: LinkedCollection,
+  wanted: Wanted,
+  depth: number,
 ): Selection {
   const own = wanted.fields?.filter((name) => !name.includes(".")) ?? null
   const nested = [...(wanted.fields?.filter((name) => name.includes(".")) ?? [])]
@@ -151,6 +176,18 @@ export function selectList(
   alias: string,
   source: RowSource,
 ): Sql {
+  if (source !== mainSource || wholeSelections.get(selection.collection) !== selection) {
+    return listAnew(view, selection, alias, source)
+  }
+  let list = wholeLists.get(selection)
+  if (!list) {
+    list = listAnew(view, selection, alias, source)
+    wholeLists.set(selection, list)
+  }
+  return list
+}
+
+function listAnew(view: View, selection: Selection, alias: string, source: RowSource): Sql {
   return join([
     ...selection.columns.flatMap((column) => {
       const rule = rowRule(view, column)

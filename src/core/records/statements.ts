@@ -149,7 +149,7 @@ function createStatements(
     view,
     collection,
     "created",
-    collection.rules.create,
+    [collection.rules.create, ...writableRules(collection, givenBy(records))],
     sql`t."id" IN ${ids}`,
     absentOnly,
   )
@@ -203,7 +203,7 @@ function updateStatements(writing: Writing, operation: UpdateOperation, index: n
     ...takenObjections(collection, organisationOf(view.actor), after, changed),
   ]
   const check = guard(raw(String(index)), objections, visibleRow(view, collection, id))
-  return [...(check ? [check] : []), ...replaceStatements(writing, collection, id, changes)]
+  return [...(check ? [check] : []), ...replaceStatements(writing, collection, id, changes, given)]
 }
 
 /** One row in any case: with the record, where the actor sees it, and otherwise with nulls. */
@@ -216,14 +216,17 @@ function replaceStatements(
   collection: LinkedCollection,
   id: string,
   changes: StoredFields,
+  given: ReadonlySet<string>,
 ): Sql[] {
   const { app, view, at } = writing
+  const rules = collection.rules.update
   const table = identifier(collection.name)
   const columns = Object.entries(changes.columns)
   const many = Object.entries(changes.many)
   if (columns.length === 0 && many.length === 0) return []
   const actorId = view.actor.kind === "user" ? view.actor.id : null
   const differences = [
+    ...[...given].flatMap((name) => unreadable(view, collection, name)),
     ...columns.map(
       ([name, value]) => sql`${identifier(name)} IS NOT ${assigned(value, identifier(name))}`,
     ),
@@ -256,11 +259,20 @@ function replaceStatements(
     view,
     collection,
     "updated",
-    collection.rules.update?.before ?? null,
+    [rules?.before ?? null, rules?.after ?? null, ...writableRules(collection, given)],
     sql`t."id" = ${id}`,
     true,
   )
   return [update, ...links, log]
+}
+
+/** A field that the actor may not read in this row counts as different, or the version would confirm a guess. */
+function unreadable(view: View, collection: LinkedCollection, name: string): Sql[] {
+  const field = collection.fields.get(name)
+  const readable = field ? view.fieldRule(field) : true
+  if (readable === true) return []
+  const row = tableSource(`"${collection.name}"`)
+  return [sql`(${view.compile(readable, row, { oneRow: true })}) IS NOT TRUE`]
 }
 
 /** The stored row with the changes laid over it. */
@@ -294,12 +306,14 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
   const { view } = writing
   const table = identifier(collection.name)
   const taken = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${record.id})`
+  // To replace what the actor does not see is to replace nothing: hidden and absent are one to it.
+  const seen = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${record.id} AND ${visibility(view, collection, "x", true)})`
   const precondition =
     only === null
       ? null
       : guard(
           raw(String(index)),
-          [{ outcome: "stale", condition: only === "create" ? taken : sql`NOT ${taken}` }],
+          [{ outcome: "stale", condition: only === "create" ? taken : sql`NOT ${seen}` }],
           raw("(SELECT 1)"),
         )
   const before = tableSource(current)
@@ -324,7 +338,7 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
     ...(precondition ? [precondition] : []),
     ...(check ? [check] : []),
     // First the replacement, which finds nothing where there is no record; then the creation, which skips what exists.
-    ...replaceStatements(writing, collection, record.id, replacement),
+    ...replaceStatements(writing, collection, record.id, replacement, record.given),
     ...createStatements(writing, collection, [record], index, true),
   ]
 }
@@ -361,7 +375,7 @@ function deleteStatements(writing: Writing, operation: DeleteOperation, index: n
       view,
       collection,
       "deleted",
-      collection.rules.delete,
+      [collection.rules.delete],
       sql`t."id" = ${id}`,
       false,
     ),
@@ -420,7 +434,8 @@ function writableObjections(
     const rule = view.writeRule(collection, field.writable)
     if (rule === true) return []
     const allowed = view.compile(rule, before, { next: after, oneRow: true })
-    const changed = before === after ? raw("1") : changedValue(collection, field, before, after)
+    const changed =
+      before === after ? raw("1") : seemsChanged(view, collection, field, before, after)
     return [
       {
         outcome: "forbidden",
@@ -429,6 +444,20 @@ function writableObjections(
       },
     ]
   })
+}
+
+/** What the actor may not read counts as changed: a refusal must not tell whether its guess was right. */
+function seemsChanged(
+  view: View,
+  collection: LinkedCollection,
+  field: LinkedField,
+  before: RowSource,
+  after: RowSource,
+): Sql {
+  const changed = changedValue(collection, field, before, after)
+  const readable = view.fieldRule(field)
+  if (readable === true) return changed
+  return sql`(${changed} OR (${view.compile(readable, before, { oneRow: true })}) IS NOT TRUE)`
 }
 
 function changedValue(
@@ -519,7 +548,7 @@ function logStatement(
   view: View,
   collection: LinkedCollection,
   kind: ChangeKind,
-  rule: Checked | null,
+  rules: readonly (Checked | null)[],
   where: Sql,
   freshOnly: boolean,
 ): Sql {
@@ -529,17 +558,25 @@ function logStatement(
     : raw("")
   const organisation = raw(collection.scoped ? 't."organisation"' : "NULL")
   const rows = sql`SELECT t."id" AS record, ${organisation} AS organisation, ${version} AS version, ${imageOf(collection, "t")} AS payload FROM ${identifier(collection.name)} t WHERE ${where}${fresh} ORDER BY t."pk"`
-  const authority = authorityOf(view, collection, rule)
+  const authority = authorityOf(view, collection, rules)
   const change = { subject: collection.name, kind, organisation: raw("organisation"), authority }
   return appendChanges(app, view.actor, change, rows)
 }
 
-/** An administrator whom the rule would have allowed anyway did not pass over it. */
-function authorityOf(view: View, collection: LinkedCollection, rule: Checked | null): Authority {
+/** An administrator whom the rules would have allowed anyway, whatever the row, did not pass over them. */
+function authorityOf(
+  view: View,
+  collection: LinkedCollection,
+  rules: readonly (Checked | null)[],
+): Authority {
   if (view.actor.kind === "system") return "system"
   if (!view.passes(collection)) return "rule"
-  return view.allows(rule) ? "rule" : "administrator"
+  return rules.every(view.allows) ? "rule" : "administrator"
 }
+
+/** The rules of the fields that the caller gave. */
+const writableRules = (collection: LinkedCollection, given: ReadonlySet<string>): Checked[] =>
+  [...given].flatMap((name) => collection.fields.get(name)?.writable ?? [])
 
 /** The complete record as stored, as JSON: columns, and the ids of to-many fields. Rollups are not part of a version. */
 export function imageOf(collection: LinkedCollection, alias: string): Sql {

@@ -109,7 +109,7 @@ function textSchema({ required, options }: LinkedField, largest: number) {
       error: `must match ${options.pattern}`,
       params: { code: "pattern" },
     })
-    .meta({ minLength: min, maxLength: max, ...(options.pattern && { pattern: `^(?:${options.pattern})$` }) })
+    .meta({ minLength: min, maxLength: max, ...(pattern && { pattern: pattern.source }) })
 }
 
 function bounded<Schema extends z.ZodNumber>(schema: Schema, options: LinkedField["options"]) {

@@ -111,7 +111,12 @@ function memberScope(actor: Actor, organisation: string | null, alias: string): 
     : sql`(${id} = ${me} OR EXISTS (SELECT 1 FROM member_organisations o WHERE o.organisation = ${organisation} AND o.member = ${id}))`
 }
 
+/** The alias of the collection that a statement is about, and its rows. */
+export const mainAlias = "t0"
+
 /** The rows of a table, by alias. */
 export const tableSource = (alias: string): RowSource => ({
   column: (name) => raw(`${alias}."${name}"`),
 })
+
+export const mainSource: RowSource = tableSource(mainAlias)

@@ -86,7 +86,11 @@ export async function commit(
   idempotency: Idempotency | null = null,
 ): Promise<Written[]> {
   for (let attempt = 1; ; attempt++) {
-    const planned = await plan(app, actor, engine, drafts)
+    const planned = await plan(app, actor, engine, drafts).catch(async (refusal: unknown) => {
+      // What a hook (or a right that is gone) refuses today may be the repetition of what went through before.
+      await assertNotUsed(app, actor, idempotency, drafts[0])
+      throw refusal
+    })
     try {
       return await run(app, actor, engine, drafts, planned, idempotency)
     } catch (error) {
@@ -98,6 +102,17 @@ export async function commit(
       if (!overtaken || attempt === maxAttempts) throw problem
     }
   }
+}
+
+/** Throws a refusal that `isReplay` knows, when the key was used. */
+async function assertNotUsed(
+  app: App,
+  actor: Actor,
+  idempotency: Idempotency | null,
+  draft: Draft | undefined,
+): Promise<void> {
+  if (idempotency && draft)
+    await app.db.all(idempotencyStatements(app, actor, idempotency, draft).guard)
 }
 
 interface Planned {
@@ -324,12 +339,16 @@ async function run(
     const selection = select(view, draft.collection, { fields: null, expand: [] })
     const at = statements.length
     if (draft.action !== "delete") {
-      statements.push(versionQuery(app, draft), recordQuery(view, draft.collection, draft.id, selection))
+      statements.push(
+        versionQuery(app, draft),
+        recordQuery(view, draft.collection, draft.id, selection),
+      )
     }
     return { draft, selection, at }
   })
   const results = await app.db.batch(statements)
-  pokePump(app, engine.pump)
+  const heard = steps.some(({ operation }) => operation.collection.definition.options.afterCommit)
+  if (heard) pokePump(app, engine.pump)
   return answers.map(({ draft, selection, at }) => {
     if (draft.action === "delete")
       return { id: draft.id, created: false, record: null, version: null }

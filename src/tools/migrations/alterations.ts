@@ -25,14 +25,15 @@ export interface Alteration {
  */
 export function planAlterations(
   present: Schema,
-  desired: Schema,
   difference: Difference,
   collections: LinkedCollections,
   dialogue: Dialogue,
 ): Alteration[] {
   const { refusals } = dialogue
   for (const name of difference.conflicts) {
-    refusals.push(`The table "${name}" exists already, written by hand: name the collection differently.`)
+    refusals.push(
+      `The table "${name}" exists already, written by hand: name the collection differently.`,
+    )
   }
   const added: Alteration[] = []
   const rebuilt: Alteration[] = []
@@ -66,7 +67,8 @@ export function planAlterations(
 /** Without this, D1 would find the broken reference when the transaction ends, and say "internal error". */
 function checkReferences(table: string | undefined, { changedTables }: Difference): Alteration[] {
   const change = changedTables.find(({ desired }) => desired.name === table)
-  if (!change?.changed.some(({ to }) => to.references)) return []
+  const columns = change ? [...change.changed.map(({ to }) => to), ...change.added] : []
+  if (!columns.some(({ references }) => references)) return []
   return [
     {
       comment: `${table}: every relation leads to a record, or nothing of this migration happens`,
@@ -105,9 +107,7 @@ function checkDropped(
 }
 
 const rebuildReasons = ({ changed, added }: TableDifference): string[] => [
-  ...changed.map(
-    ({ from, to }) => `${to.name} goes from ${from.signature} to ${to.signature}`,
-  ),
+  ...changed.map(({ from, to }) => `${to.name} goes from ${from.signature} to ${to.signature}`),
   // ALTER TABLE adds a foreign key only where it starts as null.
   ...added
     .filter((column) => column.references && column.notNull && column.default !== null)
@@ -163,7 +163,10 @@ const dropColumn = ({ desired }: TableDifference, { name }: TableColumn): Altera
 })
 
 /** A to-many field that leads elsewhere: the ids it holds mean nothing there. */
-function replaceJoin({ present, desired }: TableDifference, { told, refusals }: Dialogue): Alteration[] {
+function replaceJoin(
+  { present, desired }: TableDifference,
+  { told, refusals }: Dialogue,
+): Alteration[] {
   const field = `${ownerOf(present)}.${fieldOf(present)}`
   if (!told.allowed("drop", field)) {
     refusals.push(
@@ -206,7 +209,8 @@ function checkGone(
     return
   }
   const held = [...present.tables.values()].filter(
-    ({ origin, foreignKeys }) => origin === "other" && foreignKeys.some((key) => key.table === table.name),
+    ({ origin, foreignKeys }) =>
+      origin === "other" && foreignKeys.some((key) => key.table === table.name),
   )
   if (held.length > 0) {
     refusals.push(
@@ -225,7 +229,9 @@ function childrenFirst(tables: readonly Table[]): Table[] {
   const ordered: Table[] = []
   while (left.size > 0) {
     const free = [...left].find(({ name }) =>
-      [...left].every((other) => other.name === name || other.foreignKeys.every((key) => key.table !== name)),
+      [...left].every(
+        (other) => other.name === name || other.foreignKeys.every((key) => key.table !== name),
+      ),
     )
     const next = free ?? ([...left][0] as Table)
     left.delete(next)

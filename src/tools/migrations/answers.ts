@@ -12,7 +12,13 @@ export interface Answers {
   readonly rebuild: readonly string[]
 }
 
-export const noAnswers: Answers = { rename: [], renameTable: [], drop: [], dropTable: [], rebuild: [] }
+export const noAnswers: Answers = {
+  rename: [],
+  renameTable: [],
+  drop: [],
+  dropTable: [],
+  rebuild: [],
+}
 
 /** Asks on a terminal; null where there is none. */
 export type Ask = ((question: string) => Promise<boolean>) | null

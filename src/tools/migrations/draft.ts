@@ -5,7 +5,13 @@ import { type Alteration, planAlterations } from "./alterations.ts"
 import { type Answers, type Ask, type Dialogue, readAnswers } from "./answers.ts"
 import { compareSchemas, type Difference, isEmpty } from "./compare.ts"
 import { type Migration, MigrationError, replay } from "./files.ts"
-import { fieldOf, findColumnRenames, findJoinRenames, findTableRenames, ownerOf } from "./renames.ts"
+import {
+  fieldOf,
+  findColumnRenames,
+  findJoinRenames,
+  findTableRenames,
+  ownerOf,
+} from "./renames.ts"
 import { desiredSchema, type Part, readSchema, type Schema, type Table } from "./schema.ts"
 
 /** A migration that has not been written yet. */
@@ -43,7 +49,7 @@ export async function draftMigration(
 
 interface Draft {
   /** Executes and notes statements, under a line that says what they do. */
-  step(comment: string, statements: readonly string[]): void
+  step(description: string, statements: readonly string[]): void
   schema(): Schema
   /** Foreign keys are checked at the end of the migration, not at each statement. */
   deferForeignKeys(): void
@@ -55,7 +61,9 @@ function createDraft(database: DatabaseSync): Draft {
   const blocks: string[] = []
   let deferred = false
   return {
-    step(comment, statements) {
+    step(description, statements) {
+      // A default may hold line breaks, and a comment must not.
+      const comment = description.replace(/\s+/g, " ")
       for (const statement of statements) {
         try {
           database.exec(statement)
@@ -91,9 +99,13 @@ async function writeRenames(draft: Draft, desired: Schema, dialogue: Dialogue): 
     draft.step(
       `${from} is now called ${to}; records keep their ids, the change log its old lines`,
       [
-        ...dropParts([...parts.values()].filter((part) => affected.some((name) => mentions(part, name)))),
+        ...dropParts(
+          [...parts.values()].filter((part) => affected.some((name) => mentions(part, name))),
+        ),
         `ALTER TABLE "${from}" RENAME TO "${to}"`,
-        ...joins.map(({ name }) => `ALTER TABLE "${name}" RENAME TO "${to}${name.slice(from.length)}"`),
+        ...joins.map(
+          ({ name }) => `ALTER TABLE "${name}" RENAME TO "${to}${name.slice(from.length)}"`,
+        ),
       ],
     )
   }
@@ -145,7 +157,7 @@ function writeChanges(
 ): void {
   const before = draft.schema()
   const difference = compareSchemas(before, desired)
-  const alterations = planAlterations(before, desired, difference, collections, dialogue)
+  const alterations = planAlterations(before, difference, collections, dialogue)
   stopIfRefused(dialogue, true)
   if (isEmpty(difference)) return
   if (alterations.some(({ deferred }) => deferred)) draft.deferForeignKeys()

@@ -23,7 +23,8 @@ export function findUnlisted(
     )
 }
 
-const definition = /^export (?:const|let|default)\b[^\n]*\bcollection(?:<[^(]*>)?\(\s*["'`](\w+)["'`]/gm
+const definition =
+  /^export (?:const|let|default)\b[^\n]*\bcollection(?:<[^(]*>)?\(\s*["'`](\w+)["'`]/gm
 
 const definedIn = (text: string): string[] =>
   [...text.matchAll(definition)].map(([, name = ""]) => name)

@@ -19,7 +19,9 @@ export async function loadCollections(path: string): Promise<readonly Collection
   } finally {
     hooks.deregister()
   }
-  throw new MigrationError(`${path} must export the list of collections: export const collections = [notes] as const`)
+  throw new MigrationError(
+    `${path} must export the list of collections: export const collections = [notes] as const`,
+  )
 }
 
 const isForeign = (specifier: string): boolean =>

@@ -50,7 +50,10 @@ export async function writeNewMigration(
 }
 
 /** Replays everything, the new file included: it must apply, and leave nothing to do. */
-function assertComplete(migrations: readonly Migration[], desired: ReturnType<typeof readSchema>): void {
+function assertComplete(
+  migrations: readonly Migration[],
+  desired: ReturnType<typeof readSchema>,
+): void {
   const database = replay(migrations)
   const left = compareSchemas(readSchema(database), desired)
   database.close()
@@ -67,7 +70,9 @@ function kebab(name: string): string {
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "")
   if (kebab) return kebab
-  throw new MigrationError(`"${name}" cannot name a migration: use letters and digits, as in add-notes.`)
+  throw new MigrationError(
+    `"${name}" cannot name a migration: use letters and digits, as in add-notes.`,
+  )
 }
 
 /** UTC, and after every migration there is: a clock that is behind must not write a migration into the past. */

@@ -10,21 +10,24 @@ import type { TableColumn } from "./table.ts"
  */
 export function rebuildStatements(from: Table, to: Table): string[] {
   const aside = `"${to.name}__aside"`
-  const list = (columns: readonly TableColumn[]) => columns.map(({ name }) => `"${name}"`).join(", ")
+  const list = (columns: readonly TableColumn[]) =>
+    columns.map(({ name }) => `"${name}"`).join(", ")
   const written = [...to.columns.values()].filter(({ generated }) => !generated)
   const kept = written.filter(({ name }) => from.columns.has(name))
   return [
     `CREATE TABLE ${aside} AS SELECT ${list(kept)} FROM "${from.name}"`,
     `DROP TABLE "${from.name}"`,
     to.sql,
-    `INSERT INTO "${to.name}" (${list(written)}) SELECT ${written.map((column) => valueOf(column, from)).join(", ")} FROM ${aside}`,
+    `INSERT INTO "${to.name}" (${list(written)}) SELECT ${written.map((column) => restored(column, from)).join(", ")} FROM ${aside}`,
     `DROP TABLE ${aside}`,
   ]
 }
 
 /** A required column takes its default where there was none; without a default, a gap undoes the migration. */
-function valueOf({ name, notNull, default: fallback }: TableColumn, from: Table): string {
+function restored({ name, notNull, default: fallback }: TableColumn, from: Table): string {
   const old = from.columns.get(name)
   if (!old) return fallback ?? "NULL"
-  return notNull && !old.notNull && fallback !== null ? `ifnull("${name}", ${fallback})` : `"${name}"`
+  return notNull && !old.notNull && fallback !== null
+    ? `ifnull("${name}", ${fallback})`
+    : `"${name}"`
 }

@@ -92,8 +92,7 @@ export async function findJoinRenames(
 /** The collection whose to-many field a join table holds, and the field's name. */
 export const ownerOf = (join: Table): string => join.columns.get("source")?.references ?? ""
 export const fieldOf = (join: Table): string => join.name.slice(ownerOf(join).length + 1)
-const endsOf = (join: Table): string =>
-  `${ownerOf(join)} ${join.columns.get("target")?.references}`
+const endsOf = (join: Table): string => `${ownerOf(join)} ${join.columns.get("target")?.references}`
 
 const chooseField = (
   table: string,
@@ -128,7 +127,9 @@ async function choose(choice: Choice): Promise<string | null> {
   if (answer !== undefined) {
     if (candidates.includes(answer)) return answer
     const fit = candidates.length ? `: ${candidates.join(", ")} would fit` : ""
-    refusals.push(`--${flag} ${from}=${answer}: ${answer} is no new ${what} of the same kind${fit}.`)
+    refusals.push(
+      `--${flag} ${from}=${answer}: ${answer} is no new ${what} of the same kind${fit}.`,
+    )
     return null
   }
   // A change of case alone cannot be a drop: SQLite takes both for the same column.

@@ -116,19 +116,21 @@ export function derivedColumns(schema: Schema, table: string): ReadonlySet<strin
   const derived = new Set<string>()
   for (const part of schema.parts.values()) {
     if (part.kind !== "trigger" || !part.name.startsWith(`${table}_rollup_`)) continue
-    let depth = 0
-    let assigning = false
-    const tokens = significant(part.sql)
-    for (const [index, token] of tokens.entries()) {
-      if (token === "(") depth++
-      if (token === ")") depth--
-      if (token === "SET" || token === "WHERE") assigning = token === "SET"
-      if (assigning && depth === 0 && tokens[index + 1] === "=" && /^SET$|^,$/.test(tokens[index - 1] ?? "")) {
-        derived.add(unquote(token))
-      }
-    }
+    for (const column of assignedColumns(part.sql)) derived.add(column)
   }
   const columns = schema.tables.get(table)?.columns.values() ?? []
   for (const column of columns) if (column.generated) derived.add(column.name)
   return derived
+}
+
+/** The columns that the UPDATEs of a trigger set: names before `=` that follow SET or a comma, outside of parentheses. */
+function assignedColumns(trigger: string): string[] {
+  const tokens = significant(trigger)
+  let depth = 0
+  return tokens.flatMap((token, index) => {
+    if (token === "(") depth++
+    if (token === ")") depth--
+    const follows = tokens[index - 1] === "SET" || tokens[index - 1] === ","
+    return depth === 0 && follows && tokens[index + 1] === "=" ? [unquote(token)] : []
+  })
 }

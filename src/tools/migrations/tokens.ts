@@ -7,12 +7,14 @@ export interface Token {
 
 const pattern = new RegExp(
   [
-    String.raw`(?<space>\s+|--[^\n]*|/\*[\s\S]*?(?:\*/|$))`,
-    String.raw`(?<string>'(?:[^']|'')*'?)`,
-    String.raw`(?<quoted>"(?:[^"]|"")*"?|${"`"}(?:[^${"`"}]|${"``"})*${"`"}?|\[[^\]]*\]?)`,
-    String.raw`(?<word>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w$])|[\w$\u0080-\uffff]+)`,
-    String.raw`(?<symbol>[\s\S])`,
-  ].join("|"),
+    /(?<space>\s+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))/,
+    /(?<string>'(?:[^']|'')*'?)/,
+    /(?<quoted>"(?:[^"]|"")*"?|`(?:[^`]|``)*`?|\[[^\]]*\]?)/,
+    /(?<word>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w$])|[\w$\u0080-\uffff]+)/,
+    /(?<symbol>[\s\S])/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
   "g",
 )
 

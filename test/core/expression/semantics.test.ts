@@ -6,7 +6,7 @@ import { ExpressionError } from "../../../src/core/expression/error.ts"
 import { foldConstant } from "../../../src/core/expression/fold.ts"
 import { parseExpression, parseOperand } from "../../../src/core/expression/parse.ts"
 import { referencedFields, referencesRow } from "../../../src/core/expression/references.ts"
-import { actor, memoryIds, sqlIds, understand } from "./laboratory.ts"
+import { actor, laboratory, memoryIds, sqlIds, understand } from "./laboratory.ts"
 import { workshop } from "./workshop.ts"
 
 const lab = workshop()
@@ -159,6 +159,28 @@ test.each(found)("%s finds the tasks %s", (text, tasks) => {
     expect(sqlIds(lab, checked, question)).toEqual(expected)
     expect(memoryIds(lab, negate(checked), question)).toEqual(rest)
     expect(sqlIds(lab, negate(checked), question)).toEqual(rest)
+  }
+})
+
+test("the ends of a long pattern do not overlap in the text, and LIKE's limit does not matter", () => {
+  const texts = {
+    short: "X".repeat(50),
+    exact: "x".repeat(80),
+    long: `${"x".repeat(90)}`,
+    other: "y",
+  }
+  const rows = Object.entries(texts).map(([id, text]) => ({ id, text }))
+  const notes = laboratory({ notes: { text: { type: "text" } } }, { notes: rows })
+  const question = { collection: "notes" }
+  for (const [pattern, expected] of [
+    [`${"x".repeat(40)}%${"X".repeat(40)}`, ["exact", "long"]],
+    [`${"x".repeat(60)}%`, ["exact", "long"]],
+    [`%${"x".repeat(81)}`, ["long"]],
+    ["x".repeat(50), ["exact", "long", "short"]],
+  ] as const) {
+    const checked = understand(notes, `text ~ "${pattern}"`, question)
+    expect(sqlIds(notes, checked, question), pattern).toEqual(expected)
+    expect(memoryIds(notes, checked, question), pattern).toEqual(expected)
   }
 })
 

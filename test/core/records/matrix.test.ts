@@ -124,8 +124,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   "comments: approved": {
-    make: async () =>
-      made("comments", { article: await published(), text: "Yes", approved: true }),
+    make: async () => made("comments", { article: await published(), text: "Yes", approved: true }),
     input: async () => ({ article: await published(), text: "Me too" }),
     patch: { text: "Maybe" },
     statuses: {
@@ -354,7 +353,7 @@ describe("the log says by whose right a write was made", () => {
 
   test("what a hook writes is the system's", async () => {
     const order = await create(cast.owner, "orders", { quantity: 1 })
-    const events = await query("SELECT id FROM orderEvents WHERE \"order\" = ?", [order.id])
+    const events = await query('SELECT id FROM orderEvents WHERE "order" = ?', [order.id])
     expect(events).toHaveLength(1)
     expect(await authorityOf(events[0]?.id as string)).toEqual([{ authority: "system" }])
   })

@@ -1,0 +1,35 @@
+import type { ProblemCode } from "../../platform/problem.ts"
+
+/** What a program, or the person before it, does about each refusal. */
+export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
+  invalid_input:
+    "Part of the request is wrong: `errors` names each part by its `path` (a field, or `query.…`, `headers.…`, `body`), with a stable code of its own. Mend these and send it again.",
+  invalid_expression:
+    "The filter cannot be understood, or names what is not there. The message says at which position, and what was expected.",
+  invalid_cursor:
+    "A cursor continues one query: the same collection, filter, sort and search, asked by the same person. Start again without it.",
+  unauthenticated: "There is no session, and one could help: sign in.",
+  invalid_credentials: "Which of the two is wrong is not told, nor whether the account exists.",
+  token_invalid: "The token was not made here, or has been changed. Sign in again.",
+  token_expired: "Exchange the refresh token for a new pair, and repeat the request.",
+  token_outdated:
+    "Roles, password or sessions have changed since the token was made. Exchange the refresh token; if that is refused, sign in again.",
+  forbidden: "You may see it, and may not do this to it. Another session might.",
+  not_found: "It does not exist, or you may not know that it does: these two are never told apart.",
+  method_not_allowed: "`Allow` lists the methods that the address knows.",
+  conflict:
+    "Another record stands in the way: it has the same unique value (`errors` names the fields), or it points at the record that you want to delete.",
+  precondition_failed:
+    "The version that you named in `If-Match` is no longer the latest, or `If-None-Match: *` met a record. Read it again, apply your change to what you find, and repeat.",
+  payload_too_large: "A JSON body may have 1 MiB (1,048,576 bytes).",
+  unsupported_media_type: "Say what you send: `Content-Type: application/json`.",
+  idempotency_mismatch: "A key stands for one request. Take a new key for a new one.",
+  locked:
+    "Ten failures in 15 minutes lock an account for a while, whether it exists or not. `Retry-After` says for how long.",
+  rate_limited: "Wait as many seconds as `Retry-After` says.",
+  internal:
+    "Our mistake; the log holds the cause under the `requestId`. Before you repeat a write, look whether it took effect, or send it with an `Idempotency-Key`.",
+  misconfigured: "The deployment lacks a variable or a binding; its log names it.",
+  overloaded:
+    "Wait as many seconds as `Retry-After` says, and repeat. With an `Idempotency-Key` a `POST` takes effect once, even if only its answer was lost.",
+}

@@ -1,0 +1,80 @@
+import { resolve } from "node:path"
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare"
+import {
+  unstable_readConfig as readConfig,
+  unstable_getMiniflareWorkerOptions as workerOptionsOf,
+} from "wrangler"
+import type { Bundle } from "./bundle.ts"
+
+/** A Worker to start: its code, and its variables and secrets. */
+export interface BundledWorker {
+  bundle: Bundle
+  variables: Record<string, string>
+}
+
+/** Bundles that serve: workerd itself answers, with no proxy between. */
+export interface RunningBundles<Name extends string> {
+  /** Where each Worker answers, without a slash at the end. */
+  readonly urls: Record<Name, string>
+  /** The D1 bindings, which the Workers share, for this process. */
+  readonly bindings: Record<string, D1Database>
+  stop(): Promise<void>
+}
+
+interface Options {
+  /** Where databases are kept; only for this run when absent. */
+  stateDirectory?: string
+  port?: number
+}
+
+/** Starts Workers with the bindings of wrangler.toml in one workerd, on the loopback interface. */
+export async function startBundles<Name extends string>(
+  workers: Record<Name, BundledWorker>,
+  { stateDirectory, port = 0 }: Options = {},
+): Promise<RunningBundles<Name>> {
+  // The secrets come from `variables`: wrangler need not look for them, and warn.
+  const config = { ...readConfig({ config: "wrangler.toml" }), secrets: undefined }
+  const { workerOptions } = workerOptionsOf(config)
+  const { d1Databases, durableObjects, ratelimits, compatibilityDate, compatibilityFlags } =
+    workerOptions
+  const names = Object.keys(workers) as Name[]
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      log: new Log(LogLevel.WARN),
+      handleStructuredLogs({ level, message }) {
+        if (level === "warn" || level === "error") console.error(message)
+      },
+      cf: false,
+      workers: names.map((name) => ({
+        name,
+        modules: modulesOf(workers[name].bundle),
+        modulesRoot: resolve(workers[name].bundle.directory),
+        compatibilityDate,
+        compatibilityFlags,
+        d1Databases,
+        durableObjects,
+        ratelimits,
+        bindings: { ...workerOptions.bindings, ...workers[name].variables },
+        // Miniflare's own socket has a worker in front, which costs more than a request of ours.
+        unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+      })),
+      ...(stateDirectory && { resourcePersistencePath: resolve(stateDirectory, "v3") }),
+    }),
+  )
+  const urls = {} as Record<Name, string>
+  for (const name of names) urls[name] = (await miniflare.unsafeGetDirectURL(name)).origin
+  const bindings: Record<string, D1Database> = {}
+  for (const name of Object.keys(d1Databases ?? {})) {
+    bindings[name] = (await miniflare.getD1Database(name)) as unknown as D1Database
+  }
+  return { urls, bindings, stop: () => miniflare.dispose() }
+}
+
+/** The main module first, as miniflare wants it. */
+const modulesOf = ({ directory, modules }: Bundle) =>
+  modules
+    .map((file) => ({
+      type: file.endsWith(".wasm") ? ("CompiledWasm" as const) : ("ESModule" as const),
+      path: resolve(directory, file),
+    }))
+    .sort((a, b) => Number(a.type === "CompiledWasm") - Number(b.type === "CompiledWasm"))

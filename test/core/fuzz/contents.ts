@@ -1,0 +1,59 @@
+import { env } from "cloudflare:workers"
+import { joinTableOf, searchTableOf } from "../../../src/core/records/columns.ts"
+import { linkCollections } from "../../../src/core/records/link.ts"
+import { fixtures } from "../../support/collections.ts"
+
+const collections = [...linkCollections(fixtures).values()]
+
+const joinTables = collections.flatMap((collection) =>
+  [...collection.fields.values()]
+    .filter(({ kind }) => kind === "relations")
+    .map((field) => joinTableOf(collection.name, field.name)),
+)
+export const searchTables = collections
+  .filter(({ searchFields }) => searchFields.length > 0)
+  .map(({ name }) => searchTableOf(name))
+
+const counts = [
+  ...collections.map(({ name }) => [name, `count(*) || ':' || ifnull(sum(version), 0)`]),
+  ...joinTables.map((name) => [name, `count(*) || ':' || ifnull(sum(position), 0)`]),
+  ...searchTables.map((name) => [`${name}_docsize`, "count(*)"]),
+  ["changes", "max(seq) || ':' || count(*)"],
+  ["idempotency_keys", "count(*)"],
+  ["refusals", "count(*)"],
+  ["users", "count(*) || ':' || sum(version) || ':' || sum(epoch)"],
+] as const
+
+const statement = `SELECT ${counts.map(([table, count]) => `(SELECT ${count} FROM "${table}") AS "${table}"`).join(", ")}`
+
+/** How much there is of everything that a write leaves behind: rows, versions, links, search entries, lines of the log. */
+export async function contents(): Promise<Record<string, unknown>> {
+  return (await env.DB.prepare(statement).first<Record<string, unknown>>()) ?? {}
+}
+
+/** What would be wrong if something had been written by half, although its count is right. */
+export async function inconsistencies(): Promise<unknown[]> {
+  const found: unknown[] = []
+  for (const { name, builtIn, fields } of collections) {
+    const unlogged = await env.DB.prepare(
+      `SELECT id, version FROM "${name}" t WHERE NOT EXISTS (SELECT 1 FROM changes c WHERE c.subject = ?1 AND c.record = t.id AND c.version = t.version)`,
+    )
+      .bind(name)
+      .all()
+    if (!builtIn) found.push(...unlogged.results.map((row) => ({ name, unlogged: row })))
+    for (const { name: field, rollup } of fields.values()) {
+      if (rollup?.measure !== "count") continue
+      const wrong = await env.DB.prepare(
+        `SELECT id, "${field}" FROM "${name}" t WHERE "${field}" <> (SELECT count(*) FROM "${rollup.child.name}" c WHERE c."${rollup.backField}" = t.id)`,
+      ).all()
+      found.push(...wrong.results.map((row) => ({ name, rollup: row })))
+    }
+  }
+  for (const table of searchTables) {
+    await env.DB.prepare(
+      `INSERT INTO "${table}" ("${table}", rank) VALUES ('integrity-check', 1)`,
+    ).run()
+  }
+  const dangling = await env.DB.prepare("PRAGMA foreign_key_check").all()
+  return [...found, ...dangling.results]
+}
