@@ -36,6 +36,7 @@ export default defineConfig({
         plugins: [worker("./test/support/worker.ts")],
         test: {
           name: "core",
+          testTimeout: 60_000,
           include: ["test/core/**/*.test.ts", "test/conformance/**/*.test.ts"],
           exclude: ["test/core/expression/**"],
           setupFiles: ["test/support/migrate.ts"],

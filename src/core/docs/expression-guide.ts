@@ -67,7 +67,7 @@ export const expressionGuide = (): Html => html`
 <h3>Null</h3>
 <p>${inline('A comparison is true or false, never unknown: `x = null` asks for it; `x != "a"` and `x !~ "a"` are true where x is null; `x > 3` is false there, and so `!(x > 3)` is true.')}</p>
 <h3>Limits</h3>
-<p>4,000 characters, 100 comparisons, 30 levels of nesting. A field or a record that you may not read behaves as if it were not there.</p>
+<p>4,000 characters, 100 comparisons, 30 levels of nesting; a pattern with <code>%</code> amid other text has 50 bytes at most. A field or a record that you may not read behaves as if it were not there.</p>
 </section>`
 
 const rows = (pairs: readonly (readonly [string, string])[]): Html =>

@@ -5,7 +5,7 @@ import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from ".
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
 import { pascalCase } from "./names.ts"
-import { everywhere, type problemAnswers } from "./problem-answers.ts"
+import { badCredentials, everywhere, type problemAnswers } from "./problem-answers.ts"
 import { securityFor } from "./security.ts"
 
 /** Names of identity's objects on the wire, by schema: `newUser` is `NewUser`. */
@@ -75,11 +75,15 @@ function operationOf(
       ...Object.fromEntries(
         Object.entries(operation.responses).map(([status, answer]) => [status, answerOf(answer)]),
       ),
-      ...use([...operation.problems, ...everywhere]),
+      ...use([...operation.problems, ...credentialsOf(operation), ...everywhere]),
     },
     security: auth === "none" ? [{}] : securityFor(auth),
   }
 }
+
+/** A route that needs no session looks at one that is sent all the same; where sessions begin, it is passed over. */
+const credentialsOf = ({ auth, method }: Operation) =>
+  auth === "none" && method === "get" ? badCredentials : []
 
 function answerOf({ description, schema, headers = {} }: Operation["responses"][number]): Answer {
   const known = ["Link", "Location"].filter((name) => name in headers)

@@ -1,6 +1,6 @@
 import type { Actor, App } from "../../platform/app.ts"
 import type { Records } from "./api.ts"
-import type { Field } from "./fields.ts"
+import type { Computed, Field } from "./fields.ts"
 
 export type Fields = Readonly<Record<string, Field>>
 
@@ -32,7 +32,11 @@ export type RecordOf<C> = C extends Collection<string, infer F> ? SystemFields &
 /** What a create or a merge patch may hold: its fields, each optional; null empties. */
 export type InputOf<C> =
   C extends Collection<string, infer F>
-    ? { -readonly [Name in keyof Stored<F>]?: Stored<F>[Name] | null }
+    ? {
+        -readonly [Name in keyof Stored<F> as F[Name & keyof F] extends Required<Computed>
+          ? never
+          : Name]?: Stored<F>[Name] | null
+      }
     : never
 
 /** A rule is an expression; a collection without a rule for an action answers nobody. */

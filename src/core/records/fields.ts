@@ -99,6 +99,16 @@ export interface RollupOptions {
   readonly field?: string
 }
 
+/** Keeps the name of the target in the type, so that a client knows what `expand` brings. */
+interface Leads<Target extends string> {
+  readonly options: FieldOptions & { readonly target: Target }
+}
+
+/** A field that nobody writes: left out of what a create or a patch may hold. */
+export interface Computed {
+  readonly computed?: true
+}
+
 type RequiredOf<Options> = Options extends { required: true } ? true : false
 
 const field = <Value, Options extends { required?: boolean }>(
@@ -161,23 +171,35 @@ export const json = <const Options extends Common<unknown> = Common<unknown>>(op
   field<unknown, Options>("json", options)
 
 /** One record of `target`, by its id. The writer must be able to read it. A record that is pointed at cannot be deleted. */
-export const relation = <const Options extends Common<string> = Common<string>>(
-  target: string,
+export const relation = <
+  const Target extends string,
+  const Options extends Common<string> = Common<string>,
+>(
+  target: Target,
   options?: Options,
-) => field<string, Options>("relation", options, { target })
+): Field<string, RequiredOf<Options>> & Leads<Target> => ({
+  ...field<string, Options>("relation", options),
+  options: { ...(options as FieldOptions), target },
+})
 
 /** Several records of `target`, in order, none twice: an array of ids, kept in a join table. */
-export const relations = <const Options extends ManyOptions = ManyOptions>(
-  target: string,
+export const relations = <
+  const Target extends string,
+  const Options extends ManyOptions = ManyOptions,
+>(
+  target: Target,
   options?: Options,
-): Field<string[], true> => ({
+): Field<string[], true> & Leads<Target> => ({
   kind: "relations",
   required: options?.required ?? false,
   options: { ...options, target },
 })
 
 /** The records of `target` whose relation `backField` points here. Not part of the record: for paths, `expand` and rollups. */
-export const backRelation = (target: string, backField: string): Field<never, false> => ({
+export const backRelation = <const Target extends string>(
+  target: Target,
+  backField: string,
+): Field<never, false> & Leads<Target> => ({
   kind: "backRelation",
   required: false,
   options: { target, backField },
@@ -191,10 +213,11 @@ export function rollup<const Measure extends "count" | "sum" | "avg">(
   measure: Measure,
   path: string,
   options: Pick<Common<number>, "readable" | "description"> = {},
-): Field<number, Measure extends "avg" ? false : true> {
+): Field<number, Measure extends "avg" ? false : true> & Required<Computed> {
   const [relationName = "", fieldName] = path.split(".")
   return {
     kind: "rollup",
+    computed: true,
     required: false,
     options: {
       ...options,

@@ -44,7 +44,11 @@ export async function readIdempotency(
   }
 }
 
-const actorKey = (actor: Actor): string => (actor.kind === "user" ? actor.id : actor.kind)
+/** Within an organisation a person is another actor: the same key must not answer with a record of the other. */
+const actorKey = (actor: Actor): string => {
+  if (actor.kind !== "user") return actor.kind
+  return actor.organisation === null ? actor.id : `${actor.id} ${actor.organisation}`
+}
 
 const recent = (app: App): string => new Date(app.now() - keptMilliseconds).toISOString()
 

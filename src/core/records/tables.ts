@@ -5,7 +5,7 @@ import { check, index, integer, primaryKey, sqliteTable, text } from "drizzle-or
 export const idempotencyKeys = sqliteTable(
   "idempotency_keys",
   {
-    /** Id of the person, or `anonymous`. */
+    /** Id of the person, after it the organisation for which they act, if any; or `anonymous`. */
     actor: text().notNull(),
     route: text().notNull(),
     key: text().notNull(),

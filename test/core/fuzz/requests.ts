@@ -32,7 +32,12 @@ export function requestsFor(document: OpenApi, located: Located): fc.Arbitrary<D
     path: fc
       .tuple(idOf(collection), soundQuery(query, collection))
       .map(([id, asked]) => path.replace(/\{\w+\}/, id) + asked),
-    headers: fc.constant<Record<string, string>>(type ? { "content-type": type } : {}),
+    headers: soundHeaders(parameters).map(
+      (headers): Record<string, string> => ({
+        ...headers,
+        ...(type && { "content-type": type }),
+      }),
+    ),
     body: schema ? soundBody(schema) : fc.constant(null),
   })
   const withHeaders = fc
@@ -96,7 +101,7 @@ const idOf = (collection: string): fc.Arbitrary<string> =>
 function soundQuery(parameters: readonly Parameter[], collection: string): fc.Arbitrary<string> {
   if (parameters.length === 0) return fc.constant("")
   const pairs = parameters.map((parameter) =>
-    fc.option(soundParameter(parameter, collection), { freq: 1, nil: null }),
+    fc.option(soundParameter(parameter, collection), { freq: 3, nil: null }),
   )
   return fc.tuple(...pairs).map((values) => {
     const given = values.flatMap((value, i) =>
@@ -104,6 +109,25 @@ function soundQuery(parameters: readonly Parameter[], collection: string): fc.Ar
     )
     return given.length ? `?${given.join("&")}` : ""
   })
+}
+
+/** Conditions that hold now and then, and keys that are used more than once. */
+function soundHeaders(parameters: readonly Parameter[]): fc.Arbitrary<Record<string, string>> {
+  const known: Readonly<Record<string, fc.Arbitrary<string>>> = {
+    "If-Match": fc.constantFrom("*", '"1"', '"2"', '"1-abc", W/"2"'),
+    "If-None-Match": fc.constantFrom("*", '"1"', '"2"'),
+    "Idempotency-Key": fc.constantFrom("k1", "k2", "k3"),
+  }
+  const headers = parameters.flatMap(({ name, in: place }) =>
+    place === "header" && known[name] ? [[name, known[name]] as const] : [],
+  )
+  return fc
+    .tuple(...headers.map(([, value]) => fc.option(value, { freq: 3, nil: null })))
+    .map((values) =>
+      Object.fromEntries(
+        values.flatMap((value, i) => (value === null ? [] : [[headers[i]?.[0] as string, value]])),
+      ),
+    )
 }
 
 function soundParameter(parameter: Parameter, collection: string): fc.Arbitrary<string | null> {
@@ -157,7 +181,7 @@ function soundBody(schema: Schema): fc.Arbitrary<string> {
   const values = properties.map(([name, property]) => {
     const value =
       name in identities ? identities[name as keyof typeof identities] : soundValue(property)
-    return schema.required?.includes(name) ? value : fc.option(value, { freq: 1, nil: null })
+    return schema.required?.includes(name) ? value : fc.option(value, { freq: 3, nil: null })
   })
   return fc.tuple(...values).map((texts) => {
     const pairs = texts.flatMap((text, i) =>
