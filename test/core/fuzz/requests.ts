@@ -17,17 +17,11 @@ export interface Draft {
 /** More than a body may have; put in place when it is sent, because thousands of drafts are made at once. */
 export const oversized = "<oversized>"
 
-/** Requests for one operation: some as the document asks for, most of them wrong in one place or several. */
-export function requestsFor(document: OpenApi, located: Located): fc.Arbitrary<Draft> {
-  const { path, method, operation } = located
-  const collection = /^\/(?:records|auth)\/(\w+)/.exec(path)?.[1] ?? "users"
-  const parameters = operation.parameters.map((one) => resolve<Parameter>(document, one))
-  const query = parameters.filter((parameter) => parameter.in === "query")
-  const content = Object.entries(operation.requestBody?.content ?? {})
-  const schema = content[0] ? resolve<Schema>(document, content[0][1].schema) : null
-  const type = content[0]?.[0] ?? null
-
-  const sound: fc.Arbitrary<Draft> = fc.record({
+/** Requests for one operation as the document asks for them. They may still be refused: by a rule, or by a condition. */
+export function soundRequestsFor(document: OpenApi, located: Located): fc.Arbitrary<Draft> {
+  const { path, method } = located
+  const { collection, parameters, query, schema, type } = partsOf(document, located)
+  return fc.record({
     method: fc.constant(method.toUpperCase()),
     path: fc
       .tuple(idOf(collection), soundQuery(query, collection))
@@ -40,6 +34,25 @@ export function requestsFor(document: OpenApi, located: Located): fc.Arbitrary<D
     ),
     body: schema ? soundBody(schema) : fc.constant(null),
   })
+}
+
+function partsOf(document: OpenApi, { path, operation }: Located) {
+  const parameters = operation.parameters.map((one) => resolve<Parameter>(document, one))
+  const content = Object.entries(operation.requestBody?.content ?? {})
+  return {
+    collection: /^\/(?:records|auth)\/(\w+)/.exec(path)?.[1] ?? "users",
+    parameters,
+    query: parameters.filter((parameter) => parameter.in === "query"),
+    schema: content[0] ? resolve<Schema>(document, content[0][1].schema) : null,
+    type: content[0]?.[0] ?? null,
+  }
+}
+
+/** Requests for one operation: some as the document asks for, most of them wrong in one place or several. */
+export function requestsFor(document: OpenApi, located: Located): fc.Arbitrary<Draft> {
+  const { collection, query, schema } = partsOf(document, located)
+  const { method } = located
+  const sound = soundRequestsFor(document, located)
   const withHeaders = fc
     .tuple(sound, hostileHeaders)
     .map(([draft, headers]) => ({ ...draft, headers: { ...draft.headers, ...headers } }))
@@ -132,7 +145,9 @@ function soundHeaders(parameters: readonly Parameter[]): fc.Arbitrary<Record<str
 
 function soundParameter(parameter: Parameter, collection: string): fc.Arbitrary<string | null> {
   const { name, schema, description, example } = parameter
-  const named = [...description.matchAll(/`([\w.]+)`/g)].map(([, word]) => word as string)
+  const named = [...description.matchAll(/`([\w.]+)`/g)]
+    .map(([, word]) => word as string)
+    .filter((word) => word !== "expanded")
   switch (name) {
     case "filter":
       return fc.constantFrom(
@@ -199,7 +214,11 @@ function soundValue(schema: Schema): fc.Arbitrary<string> {
   const target = /records? of `(\w+)`/.exec(schema.description ?? "")?.[1] ?? "members"
   switch (types[0]) {
     case "string": {
-      if (schema.format === "uuid") return idOf(target).map((id) => JSON.stringify(id))
+      if (schema.format === "uuid") {
+        const id = idOf(target)
+        const likely = target === "members" ? fc.oneof(fc.constant("<me:0>"), id) : id
+        return likely.map((one) => JSON.stringify(one))
+      }
       return soundText(schema).map((text) => JSON.stringify(text))
     }
     case "integer":

@@ -1,0 +1,431 @@
+import { env } from "cloudflare:workers"
+import fc from "fast-check"
+import { beforeAll, describe, expect, test } from "vitest"
+import { recomputeRollups } from "../../../src/core/records/ddl.ts"
+import { importRecords } from "../../../src/core/records/import.ts"
+import { type LinkedCollection, linkCollections } from "../../../src/core/records/link.ts"
+import { system } from "../../../src/platform/app.ts"
+import { fixtures } from "../../support/collections.ts"
+import { call, type Person, signedIn } from "../../support/people.ts"
+import { create, get, type Json, type Line, linesOf, patch, query, refused } from "./cast.ts"
+import { toolApp } from "./workshop.ts"
+
+const collections = linkCollections(fixtures)
+const articles = collections.get("articles") as LinkedCollection
+let cast: Person[]
+beforeAll(async () => {
+  cast = [
+    await signedIn("alice"),
+    await signedIn("bob"),
+    await signedIn("editor", ["editor"]),
+    await signedIn("root", ["administrator"]),
+  ]
+})
+const alice = () => cast[0] as Person
+const published = (more: Json = {}) =>
+  create(alice(), "articles", { title: "T", status: "published", ...more })
+
+const rollups = ["commentCount", "starSum", "starAverage", "weightSum"]
+const kept = () => query(`SELECT id, ${rollups.join(", ")} FROM articles ORDER BY id`)
+
+/** What the triggers keep is what a computation from nothing makes. */
+async function assertRollups(): Promise<void> {
+  const before = await kept()
+  await env.DB.prepare(recomputeRollups(articles) as string).run()
+  expect(await kept()).toEqual(before)
+}
+
+/** Every table is what its log says, and nothing else. */
+async function assertLog(): Promise<void> {
+  const lines = (await query("SELECT * FROM changes ORDER BY seq")) as unknown as Line[]
+  const latest = new Map<string, Line>()
+  for (const line of lines) {
+    const key = `${line.subject} ${line.record}`
+    const before = latest.get(key)
+    expect(line.version, key).toBe((before?.version ?? 0) + 1)
+    const gone = before === undefined || before.kind === "deleted"
+    expect(line.kind === "created", key).toBe(gone)
+    latest.set(key, line)
+  }
+  for (const collection of collections.values()) {
+    const many = [...collection.fields.values()].filter(({ kind }) => kind === "relations")
+    const rows = await query(`SELECT * FROM ${collection.name}`)
+    for (const row of rows) {
+      const line = latest.get(`${collection.name} ${row.id}`)
+      latest.delete(`${collection.name} ${row.id}`)
+      expect(line?.kind).not.toBe("deleted")
+      const stored: Json = {}
+      for (const [name, value] of Object.entries(row)) {
+        const rollup = collection.fields.get(name.replace(/_(sum|count)$/, ""))?.kind === "rollup"
+        if (name !== "pk" && !rollup) stored[name] = value
+      }
+      for (const { name } of many) {
+        const links = await query(
+          `SELECT target, position FROM ${collection.name}_${name} WHERE source = ? ORDER BY position`,
+          [row.id as string],
+        )
+        expect(links.map(({ position }) => position)).toEqual(links.map((_, i) => i))
+        stored[name] = links.map(({ target }) => target)
+      }
+      expect(JSON.parse(line?.payload ?? "null")).toEqual(stored)
+    }
+    for (const { name } of many) {
+      const orphans = `SELECT * FROM ${collection.name}_${name} WHERE source NOT IN (SELECT id FROM ${collection.name})`
+      expect(await query(orphans)).toEqual([])
+    }
+    if (collection.searchFields.length) {
+      const table = `${collection.name}_search`
+      await query(`INSERT INTO ${table}(${table}) VALUES ('integrity-check')`)
+    }
+  }
+  expect([...latest.values()].filter(({ kind }) => kind !== "deleted")).toEqual([])
+}
+
+describe("a line of the log", () => {
+  test("holds the whole record as stored, who, when, and in which request", async () => {
+    const tag = await create(alice(), "tags", { name: "logged" })
+    const started = Date.now()
+    const answer = await call(alice(), "POST", "/records/articles", {
+      title: "😀",
+      tags: [tag.id],
+      meta: { b: [1, "é"] },
+      note: "n",
+      score: 0.1,
+      day: "2026-01-01",
+    })
+    const record = (await answer.json()) as Json
+    const [line] = await linesOf(record.id as string)
+    expect(line).toMatchObject({
+      actor: alice().id,
+      organisation: null,
+      subject: "articles",
+      version: 1,
+      kind: "created",
+      authority: "rule",
+      requestId: answer.headers.get("x-request-id"),
+      at: record.createdAt,
+    })
+    expect(Date.parse(record.createdAt as string)).toBeGreaterThanOrEqual(started)
+    expect(JSON.parse(line?.payload ?? "")).toMatchObject({
+      title: "😀",
+      tags: [tag.id],
+      meta: '{"b":[1,"é"]}',
+      note: "n",
+      score: 0.1,
+      status: "draft",
+      author: alice().id,
+      featured: 0,
+      version: 1,
+    })
+    const unread = line as unknown as { id: string; salt: string }
+    expect(unread.id).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    )
+    expect(unread.salt).toMatch(/^[0-9a-f]{32}$/)
+  })
+
+  test("of a deletion holds the record as it last was", async () => {
+    const { id } = await published({ words: 3 })
+    await call(alice(), "DELETE", `/records/articles/${id}`)
+    const [, line] = await linesOf(id)
+    expect(line).toMatchObject({ kind: "deleted", version: 2, actor: alice().id })
+    expect(JSON.parse(line?.payload ?? "")).toMatchObject({ id, version: 1, words: 3 })
+  })
+
+  test("of a caller without a name has none", async () => {
+    const { id } = await create(null, "suggestions", { text: "x" })
+    expect(await linesOf(id)).toMatchObject([{ actor: null, kind: "created" }])
+  })
+})
+
+describe("rollups", () => {
+  test("are exact after 50 creations at once", async () => {
+    const { id } = await published()
+    const people = await Promise.all(Array.from({ length: 10 }, (_, i) => signedIn(`p${i}`)))
+    const others = await Promise.all(Array.from({ length: 4 }, () => published()))
+    await Promise.all(
+      [id, ...others.map((one) => one.id)].flatMap((article) =>
+        people.map((person, i) =>
+          create(person, "comments", { article, text: "x", stars: 1 + (i % 5), weight: 0.1 }),
+        ),
+      ),
+    )
+    expect(await get(null, "articles", id)).toMatchObject({
+      commentCount: 10,
+      starSum: 30,
+      starAverage: 3,
+      version: 1,
+    })
+    await assertRollups()
+  })
+
+  test("follow a child that moves, changes, empties and goes", async () => {
+    const [one, two] = [await published(), await published()]
+    const { id } = await create(alice(), "comments", {
+      article: one.id,
+      text: "x",
+      stars: 4,
+      weight: 0.5,
+    })
+    const seen = async () =>
+      (await Promise.all([one, two].map((article) => get(null, "articles", article.id)))).map(
+        (article) => rollups.map((name) => article[name]),
+      )
+    const nothing = [0, 0, null, 0]
+    expect(await seen()).toEqual([[1, 4, 4, 0.5], nothing])
+    await patch(alice(), "comments", id, { article: two.id })
+    expect(await seen()).toEqual([nothing, [1, 4, 4, 0.5]])
+    await patch(alice(), "comments", id, { article: one.id, stars: 2, weight: null })
+    expect(await seen()).toEqual([[1, 2, 2, 0], nothing])
+    await patch(alice(), "comments", id, { stars: null })
+    expect(await seen()).toEqual([[1, 0, null, 0], nothing])
+    await call(alice(), "DELETE", `/records/comments/${id}`)
+    expect(await seen()).toEqual([nothing, nothing])
+  })
+
+  test("are exact after an import of thousands, a thousand a batch", async () => {
+    const engine = { collections, pump: { poke: async () => {} } }
+    const app = toolApp()
+    const parents = await importRecords(
+      app,
+      system,
+      engine,
+      articles,
+      Array.from({ length: 1_200 }, (_, n) => ({
+        input: { title: `Imported ${n}`, author: alice().id, status: "published" },
+      })),
+    )
+    expect(app.cost.trips).toBe(2)
+    await importRecords(
+      app,
+      system,
+      engine,
+      collections.get("comments") as LinkedCollection,
+      parents.slice(0, 1_100).map((article, n) => ({
+        input: {
+          article: parents[n % 7] && n % 2 ? article : (parents[n] as string),
+          author: alice().id,
+          text: "x",
+          stars: 1 + (n % 5),
+        },
+      })),
+    )
+    expect(
+      (await query("SELECT sum(commentCount) AS n FROM articles WHERE title LIKE 'Imported %'"))[0]
+        ?.n,
+    ).toBe(1_100)
+    expect(await linesOf(parents[1_199] as string)).toMatchObject([
+      { authority: "system", version: 1 },
+    ])
+    await assertRollups()
+    await query("INSERT INTO articles_search(articles_search) VALUES ('integrity-check')")
+  })
+})
+
+describe("an import", () => {
+  const engine = { collections, pump: { poke: async () => {} } }
+  const tags = collections.get("tags") as LinkedCollection
+
+  test("that is refused names the row, and its batch leaves no trace", async () => {
+    const before = await query("SELECT count(*) AS n FROM changes")
+    await expect(
+      importRecords(toolApp(), system, engine, tags, [
+        { input: { name: "new 1" } },
+        { input: { name: "new 2" } },
+        { input: { name: "logged" } },
+      ]),
+    ).rejects.toMatchObject({ code: "conflict", details: { index: 2 } })
+    await expect(
+      importRecords(toolApp(), system, engine, tags, [
+        { input: { name: "a" } },
+        { input: { name: "a" } },
+      ]),
+    ).rejects.toMatchObject({ code: "conflict" })
+    expect(await query("SELECT count(*) AS n FROM changes")).toEqual(before)
+    expect(await query("SELECT id FROM tags WHERE name LIKE 'new %' OR name = 'a'")).toEqual([])
+  })
+
+  test("under an id that was deleted goes on with its versions", async () => {
+    const tag = await create(alice(), "tags", { name: "phoenix" })
+    await call(cast[2] as Person, "DELETE", `/records/tags/${tag.id}`)
+    await importRecords(toolApp(), system, engine, tags, [
+      { id: tag.id, input: { name: "phoenix" } },
+    ])
+    expect((await linesOf(tag.id)).map(({ kind, version }) => [kind, version])).toEqual([
+      ["created", 1],
+      ["deleted", 2],
+      ["created", 3],
+    ])
+  })
+})
+
+test("a refused write leaves no trace anywhere", async () => {
+  const { id } = await published({ slug: "trace" })
+  const tables = [
+    "changes",
+    "articles",
+    "articles_tags",
+    "idempotency_keys",
+    "refusals",
+    "orders",
+    "orderEvents",
+  ]
+  const counts = () =>
+    Promise.all(
+      tables.map(
+        async (table) =>
+          (
+            await query(
+              `SELECT count(*) AS n, total(version) AS v FROM ${table === "refusals" ? "(SELECT 1 AS version FROM refusals)" : table.includes("_tags") ? "(SELECT 1 AS version FROM articles_tags)" : table}`,
+            )
+          )[0],
+      ),
+    )
+  const before = await counts()
+  const keyed = { "idempotency-key": "refused" }
+  await refused(
+    call(alice(), "POST", "/records/articles", { title: "x", slug: "trace" }, keyed),
+    409,
+  )
+  await refused(call(cast[1] as Person, "PATCH", `/records/articles/${id}`, { words: 1 }), 403)
+  await refused(
+    call(alice(), "PATCH", `/records/articles/${id}`, { project: crypto.randomUUID() }),
+    400,
+  )
+  await refused(
+    call(alice(), "DELETE", `/records/articles/${id}`, undefined, { "if-match": '"5"' }),
+    412,
+  )
+  await refused(call(alice(), "POST", "/records/orders", { quantity: 101 }), 400)
+  expect(await counts()).toEqual(before)
+})
+
+test("whatever is written by whomever, tables, log, links, rollups and index agree", async () => {
+  await query("DELETE FROM changes WHERE subject NOT IN ('members')")
+  for (const table of [
+    "comments",
+    "articles_tags",
+    "articles",
+    "tags",
+    "projects_people",
+    "projects",
+    "suggestions",
+  ])
+    await query(`DELETE FROM ${table}`)
+  const value = {
+    title: fc.constantFrom("apple", "zebra mango", "😀 é", "x".repeat(200)),
+    weight: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+    stars: fc.option(fc.integer({ min: 1, max: 5 })),
+    meta: fc.jsonValue({ maxDepth: 2 }),
+  }
+  const step = fc.record({
+    who: fc.nat(3),
+    kind: fc.constantFrom(
+      "article",
+      "comment",
+      "tag",
+      "patchArticle",
+      "patchComment",
+      "putArticle",
+      "putComment",
+      "deleteArticle",
+      "deleteComment",
+      "deleteTag",
+    ),
+    at: fc.nat(30),
+    to: fc.nat(30),
+    picks: fc.uniqueArray(fc.nat(9), { maxLength: 3 }),
+    published: fc.boolean(),
+    ...value,
+  })
+  const made: Record<"articles" | "comments" | "tags", string[]> = {
+    articles: [],
+    comments: [],
+    tags: [],
+  }
+  let successes = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(step, { maxLength: 3, minLength: 1 }), { minLength: 30, maxLength: 30 }),
+      async (rounds) => {
+        for (const round of rounds) {
+          await Promise.all(
+            round.map(
+              async ({ who, kind, at, to, picks, published, title, weight, stars, meta }) => {
+                const as = cast[who] as Person
+                const pick = (list: string[], n: number) =>
+                  list[n % Math.max(1, list.length)] ?? crypto.randomUUID()
+                const tags = [...new Set(picks.map((n) => pick(made.tags, n)))]
+                const article = {
+                  title,
+                  tags,
+                  meta,
+                  status: published ? "published" : "draft",
+                  score: weight,
+                }
+                const comment = {
+                  article: pick(made.articles, to),
+                  text: title,
+                  stars,
+                  weight,
+                  approved: published,
+                }
+                const [method, path, body]: [string, string, Json?] = {
+                  article: () => ["POST", "articles", article] as [string, string, Json],
+                  comment: () => ["POST", "comments", comment] as [string, string, Json],
+                  tag: () =>
+                    [
+                      "POST",
+                      "tags",
+                      { name: `${title.slice(0, 5)} ${at}`, hidden: !published },
+                    ] as [string, string, Json],
+                  patchArticle: () =>
+                    [
+                      "PATCH",
+                      `articles/${pick(made.articles, at)}`,
+                      picks.length ? { tags, meta } : { title, score: weight },
+                    ] as [string, string, Json],
+                  patchComment: () =>
+                    [
+                      "PATCH",
+                      `comments/${pick(made.comments, at)}`,
+                      picks.length ? { article: comment.article } : { stars, weight },
+                    ] as [string, string, Json],
+                  putArticle: () =>
+                    ["PUT", `articles/${pick(made.articles, at)}`, article] as [
+                      string,
+                      string,
+                      Json,
+                    ],
+                  putComment: () =>
+                    ["PUT", `comments/${pick(made.comments, at)}`, comment] as [
+                      string,
+                      string,
+                      Json,
+                    ],
+                  deleteArticle: () =>
+                    ["DELETE", `articles/${pick(made.articles, at)}`] as [string, string],
+                  deleteComment: () =>
+                    ["DELETE", `comments/${pick(made.comments, at)}`] as [string, string],
+                  deleteTag: () => ["DELETE", `tags/${pick(made.tags, at)}`] as [string, string],
+                }[kind]()
+                const answer = await call(as, method, `/records/${path}`, body)
+                const text = await answer.text()
+                expect(answer.status, text).toBeLessThan(500)
+                if (answer.status === 201)
+                  made[path.split("/")[0] as keyof typeof made].push(
+                    (JSON.parse(text) as { id: string }).id,
+                  )
+                if (answer.ok) successes++
+              },
+            ),
+          )
+        }
+        await assertLog()
+        await assertRollups()
+      },
+    ),
+    { numRuns: 6 },
+  )
+  expect(successes).toBeGreaterThan(60)
+})
