@@ -1,5 +1,5 @@
 import type { Collection, Fields, RecordOf, SystemFields } from "../core/records/collection.ts"
-import type { Field } from "../core/records/fields.ts"
+import type { Field, ValueOf } from "../core/records/fields.ts"
 import type { Filter } from "./filter.ts"
 
 /** A deployment's collections, as `src/app/collections.ts` lists them. */
@@ -70,12 +70,11 @@ type FieldAt<C, Name extends string> =
   C extends Collection<string, infer F extends Fields> ? F[Name] : undefined
 
 /** To one: the record, or null where there is none that the caller may see. To many: an array. */
-type Related<All extends Collections, F> =
-  F extends Field<infer Value, boolean>
-    ? [Value] extends [readonly string[]] // Also a back-relation, whose value is never.
-      ? TargetOf<All, F>[]
-      : TargetOf<All, F> | null
-    : RelatedRecord | RelatedRecord[] | null
+type Related<All extends Collections, F> = F extends Field
+  ? [ValueOf<F>] extends [readonly string[]] // Also a back-relation, whose value is never.
+    ? TargetOf<All, F>[]
+    : TargetOf<All, F> | null
+  : RelatedRecord | RelatedRecord[] | null
 
 type TargetOf<All extends Collections, F> = F extends {
   options: { target: infer Target extends string }

@@ -94,6 +94,9 @@ export function describeIssue(issue: z.core.$ZodIssue): InputError[] {
     }))
   }
   const path = at.join(".") || "body"
+  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) {
+    return [{ path, code: "required", message: `${path} is required.` }]
+  }
   const custom = issue.code === "custom" ? (issue.params?.code as string | undefined) : undefined
   return [{ path, code: custom ?? issue.code, message: `${path}: ${issue.message}` }]
 }

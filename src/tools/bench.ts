@@ -34,7 +34,10 @@ async function main(): Promise<void> {
   try {
     const figures: Figure[] = []
     const cases = await makeCases(deployment)
-    if (!json) printHead(`${rows} rows, ${options.connections} connections, median of ${rounds} rounds of ${slices * options.seconds} s`)
+    if (!json)
+      printHead(
+        `${rows} rows, ${options.connections} connections, median of ${rounds} rounds of ${slices * options.seconds} s`,
+      )
     for (const one of cases) {
       const figure = await measure(deployment, one)
       figures.push(figure)
@@ -59,7 +62,8 @@ async function makeCases({ database, signIn }: BenchDeployment): Promise<Case[]>
   const list = (category: string) =>
     `/records/articles?filter=${encodeURIComponent(`category = "${category}"`)}&sort=-score&limit=20`
   const note = { title: "A note of the bench", body: "As long as notes are, which is not very." }
-  const create = (more: object) => makeRequest("/records/notes", { method: "POST", body: note, ...more })
+  const create = (more: object) =>
+    makeRequest("/records/notes", { method: "POST", body: note, ...more })
   return [
     {
       name: "get",
@@ -152,7 +156,8 @@ function round(value: number, digits: number): number {
 /** A figure of refusals would be worth nothing. */
 function assertServed({ title }: Case, { statuses }: Load): void {
   const wrong = [...statuses].filter(([status]) => status < 200 || status > 299)
-  if (wrong.length > 0) throw new Error(`${title}: answers ${JSON.stringify(wrong)} were no success.`)
+  if (wrong.length > 0)
+    throw new Error(`${title}: answers ${JSON.stringify(wrong)} were no success.`)
 }
 
 /** Twice as many creates as the deployment can take: each one that was acknowledged has to be there. */

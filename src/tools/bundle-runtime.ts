@@ -1,5 +1,11 @@
 import { resolve } from "node:path"
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare"
+import {
+  convertV4MiniflareOptions,
+  Log,
+  LogLevel,
+  Miniflare,
+  type V4WorkerOptions,
+} from "miniflare"
 import {
   unstable_readConfig as readConfig,
   unstable_getMiniflareWorkerOptions as workerOptionsOf,
@@ -35,8 +41,8 @@ export async function startBundles<Name extends string>(
   // The secrets come from `variables`: wrangler need not look for them, and warn.
   const config = { ...readConfig({ config: "wrangler.toml" }), secrets: undefined }
   const { workerOptions } = workerOptionsOf(config)
-  const { d1Databases, durableObjects, ratelimits, compatibilityDate, compatibilityFlags } =
-    workerOptions
+  const { bindings, d1Databases, durableObjects, ratelimits } = workerOptions as BindingOptions
+  const { compatibilityDate, compatibilityFlags } = config
   const names = Object.keys(workers) as Name[]
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -54,7 +60,7 @@ export async function startBundles<Name extends string>(
         d1Databases,
         durableObjects,
         ratelimits,
-        bindings: { ...workerOptions.bindings, ...workers[name].variables },
+        bindings: { ...bindings, ...workers[name].variables },
         // Miniflare's own socket has a worker in front, which costs more than a request of ours.
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
       })),
@@ -63,12 +69,18 @@ export async function startBundles<Name extends string>(
   )
   const urls = {} as Record<Name, string>
   for (const name of names) urls[name] = (await miniflare.unsafeGetDirectURL(name)).origin
-  const bindings: Record<string, D1Database> = {}
+  const databases: Record<string, D1Database> = {}
   for (const name of Object.keys(d1Databases ?? {})) {
-    bindings[name] = (await miniflare.getD1Database(name)) as unknown as D1Database
+    databases[name] = (await miniflare.getD1Database(name)) as unknown as D1Database
   }
-  return { urls, bindings, stop: () => miniflare.dispose() }
+  return { urls, bindings: databases, stop: () => miniflare.dispose() }
 }
+
+/** As much of miniflare's options as wrangler.toml leads to. */
+type BindingOptions = Pick<
+  V4WorkerOptions,
+  "bindings" | "d1Databases" | "durableObjects" | "ratelimits"
+>
 
 /** The main module first, as miniflare wants it. */
 const modulesOf = ({ directory, modules }: Bundle) =>

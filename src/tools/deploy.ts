@@ -1,8 +1,8 @@
 import { unstable_readConfig as readConfig } from "wrangler"
 import { buildPage } from "./build-page.ts"
-import { DeploymentStopped, type Deployment, deploy, type Runner } from "./deploy-steps.ts"
+import { type Deployment, deploy, type Runner } from "./deploy-steps.ts"
+import { checkDefinitions } from "./dev-check.ts"
 import { runWrangler } from "./dev-wrangler.ts"
-import { checkSchema } from "./migrations.ts"
 
 /*
  * `npm run deploy`, to the account that wrangler is signed in to. `--dry-run` prints the commands of a first deploy
@@ -24,7 +24,8 @@ process.exitCode = await main()
 
 async function main(): Promise<number> {
   try {
-    await checkSchema()
+    const problems = checkDefinitions()
+    if (problems.length > 0) throw new Error(problems.join("\n"))
     await buildPage()
     const { name, d1_databases: databases } = readConfig({ config: "wrangler.toml" })
     if (!name) throw new Error("wrangler.toml has no name for the Worker.")
@@ -32,8 +33,7 @@ async function main(): Promise<number> {
     console.log(conclusion(await deploy(run, name, databases, console.log)))
     return 0
   } catch (error) {
-    const told = error instanceof DeploymentStopped || error instanceof Error
-    console.error(told ? error.message : error)
+    console.error(error instanceof Error ? error.message : error)
     return 1
   }
 }

@@ -25,7 +25,7 @@ export interface Login {
 }
 
 /** @throws {Error} when only one of the two variables is set, or the address is one that nobody could sign in with. */
-export function wantedAdministrator(variables: NodeJS.ProcessEnv): Login | null {
+export function wantedAdministrator(variables: Record<string, string | undefined>): Login | null {
   const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = variables
   if (!email && !password) return null
   if (!email || !password) {

@@ -38,9 +38,17 @@ export async function openLocalDatabases(
   return { bindings, app: toolApp(bindings, secrets), close: () => miniflare.dispose() }
 }
 
+/** An entry of wrangler.toml. Wrangler's own types are not complete in its package. */
+interface D1Configuration {
+  binding: string
+  database_id?: string
+  preview_database_id?: string
+}
+
 /** Wrangler names a local database for its id, or without one for its binding. */
 export function localDatabaseIds(): Record<string, { id: string }> {
-  const { d1_databases: databases } = readConfig({ config: "wrangler.toml" })
+  const { d1_databases } = readConfig({ config: "wrangler.toml" })
+  const databases: readonly D1Configuration[] = d1_databases
   return Object.fromEntries(
     databases.map(({ binding, database_id, preview_database_id }) => [
       binding,

@@ -35,7 +35,9 @@ export interface Example {
 const curl = (origin: string, { path, query = {} }: Example): string =>
   [
     `curl -G ${quote(origin + path)}`,
-    ...Object.entries(query).map(([name, value]) => `--data-urlencode ${quote(`${name}=${value}`)}`),
+    ...Object.entries(query).map(
+      ([name, value]) => `--data-urlencode ${quote(`${name}=${value}`)}`,
+    ),
   ].join(" ")
 
 function signIn({ administrator: { email, password } }: Prepared, origin: string): string {

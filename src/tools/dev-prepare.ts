@@ -3,7 +3,11 @@ import { collections } from "../app/collections.ts"
 import { linkCollections } from "../core/records/link.ts"
 import { buildPage } from "./build-page.ts"
 import { type Demo, findDemo } from "./demo.ts"
-import { type Administrator, ensureAdministrator, wantedAdministrator } from "./dev-administrator.ts"
+import {
+  type Administrator,
+  ensureAdministrator,
+  wantedAdministrator,
+} from "./dev-administrator.ts"
 import { checkDefinitions } from "./dev-check.ts"
 import { type LocalDatabases, openLocalDatabases } from "./dev-database.ts"
 import type { Example } from "./dev-greeting.ts"

@@ -21,9 +21,9 @@ const quiet = {
 const workerVariables = ["SECRET", "SIGNING_KEYS", "ENVIRONMENT"]
 
 function environment(): NodeJS.ProcessEnv {
-  const variables = { ...process.env, ...quiet }
+  const variables: Record<string, string | undefined> = { ...process.env, ...quiet }
   for (const name of workerVariables) delete variables[name]
-  return variables
+  return variables as NodeJS.ProcessEnv
 }
 
 /**

@@ -7,15 +7,7 @@ import { desiredSchema, readSchema, type Table } from "./migrations/schema.ts"
 import { splitStatements } from "./migrations/split.ts"
 
 /** As much of a D1 database as migrations need. */
-export interface MigrationDatabase {
-  prepare(sql: string): MigrationStatement
-  // biome-ignore lint/suspicious/noExplicitAny: D1's own statement type stands here, whichever package it comes from.
-  batch(statements: any[]): Promise<unknown>
-}
-interface MigrationStatement {
-  bind(...values: unknown[]): MigrationStatement
-  all<Row>(): Promise<{ results: Row[] }>
-}
+export type MigrationDatabase = Pick<D1Database, "prepare" | "batch">
 
 /** Wrangler's own table, word for word, so that `wrangler d1 migrations apply` and this agree on what is applied. */
 const appliedTable = `CREATE TABLE IF NOT EXISTS "d1_migrations"(

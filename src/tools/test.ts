@@ -3,11 +3,7 @@ import { once } from "node:events"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import {
-  chromiumHint,
-  findChromium,
-  installChromium,
-} from "../../test/support/chromium-install.ts"
+import { chromiumHint, findChromium, installChromium } from "../../test/support/chromium-install.ts"
 import { check } from "./check.ts"
 
 /*
@@ -34,7 +30,9 @@ async function main(parameters: readonly string[]): Promise<number> {
   await summarise(counts)
   console.log(`${counts.passed} tests passed, ${counts.failed} failed, ${counts.skipped} not run.`)
   if (!browser) {
-    console.error(`Not run: the browser tests, for want of a Chromium. To run them, ${chromiumHint}.`)
+    console.error(
+      `Not run: the browser tests, for want of a Chromium. To run them, ${chromiumHint}.`,
+    )
   }
   const incomplete = process.env.CI && !browser
   return counts.failed > 0 || incomplete ? 1 : 0
@@ -46,7 +44,13 @@ async function runTests(parameters: readonly string[]): Promise<Counts> {
   try {
     const child = spawn(
       "vitest",
-      ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...parameters],
+      [
+        "run",
+        "--reporter=default",
+        "--reporter=json",
+        `--outputFile.json=${report}`,
+        ...parameters,
+      ],
       { stdio: ["ignore", "inherit", "inherit"] },
     )
     const [code] = await once(child, "close")

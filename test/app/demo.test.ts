@@ -2,12 +2,7 @@ import { env } from "cloudflare:workers"
 import { describe, expect, test } from "vitest"
 import movies from "../../node_modules/vega-datasets/data/movies.json"
 import { collections } from "../../src/app/collections.ts"
-import {
-  filmId,
-  filmsFromMovies,
-  type Movie,
-  readReleaseDate,
-} from "../../src/app/demo/movies.ts"
+import { filmId, filmsFromMovies, type Movie, readReleaseDate } from "../../src/app/demo/movies.ts"
 import { loadDemo } from "../../src/app/demo.ts"
 import { linkCollections } from "../../src/core/records/link.ts"
 import { type App, createApp } from "../../src/platform/app.ts"
@@ -82,11 +77,14 @@ describe("a row of movies.json", () => {
     expect(filmsFromMovies([movie(fields)]).films[0]).toMatchObject(expected)
   })
 
-  test.for([[null], [""], ["  "]] as const)("without a title (%j) is refused with its number", ([Title]) => {
-    const { films, refused } = filmsFromMovies([movie({}), movie({ Title })])
-    expect(films).toHaveLength(1)
-    expect(refused).toEqual([{ row: 2, reason: "The row has no title." }])
-  })
+  test.for([[null], [""], ["  "]] as const)(
+    "without a title (%j) is refused with its number",
+    ([Title]) => {
+      const { films, refused } = filmsFromMovies([movie({}), movie({ Title })])
+      expect(films).toHaveLength(1)
+      expect(refused).toEqual([{ row: 2, reason: "The row has no title." }])
+    },
+  )
 
   test("has an id that is the same every time, and a UUIDv7 in the order of the rows", () => {
     const ids = Array.from({ length: 3_201 }, (_, index) => filmId(index + 1))

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process"
+import { type SpawnSyncOptions, spawnSync } from "node:child_process"
 import { accessSync, constants, existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
 
@@ -29,13 +29,9 @@ export function installChromium(): boolean {
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false
   console.log("No Chromium found: installing Debian's package for the browser tests.")
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
-  const options = { env: environment, stdio: ["ignore", "ignore", "inherit"] } as const
+  const options: SpawnSyncOptions = { env: environment, stdio: ["ignore", "ignore", "inherit"] }
   spawnSync("apt-get", ["-q", "update"], options)
-  try {
-    execFileSync("apt-get", ["-qy", "install", "--no-install-recommends", "chromium"], options)
-  } catch {
-    return false
-  }
+  spawnSync("apt-get", ["-qy", "install", "--no-install-recommends", "chromium"], options)
   return findChromium() !== null
 }
 

@@ -1,4 +1,4 @@
-import { collection } from "../../src/core/records/collection.ts"
+import { type AfterCommit, collection } from "../../src/core/records/collection.ts"
 import {
   backRelation,
   boolean,
@@ -195,6 +195,21 @@ export const orderEvents = collection("orderEvents", {
   indexes: ["order"],
 })
 
+/** Where `afterCommit` of `parcels` goes; tests put a listener of their own here. */
+export const deliveries: { listen: AfterCommit } = { listen: () => {} }
+
+/** Followed by something that happens after the commit. */
+export const parcels = collection("parcels", {
+  fields: { label: text({ required: true }) },
+  rules: {
+    read: "true",
+    create: "@me.id != null",
+    update: "@me.id != null",
+    delete: "@me.id != null",
+  },
+  afterCommit: (app, change, records) => deliveries.listen(app, change, records),
+})
+
 export const fixtures = [
   articles,
   tags,
@@ -206,4 +221,5 @@ export const fixtures = [
   suggestions,
   orders,
   orderEvents,
+  parcels,
 ] as const

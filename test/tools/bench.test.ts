@@ -16,7 +16,7 @@ beforeAll(async () => {
     request.on("end", () => {
       const { method, url, headers } = request
       received.push({ ...(method && { method }), ...(url && { url }), ...headers, body })
-      if (url === "/gone") response.writeHead(404)
+      if (url === "/gone") response.statusCode = 404
       if (url !== "/chunked") response.setHeader("content-length", 300_000)
       response.write("a".repeat(150_000))
       setTimeout(() => response.end("b".repeat(150_000)), 1)

@@ -109,9 +109,7 @@ describe("a later deploy", () => {
   test("says to which bookmark the database can go back", async () => {
     const lines: string[] = []
     await deploy(account(settled).run, "hinterland", [database], (line) => lines.push(line))
-    expect(lines.join("\n")).toContain(
-      "d1 time-travel restore hinterland --bookmark=00000042-beef",
-    )
+    expect(lines.join("\n")).toContain("d1 time-travel restore hinterland --bookmark=00000042-beef")
   })
 
   test("migrates each database once, by its name", async () => {

@@ -59,7 +59,7 @@ export async function localD1(): Promise<TestDatabase> {
   const database = (await miniflare.getD1Database("DB")) as unknown as D1Database
   return {
     prepare: (sql) => database.prepare(sql),
-    batch: (statements) => database.batch(statements),
+    batch: <Row>(statements: D1PreparedStatement[]) => database.batch<Row>(statements),
     run: (...statements) => database.batch(statements.map((sql) => database.prepare(sql))),
     async rows(sql) {
       return (await database.prepare(sql).all<Record<string, unknown>>()).results

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -13,11 +13,9 @@ export interface Block {
 
 /** The walk-through of the README, from its heading to the next of its rank. */
 export function readWalkthrough(): string {
-  // Until the README exists, the section waits in a draft.
-  const file = existsSync("README.md") ? "README.md" : "docs-walkthrough.draft.md"
-  const [, section] =
-    /^## (Walk-through[\s\S]*?)(?=^## |(?![\s\S]))/m.exec(readFileSync(file, "utf8")) ?? []
-  if (!section) throw new Error(`${file} has no section "## Walk-through"`)
+  const readme = readFileSync("README.md", "utf8")
+  const [, section] = /^## (Walk-through[\s\S]*?)(?=^## |(?![\s\S]))/m.exec(readme) ?? []
+  if (!section) throw new Error('README.md has no section "## Walk-through"')
   return section
 }
 

@@ -1,6 +1,6 @@
 import type { Actor, App } from "../../platform/app.ts"
 import type { Records } from "./api.ts"
-import type { Computed, Field } from "./fields.ts"
+import type { Computed, Field, IsRequired, ValueOf } from "./fields.ts"
 
 export type Fields = Readonly<Record<string, Field>>
 
@@ -14,15 +14,12 @@ export interface SystemFields {
   updatedBy: string | null
 }
 
-type ValueOf<F> = F extends Field<infer Value, boolean> ? Value : never
-
-/** The fields with a value of their own: a back-relation has none (its `Value` is never). */
+/** The fields with a value of their own: a back-relation has none. */
 type Stored<F extends Fields> = {
-  [Name in keyof F as [ValueOf<F[Name]>] extends [never] ? never : Name]: F[Name] extends Field<
-    infer Value,
-    true
-  >
-    ? Value
+  [Name in keyof F as [ValueOf<F[Name]>] extends [never] ? never : Name]: [
+    IsRequired<F[Name]>,
+  ] extends [true]
+    ? ValueOf<F[Name]>
     : ValueOf<F[Name]> | null
 }
 
@@ -73,7 +70,7 @@ export type AlsoWrite =
   | { action: "update"; collection: string; id: string; input: HookRecord }
   | { action: "delete"; collection: string; id: string }
 
-/** Refuses by throwing a Problem. Runs before the batch, so it must not have effects of its own. */
+/** Told whether a PUT creates or replaces, which costs a PUT a second trip. Refuses by throwing a Problem. Runs before the batch, so it must not have effects of its own. */
 export interface BeforeWrite {
   /** `record` reads the stored record first: a second trip, and the write holds only if that version still stands. */
   needs?: "record"

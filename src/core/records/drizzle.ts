@@ -12,7 +12,7 @@ import {
 } from "drizzle-orm/sqlite-core"
 import type { Sql, SqlValue } from "../../platform/sql.ts"
 import type { Collection, Fields } from "./collection.ts"
-import type { Field } from "./fields.ts"
+import type { Field, IsRequired, ValueOf } from "./fields.ts"
 
 /*
  * Collections as Drizzle tables, for reports that the records API cannot express. Reads only: a write past the one write
@@ -20,10 +20,12 @@ import type { Field } from "./fields.ts"
  */
 
 type Text = SQLiteTextBuilderInitial<"", [string, ...string[]], undefined>
-type ValueOf<F> = F extends Field<infer Value, boolean> ? Value : never
-type Nullable<F, Builder extends SQLiteColumnBuilderBase> =
-  F extends Field<ValueOf<F>, true> ? NotNull<Builder> : Builder
-type BuilderOf<F> = [unknown] extends [ValueOf<F>]
+type Nullable<F extends Field, Builder extends SQLiteColumnBuilderBase> = [IsRequired<F>] extends [
+  true,
+]
+  ? NotNull<Builder>
+  : Builder
+type BuilderOf<F extends Field> = [unknown] extends [ValueOf<F>]
   ? Nullable<F, SQLiteTextJsonBuilderInitial<"">>
   : [ValueOf<F>] extends [boolean]
     ? Nullable<F, SQLiteBooleanBuilderInitial<"">>

@@ -52,9 +52,18 @@ export interface Field<Value = unknown, Required extends boolean = boolean> {
   readonly kind: FieldKind
   readonly required: boolean
   readonly options: FieldOptions
-  /** Exists in the type only. */
+  /** These exist in the type only: see `ValueOf` and `IsRequired`. */
   readonly value?: Value
-  readonly never?: Required
+  readonly requires?: Required
+}
+
+/** The type of a field's value; never for a back-relation, which has none. */
+export type ValueOf<F extends Field> = Exclude<F["value"], undefined>
+export type IsRequired<F extends Field> = Exclude<F["requires"], undefined>
+
+/** Keeps the name of a relation's target in the type, so that a client knows what `expand` brings. */
+interface Leads<Target extends string> {
+  readonly options: FieldOptions & { readonly target: Target }
 }
 
 /** All options of all kinds; each kind reads its own. */
@@ -97,11 +106,6 @@ export interface RollupOptions {
   readonly measure: "count" | "sum" | "avg"
   readonly relation: string
   readonly field?: string
-}
-
-/** Keeps the name of the target in the type, so that a client knows what `expand` brings. */
-interface Leads<Target extends string> {
-  readonly options: FieldOptions & { readonly target: Target }
 }
 
 /** A field that nobody writes: left out of what a create or a patch may hold. */

@@ -31,6 +31,7 @@ export async function importRecords(
   rows: readonly ImportRow[],
 ): Promise<string[]> {
   const view = viewFor(app, actor, engine.collections)
+  const chosenIds = rows.some(({ id }) => id !== undefined)
   const records = rows.map(({ id, input }): NewRecord => {
     const whole = withDefaults(view, collection, parseCreate(view, collection, input))
     assertComplete(collection, whole)
@@ -44,7 +45,7 @@ export async function importRecords(
     const chunk = records.slice(at, at + chunkRows)
     try {
       await app.db.batch(
-        statementsOf(app, view, { action: "create", collection, records: chunk }, at),
+        statementsOf(app, view, { action: "create", collection, records: chunk, chosenIds }, at),
       )
     } catch (error) {
       throw refusalProblem(error, actor.kind === "anonymous", true)

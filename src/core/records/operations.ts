@@ -31,6 +31,8 @@ export interface CreateOperation {
   readonly action: "create"
   readonly collection: LinkedCollection
   readonly records: readonly NewRecord[]
+  /** True where callers chose ids: these may have been used before. */
+  readonly chosenIds?: boolean
 }
 export interface UpdateOperation {
   readonly action: "update"

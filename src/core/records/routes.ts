@@ -13,7 +13,7 @@ import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery, parseRecordQuery, readParameters } from "./query.ts"
 import { type ApiRecord, hasShapedBody, isShaped, select } from "./selection.ts"
 import { type View, viewFor } from "./view.ts"
-import { commit, type Draft, type Engine, type Written } from "./write.ts"
+import { commit, type Draft, type Engine, refuseAnonymous, type Written } from "./write.ts"
 
 const patchTypes = ["application/merge-patch+json", "application/json"]
 
@@ -25,6 +25,13 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const collection = collections.get(c.req.param("collection") ?? "")
     if (!collection) throw new Problem("not_found", "There is no such collection.")
     return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
+  }
+  /** The collection of a write that the caller may at least attempt. */
+  const findFor = (c: Context<Http>, action: Draft["action"]) => {
+    const found = find(c)
+    noParameters(c)
+    refuseAnonymous(found.view, action, found.collection)
+    return found
   }
   const engineOf = (c: Context<Http>): Engine => ({ collections, pump: pumpOf(c.env) })
   const write = async (c: Context<Http>, draft: Draft): Promise<Written> => {
@@ -60,8 +67,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   })
 
   routes.post("/:collection", async (c) => {
-    const { collection, view } = find(c)
-    noParameters(c)
+    const { collection, view } = findFor(c, "create")
     const app = c.get("app")
     const actor = c.get("actor")
     const text = await readText(c.req.raw)
@@ -79,8 +85,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   })
 
   routes.patch("/:collection/:id", async (c) => {
-    const { collection, view } = find(c)
-    noParameters(c)
+    const { collection, view } = findFor(c, "update")
     const id = idOf(c)
     const input = parsePatch(view, collection, await readJson(c.req.raw, patchTypes))
     const expected = expectedVersions(c.req.header("if-match"))
@@ -88,8 +93,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   })
 
   routes.put("/:collection/:id", async (c) => {
-    const { collection, view } = find(c)
-    noParameters(c)
+    const { collection, view } = findFor(c, "put")
     const id = parseNewId(c.req.param("id"))
     const input = parseReplacement(view, collection, id, await readJson(c.req.raw))
     const ifMatch = c.req.header("if-match")
@@ -102,8 +106,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   })
 
   routes.delete("/:collection/:id", async (c) => {
-    const { collection } = find(c)
-    noParameters(c)
+    const { collection } = findFor(c, "delete")
     const expected = expectedVersions(c.req.header("if-match"))
     await write(c, { action: "delete", collection, id: idOf(c), expected })
     return c.body(null, 204)

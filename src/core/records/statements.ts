@@ -8,6 +8,7 @@ import { columnsOf, joinTableOf } from "./columns.ts"
 import { guard, type Objection } from "./guard.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 import type {
+  CreateOperation,
   DeleteOperation,
   ExpectedVersions,
   JsonMerge,
@@ -38,7 +39,7 @@ export function statementsOf(app: App, view: View, operation: Operation, index: 
   const writing: Writing = { app, view, at: new Date(app.now()).toISOString() }
   switch (operation.action) {
     case "create":
-      return createStatements(writing, operation.collection, operation.records, index, false)
+      return createStatements(writing, operation, index, false)
     case "update":
       return updateStatements(writing, operation, index)
     case "put":
@@ -65,8 +66,7 @@ const manyFields = (collection: LinkedCollection): LinkedField[] =>
  */
 function createStatements(
   writing: Writing,
-  collection: LinkedCollection,
-  records: readonly NewRecord[],
+  { collection, records, chosenIds = false }: Omit<CreateOperation, "action">,
   index: number,
   absentOnly: boolean,
 ): Sql[] {
@@ -119,7 +119,7 @@ function createStatements(
     "updatedBy",
   ]
   // A record that is made anew under an old id goes on counting, so that no version (and no ETag) means two things.
-  const version = absentOnly
+  const version = chosenIds
     ? sql`1 + ifnull((SELECT max(c.version) FROM changes c WHERE c.subject = ${collection.name} AND c.record = n."id"), 0)`
     : raw("1")
   const values = [
@@ -339,7 +339,7 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
     ...(check ? [check] : []),
     // First the replacement, which finds nothing where there is no record; then the creation, which skips what exists.
     ...replaceStatements(writing, collection, record.id, replacement, record.given),
-    ...createStatements(writing, collection, [record], index, true),
+    ...createStatements(writing, { collection, records: [record], chosenIds: true }, index, true),
   ]
 }
 

@@ -3,6 +3,7 @@ import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { type Pump, pokePump } from "../changes/pump.ts"
+import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
 import { guard, refusalProblem } from "./guard.ts"
@@ -141,7 +142,7 @@ async function plan(
       )
     }
     const view = viewFor(app, writer, engine.collections)
-    refuseEarly(view, draft)
+    refuseAnonymous(view, draft.action, draft.collection)
     const given = new Set("input" in draft ? Object.keys(draft.input) : [])
     const filled =
       draft.action === "create"
@@ -159,21 +160,27 @@ async function plan(
   return { steps, pinned }
 }
 
-/** Where no record could make a difference, the answer needs no database: and a session could help the anonymous. */
-function refuseEarly(view: View, { action, collection }: Draft): void {
-  const { rules } = collection
+/**
+ * Where no record could make a difference a session could, so the anonymous are told before their input is looked at.
+ * People with a session are asked about by the guard: their token may be older than their rights.
+ *
+ * @throws {Problem} `unauthenticated`
+ */
+export function refuseAnonymous(
+  view: View,
+  action: Draft["action"],
+  collection: LinkedCollection,
+): void {
+  if (view.actor.kind !== "anonymous") return
+  const { create, update, delete: remove } = collection.rules
+  const may = (rule: Checked | null) => view.writeRule(collection, rule) !== false
   const allowed = {
-    create: () => view.writeRule(collection, rules.create) !== false,
-    update: () => view.writeRule(collection, rules.update?.before ?? null) !== false,
-    delete: () => view.writeRule(collection, rules.delete) !== false,
-    put: () =>
-      view.writeRule(collection, rules.create) !== false ||
-      view.writeRule(collection, rules.update?.before ?? null) !== false,
+    create: () => may(create),
+    update: () => may(update?.before ?? null),
+    delete: () => may(remove),
+    put: () => may(create) || may(update?.before ?? null),
   }[action]()
-  if (allowed) return
-  if (view.actor.kind === "anonymous") throw new Problem("unauthenticated")
-  // Whoever may see the record is told that it may not change it; to others it does not exist: the guard tells which.
-  if (action === "create") throw new Problem("forbidden")
+  if (!allowed) throw new Problem("unauthenticated")
 }
 
 interface Amended {
@@ -186,29 +193,32 @@ interface Amended {
 async function amend(app: App, view: View, engine: Engine, draft: Draft): Promise<Amended> {
   const hook = draft.collection.definition.options.beforeWrite
   if (!hook) return { draft, also: [], pinned: false }
-  const stored =
-    hook.needs === "record" && draft.action !== "create"
-      ? await storedRecord(app, view, engine, draft)
-      : null
+  // Whether a PUT creates or replaces is for the database to say.
+  const looks = draft.action === "put" || (hook.needs === "record" && draft.action !== "create")
+  const stored = looks ? await storedRecord(app, view, engine, draft) : null
+  const action = draft.action === "put" ? (stored ? "update" : "create") : draft.action
+  const input = "input" in draft ? draft.input : null
   const writing: Writing = {
-    action: draft.action === "put" ? (stored ? "update" : "create") : draft.action,
+    action,
     id: draft.id,
-    input: "input" in draft ? draft.input : null,
-    record: stored,
+    input: input && action === "create" ? withDefaults(view, draft.collection, input) : input,
+    record: hook.needs === "record" ? stored : null,
     actor: view.actor,
     app,
   }
   const amendment = await hook.run(writing)
   const set = amendment?.set && parsePatchOfHook(draft.collection, amendment.set)
+  const pinsAbsence = stored === null && draft.action === "put" && draft.only === null
   const pins = stored !== null && "expected" in draft && draft.expected === null
   return {
     draft: {
       ...draft,
       ...(set && "input" in draft && { input: { ...draft.input, ...set } }),
       ...(pins && { expected: [stored.version as number] }),
+      ...(pinsAbsence && { only: "create" }),
     } as Draft,
     also: amendment?.also ?? [],
-    pinned: pins,
+    pinned: pins || pinsAbsence,
   }
 }
 
@@ -235,7 +245,11 @@ async function storedRecord(
     if (draft.action === "put") return null
     throw new Problem("not_found")
   }
-  if (!results[1]?.length) throw new Problem("not_found")
+  if (!results[1]?.length) {
+    // To replace only what is hidden is to replace nothing.
+    if (draft.action === "put" && draft.only === "replace") return null
+    throw new Problem("not_found")
+  }
   return decodeRow(everything, all, row)
 }
 

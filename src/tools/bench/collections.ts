@@ -1,11 +1,5 @@
 import { collection } from "../../core/records/collection.ts"
-import {
-  boolean,
-  expression,
-  integer,
-  relation,
-  text,
-} from "../../core/records/fields.ts"
+import { boolean, expression, integer, relation, text } from "../../core/records/fields.ts"
 
 /*
  * The bench's own collections, so that its figures mean the same in every product.

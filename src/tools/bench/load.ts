@@ -86,7 +86,7 @@ const lastChunk = Buffer.from("\r\n0\r\n\r\n")
 function readAnswer(received: Buffer): number | null {
   const end = received.indexOf(headEnd)
   if (end < 0) return null
-  const head = received.latin1Slice(0, end)
+  const head = received.toString("latin1", 0, end)
   if (!head.startsWith("HTTP/1.1 ")) throw new Error(`This is no answer: ${head}`)
   const status = Number(head.slice(9, 12))
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]

@@ -1,7 +1,15 @@
 import fc from "fast-check"
-import type { Located, OpenApi, Parameter, Schema } from "../../../src/core/docs/document.ts"
+import type {
+  Answer,
+  Located,
+  OpenApi,
+  Parameter,
+  Reference,
+  Schema,
+} from "../../../src/core/docs/document.ts"
 import { resolve } from "../../../src/core/docs/sample.ts"
 import { hostileBody, hostileExpression, hostileJson, hostileText } from "./hostile.ts"
+import { plausibleExpression, relationPaths } from "./plausible.ts"
 
 /**
  * A request before it is sent: `<articles:7>` in path, query and body stands for the id of an existing record,
@@ -20,11 +28,11 @@ export const oversized = "<oversized>"
 /** Requests for one operation as the document asks for them. They may still be refused: by a rule, or by a condition. */
 export function soundRequestsFor(document: OpenApi, located: Located): fc.Arbitrary<Draft> {
   const { path, method } = located
-  const { collection, parameters, query, schema, type } = partsOf(document, located)
+  const { collection, parameters, query, schema, type, record } = partsOf(document, located)
   return fc.record({
     method: fc.constant(method.toUpperCase()),
     path: fc
-      .tuple(idOf(collection), soundQuery(query, collection))
+      .tuple(idOf(collection), soundQuery(query, collection, document, record))
       .map(([id, asked]) => path.replace(/\{\w+\}/, id) + asked),
     headers: soundHeaders(parameters).map(
       (headers): Record<string, string> => ({
@@ -45,7 +53,18 @@ function partsOf(document: OpenApi, { path, operation }: Located) {
     query: parameters.filter((parameter) => parameter.in === "query"),
     schema: content[0] ? resolve<Schema>(document, content[0][1].schema) : null,
     type: content[0]?.[0] ?? null,
+    record: recordOf(document, operation.responses["200"]),
   }
+}
+
+/** The schema of the records that are answered, one or a page of them. */
+function recordOf(document: OpenApi, answer: Answer | Reference | undefined): Schema | null {
+  const content = answer && resolve<Answer>(document, answer).content?.["application/json"]
+  if (!content) return null
+  const schema = resolve<Schema>(document, content.schema)
+  const item = schema.properties?.items?.items
+  const record = item ? resolve<Schema>(document, item) : schema
+  return record.properties?.version ? record : null
 }
 
 /** Requests for one operation: some as the document asks for, most of them wrong in one place or several. */
@@ -111,10 +130,15 @@ const idOf = (collection: string): fc.Arbitrary<string> =>
 
 // ---- as the document asks for
 
-function soundQuery(parameters: readonly Parameter[], collection: string): fc.Arbitrary<string> {
+function soundQuery(
+  parameters: readonly Parameter[],
+  collection: string,
+  document: OpenApi,
+  record: Schema | null,
+): fc.Arbitrary<string> {
   if (parameters.length === 0) return fc.constant("")
   const pairs = parameters.map((parameter) =>
-    fc.option(soundParameter(parameter, collection), { freq: 3, nil: null }),
+    fc.option(soundParameter(parameter, collection, document, record), { freq: 3, nil: null }),
   )
   return fc.tuple(...pairs).map((values) => {
     const given = values.flatMap((value, i) =>
@@ -143,18 +167,27 @@ function soundHeaders(parameters: readonly Parameter[]): fc.Arbitrary<Record<str
     )
 }
 
-function soundParameter(parameter: Parameter, collection: string): fc.Arbitrary<string | null> {
+function soundParameter(
+  parameter: Parameter,
+  collection: string,
+  document: OpenApi,
+  record: Schema | null,
+): fc.Arbitrary<string | null> {
   const { name, schema, description, example } = parameter
+  const paths = record ? relationPaths(document, record) : []
   const named = [...description.matchAll(/`([\w.]+)`/g)]
     .map(([, word]) => word as string)
     .filter((word) => word !== "expanded")
   switch (name) {
     case "filter":
-      return fc.constantFrom(
-        String(example),
-        "version >= 1",
-        `id = "<${collection}:1>"`,
-        "createdBy = @me.id",
+      return fc.oneof(
+        fc.constantFrom(
+          String(example),
+          "version >= 1",
+          `id = "<${collection}:1>"`,
+          "createdBy = @me.id",
+        ),
+        ...(record ? [plausibleExpression(document, record)] : []),
       )
     case "sort":
       return fc
@@ -167,7 +200,10 @@ function soundParameter(parameter: Parameter, collection: string): fc.Arbitrary<
     case "fields":
     case "expand":
       return fc
-        .uniqueArray(fc.constantFrom(...named), { minLength: 1, maxLength: 6 })
+        .uniqueArray(fc.constantFrom(...(name === "expand" && paths.length ? paths : named)), {
+          minLength: 1,
+          maxLength: 6,
+        })
         .map((names) => names.join(","))
     case "cursor":
       return fc.constant(null)

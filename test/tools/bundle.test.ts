@@ -1,0 +1,22 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { buildPage } from "../../src/tools/build-page.ts"
+import { bundleWorker } from "../../src/tools/bundle.ts"
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bundle-test-"))
+  await buildPage()
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+test("the production bundle is one minified module and Argon2's wasm, 400 KB gz at most", async () => {
+  const { directory, modules, gzipBytes } = await bundleWorker("src/worker.ts", join(folder, "dist"))
+  expect(modules).toEqual([expect.stringMatching(/argon2\.wasm$/), "worker.js"])
+  expect(gzipBytes).toBeLessThanOrEqual(400 * 1024)
+  const code = await readFile(join(directory, "worker.js"), "utf8")
+  expect(code).toContain("ChangePump")
+  expect(code).not.toContain("vega-datasets")
+})
