@@ -68,11 +68,15 @@ async function main(stateDirectory: string): Promise<void> {
 const report = (prepared: Prepared) => process.send?.(prepared)
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // Without the process that asked, nobody should have the databases open. Miniflare takes workerd along.
+  const orphaned = () => process.exit(1)
+  process.on("disconnect", orphaned)
   try {
     await main(process.argv[2] as string)
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     process.exitCode = 1
   }
+  process.off("disconnect", orphaned)
   process.disconnect?.()
 }

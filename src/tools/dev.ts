@@ -70,12 +70,14 @@ async function serve({ envFile }: Prepared): Promise<void> {
 
 /** Without a server while it lasts: the databases must not be open twice. */
 async function migrateAndServe(): Promise<void> {
-  console.log("The migrations have changed: applying them.")
+  console.log("Applying the migrations again.")
   const stopped = server
   server = undefined
   await stopped?.stop()
   try {
-    await serve(await prepare())
+    const prepared = await prepare()
+    for (const event of prepared.events) console.log(event)
+    await serve(prepared)
     console.log(`Serving again at http://127.0.0.1:${port}`)
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
@@ -84,6 +86,7 @@ async function migrateAndServe(): Promise<void> {
 
 /** Says at once what a change of the collections still needs; wrangler reloads the code by itself. */
 async function checkDefinitions(): Promise<void> {
+  if (!server) return migrateAndServe()
   await once(fork(new URL("./dev-check.ts", import.meta.url)), "close")
 }
 

@@ -150,7 +150,7 @@ test("each operation succeeds for somebody who asks as the document says", async
   const found: string[] = []
   for (const located of operations) {
     for (const asker of askers) {
-      const drafts = soundRequestsFor(asker.document, described(asker, located))
+      const drafts = soundRequestsFor(...described(asker, located))
       for (const draft of fc.sample(drafts, { numRuns: 30, seed })) {
         if (succeeded.has(located.operation.operationId)) break
         found.push(...(await send(asker, located, draft)))
@@ -197,12 +197,15 @@ async function send(asker: Asker, located: Located, draft: Draft): Promise<strin
     remember(located, draft, response, text)
   } else {
     const next = /^<(.*)>; rel="next"$/.exec(response.headers.get("link") ?? "")?.[1]
+    if (next) ids.set("cursor", [...(ids.get("cursor") ?? []), cursorOf(next)].slice(-40))
     if (next && followed++ < maxFollowed)
       wrong.push(...(await send(asker, located, { ...draft, path: next })))
   }
   await stayAwake(asker, text)
   return wrong.map((complaint) => tell(asker, located, request, draft, response, text, complaint))
 }
+
+const cursorOf = (address: string): string => /[?&]cursor=([^&]*)/.exec(address)?.[1] ?? ""
 
 function requestOf({ person }: Asker, draft: Draft): Request | null {
   try {
@@ -262,6 +265,7 @@ function successComplaints(
   if (!schema) return [`the type ${type} is not documented`]
   if (type !== "application/json") return []
   if (operation.operationId === "getOpenApi") return []
+  if (/\\u0000|\\ud[89a-f]/.test(text)) return ["holds NUL or half of a surrogate pair"]
   const partial = /[?&]fields=/.test(draft.path)
   return complaints(asker.document, schema, JSON.parse(text), { required: !partial })
 }

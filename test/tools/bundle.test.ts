@@ -13,7 +13,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 test("the production bundle is one minified module and Argon2's wasm, 400 KB gz at most", async () => {
-  const { directory, modules, gzipBytes } = await bundleWorker("src/worker.ts", join(folder, "dist"))
+  const { directory, modules, gzipBytes } = await bundleWorker(
+    "src/worker.ts",
+    join(folder, "dist"),
+  )
   expect(modules).toEqual([expect.stringMatching(/argon2\.wasm$/), "worker.js"])
   expect(gzipBytes).toBeLessThanOrEqual(400 * 1024)
   const code = await readFile(join(directory, "worker.js"), "utf8")

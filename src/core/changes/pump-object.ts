@@ -4,7 +4,7 @@ import { describeError } from "../../platform/log.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import { sql } from "../../platform/sql.ts"
 import type { Deliver, Pump, StoredChange } from "./pump.ts"
-import { backoffMilliseconds, batchSize, isExhausted } from "./pump-schedule.ts"
+import { backoffMilliseconds, batchSize, idleMilliseconds, isExhausted } from "./pump-schedule.ts"
 
 /*
  * One object a database. Storage: `database` its name, `cursor` the last line that was delivered, `attempts` at the next
@@ -39,16 +39,25 @@ export const changePump = (deliver: Deliver) =>
       const database = await storage.get<string>("database")
       if (database === undefined) return
       const app = this.app(database)
-      for (;;) {
-        const cursor = (await storage.get<number>("cursor")) ?? 0
-        const changes = (await app.db.all(
-          sql`SELECT seq, id, at, actor, organisation, subject, record, version, kind, payload FROM changes WHERE seq > ${cursor} ORDER BY seq LIMIT ${batchSize}`,
-        )) as unknown as StoredChange[]
-        if (changes.length === 0) return
-        for (const change of changes) {
-          if (!(await this.tryDeliver(app, change))) return
-        }
+      try {
+        while (await this.deliverBatch(app)) {}
+      } catch (error) {
+        // The database itself did not answer. The platform retries an alarm a few times only; the log can wait longer.
+        app.log("error", "change pump stopped", { database, error: describeError(error) })
+        await storage.setAlarm(Date.now() + idleMilliseconds)
       }
+    }
+
+    /** False when the end of the log is reached, or a line has to wait for another try. */
+    private async deliverBatch(app: App): Promise<boolean> {
+      const cursor = (await this.ctx.storage.get<number>("cursor")) ?? 0
+      const changes = (await app.db.all(
+        sql`SELECT seq, id, at, actor, organisation, subject, record, version, kind, payload FROM changes WHERE seq > ${cursor} ORDER BY seq LIMIT ${batchSize}`,
+      )) as unknown as StoredChange[]
+      for (const change of changes) {
+        if (!(await this.tryDeliver(app, change))) return false
+      }
+      return changes.length > 0
     }
 
     /** False when the line has to wait for another try. */

@@ -9,3 +9,6 @@ export const isExhausted = (attempts: number): boolean => attempts >= maxAttempt
 /** 1 s after the first failure, doubling, 30 minutes at most. */
 export const backoffMilliseconds = (attempts: number): number =>
   Math.min(1_000 * 2 ** (attempts - 1), 30 * 60_000)
+
+/** Until the next look at a log that could not be read. */
+export const idleMilliseconds = 30_000

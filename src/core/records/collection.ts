@@ -70,7 +70,10 @@ export type AlsoWrite =
   | { action: "update"; collection: string; id: string; input: HookRecord }
   | { action: "delete"; collection: string; id: string }
 
-/** Told whether a PUT creates or replaces, which costs a PUT a second trip. Refuses by throwing a Problem. Runs before the batch, so it must not have effects of its own. */
+/**
+ * Refuses by throwing a Problem. Runs before the batch, so it must not have effects of its own. It is told whether a PUT
+ * creates or replaces, for which every PUT of the collection makes a second trip.
+ */
 export interface BeforeWrite {
   /** `record` reads the stored record first: a second trip, and the write holds only if that version still stands. */
   needs?: "record"

@@ -1,12 +1,13 @@
 import { checkExpression } from "../expression/check.ts"
 import type { Checked } from "../expression/checked.ts"
+import { checkOperand } from "../expression/default-value.ts"
 import { ExpressionError } from "../expression/error.ts"
-import { parseExpression } from "../expression/parse.ts"
+import { parseExpression, parseOperand } from "../expression/parse.ts"
 import type { Shape } from "../expression/types.ts"
 import type { Collection } from "./collection.ts"
 import type { Field, FieldKind, FieldOptions } from "./fields.ts"
 import { members } from "./members.ts"
-import { shapeOf, systemFieldNames } from "./shape.ts"
+import { shapeOf, systemFieldNames, valueTypes } from "./shape.ts"
 
 /** A field among the others: its relations resolved, its rules checked. */
 export interface LinkedField {
@@ -65,6 +66,9 @@ export type LinkedCollections = ReadonlyMap<string, LinkedCollection>
 
 /** What is wrong with a definition, and how to mend it. Thrown at start-up and by the tools, never by a request. */
 export class DefinitionError extends Error {}
+
+/** Columns and parts of an answer; `<collection>_search` is the full-text index. */
+const reservedFields: readonly string[] = ["pk", "organisation", "expanded", "search"]
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -139,11 +143,10 @@ function checkName({ name, options }: Collection, linked: ReadonlyMap<string, un
     )
   }
   for (const field of Object.keys(options.fields)) {
-    const reserved =
-      systemFieldNames.includes(field) || ["pk", "organisation", "expanded"].includes(field)
+    const reserved = systemFieldNames.includes(field) || reservedFields.includes(field)
     if (reserved || !/^[a-z][a-zA-Z0-9]{0,47}$/.test(field)) {
       throw new DefinitionError(
-        `"${field}" cannot name a field of "${name}": use camelCase letters and digits; ${[...systemFieldNames, "pk", "organisation", "expanded"].join(", ")} are taken.`,
+        `"${field}" cannot name a field of "${name}": use camelCase letters and digits; ${[...systemFieldNames, ...reservedFields].join(", ")} are taken.`,
       )
     }
   }
@@ -244,6 +247,12 @@ function checkFieldLists({
         `${list} of "${name}" names "${field}", which is not one of its fields: ${[...fields.keys()].join(", ")}.`,
       )
     }
+    const kind = fields.get(field)?.kind
+    if (kind === "relations" || kind === "backRelation") {
+      throw new DefinitionError(
+        `${list} of "${name}" names "${field}", which leads to many records and has no column.`,
+      )
+    }
   }
   for (const entry of definition.options.indexes ?? []) {
     for (const field of typeof entry === "string" ? [entry] : entry)
@@ -256,6 +265,19 @@ function checkFieldLists({
     if (!kind || !["text", "markdown", "email", "url", "choice"].includes(kind)) {
       throw new DefinitionError(`search of "${name}" names "${field}", which holds no text.`)
     }
+  }
+}
+
+function checkDefault(collection: string, { name, kind, options }: LinkedField): void {
+  const fallback = options.default
+  if (typeof fallback !== "object" || fallback === null || !("expression" in fallback)) return
+  try {
+    checkOperand(parseOperand(String(fallback.expression)), valueTypes[kind] ?? "text")
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error
+    throw new DefinitionError(
+      `The default of "${collection}.${name}" is not valid: ${error.message} in \`${fallback.expression}\`.`,
+    )
   }
 }
 
@@ -288,6 +310,7 @@ function checkRules(collection: Mutable<LinkedCollection>): void {
     delete: optional("delete rule", rules.delete, false),
   }
   for (const field of collection.fields.values() as Iterable<Mutable<LinkedField>>) {
+    checkDefault(name, field)
     field.readable = optional(
       `readable rule of field "${field.name}"`,
       field.options.readable,

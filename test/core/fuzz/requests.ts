@@ -208,7 +208,11 @@ function soundParameter(
     case "cursor":
       return fc.constant(null)
     case "search":
-      return fc.constantFrom("hello", "hello wor", "a b c ", "ärger", "x")
+      // Whatever a person types can be searched for.
+      return fc.oneof(
+        fc.constantFrom("hello", "hello wor", "a b c ", "ärger"),
+        hostileText.map((text) => text.toWellFormed().replaceAll("\0", "").slice(0, 500)),
+      )
     default:
       if (schema.enum) return fc.constantFrom(...(schema.enum as string[]))
       return fc.integer({ min: schema.minimum ?? 1, max: schema.maximum ?? 9 }).map(String)
@@ -403,6 +407,8 @@ function valueFor(name: string): fc.Arbitrary<string> {
           "019aa2c5-7d00-7000-8000-000000000001",
         ),
         hostileText.map(encoded),
+        // One that was made, for this query or another.
+        fc.nat(99).map((n) => `<cursor:${n}>`),
       )
     default:
       return hostileText.map(encoded)
@@ -516,56 +522,75 @@ const hostilePath: fc.Arbitrary<PathChange> = fc.oneof(
 /** Only what HTTP lets through: the text of a header is bytes, without line ends and NUL. */
 const headerText = hostileText.map((text) => text.replace(/[^\x20-\xff]/g, "?").slice(0, 4_000))
 
-const hostileHeaders: fc.Arbitrary<Record<string, string>> = fc
-  .tuple(
-    fc.constantFrom(
-      "if-match",
-      "if-none-match",
-      "idempotency-key",
-      "x-bookmark",
-      "authorization",
-      "cookie",
-      "accept",
-      "origin",
-      "content-length",
-      "accept-encoding",
-      "range",
-      "x-http-method-override",
-      "sec-fetch-site",
-    ),
-    fc.oneof(
-      headerText,
-      fc.constantFrom(
-        "*",
-        '"1"',
-        'W/"1"',
-        '"999999999999999999"',
-        '"1-abc", "2"',
-        '"',
-        '""',
-        "1",
-        ",",
-        '"a","b",'.repeat(2_000),
-        '"1"'.padStart(5_000),
-        "main.x.y",
-        "main..",
-        "main.00000001-00000002-00000003-0123456789abcdef.AAAAAAAAAAAAAAAAAAAAAA",
-        "directory.first-primary.x",
-        " ".repeat(100),
-        "a".repeat(500_000),
-        "Bearer",
-        "Bearer ",
-        "Bearer a.b.c",
-        `Bearer ${btoa('{"alg":"none"}')}.${btoa('{"sub":"x"}')}.`,
-        "Basic YWRtaW46YWRtaW4=",
-        "__Host-access=x; __Host-bookmark=%zz",
-        "__Host-bookmark=%",
-        "__Host-bookmark=main.x.y",
-        "__Host-refresh=x",
-        "null",
-        "http://evil.test",
-        "cross-site",
-      ),
-    ),
-  )
-  .map(([name, value]) => ({ [name]: value }))
+const tags = [
+  "*",
+  '"1"',
+  'W/"1"',
+  '"999999999999999999"',
+  '"',
+  '""',
+  "1",
+  ",",
+  '"a","b",'.repeat(2_000),
+  '"1"'.padStart(5_000),
+]
+const bookmarks = [
+  "main.x.y",
+  "main..",
+  "main.00000001-00000002-00000003-0123456789abcdef.AAAAAAAAAAAAAAAAAAAAAA",
+  "directory.first-primary.x",
+  "main.first-primary.",
+  "main.x.y ".repeat(1_000),
+  " ".repeat(100),
+  "a".repeat(500_000),
+]
+const headerValues: Readonly<Record<string, readonly string[]>> = {
+  "if-match": tags,
+  "if-none-match": tags,
+  "idempotency-key": ["", " ", "k1", "k".repeat(255), "k".repeat(256), "ä", "a".repeat(500_000)],
+  "x-bookmark": bookmarks,
+  authorization: [
+    "Bearer",
+    "Bearer ",
+    "Bearer a.b.c",
+    "bearer null",
+    `Bearer ${btoa('{"alg":"none"}')}.${btoa('{"sub":"x"}')}.`,
+    `Bearer ${"a".repeat(500_000)}`,
+    "Basic YWRtaW46YWRtaW4=",
+  ],
+  cookie: [
+    "__Host-bookmark=%zz",
+    "__Host-bookmark=%",
+    "__Host-bookmark=main.x.y",
+    "__Host-access=x",
+    "__Host-access=a.b.c; __Host-bookmark=%E0%A4%A",
+    "__Host-refresh=x",
+    "=; ;;=;__Host-access",
+    "a=b; ".repeat(10_000),
+  ],
+  origin: [
+    "null",
+    "http://evil.test",
+    "http://127.0.0.1",
+    "http://",
+    "::",
+    "http://localhost:99999",
+  ],
+  "content-length": ["0", "-1", "1e9", "99999999999999999999", "x"],
+  "sec-fetch-site": ["cross-site", "none", "x"],
+  "accept-encoding": ["gzip", "x"],
+  "x-http-method-override": ["DELETE"],
+  range: ["bytes=0-1"],
+  accept: ["text/html", "*/*;q=x"],
+}
+
+const hostileHeaders: fc.Arbitrary<Record<string, string>> = fc.oneof(
+  ...Object.entries(headerValues).map(([name, values]) =>
+    fc
+      .oneof(
+        { weight: 3, arbitrary: fc.constantFrom(...values) },
+        { weight: 1, arbitrary: headerText },
+      )
+      .map((value) => ({ [name]: value })),
+  ),
+)

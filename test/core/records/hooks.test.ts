@@ -215,18 +215,20 @@ describe("what a hook writes besides", () => {
   })
 
   test("updates and deletes, too", async () => {
-    const [one, two] = [await open(), await open()]
+    const [one, two] = [await open(), await open("purses")]
     hook = ({ action, id }) =>
       action === "update" && id === one.id
-        ? { also: [{ action: "update", collection: "purses", id: two.id, input: { balance: 1 } }] }
+        ? {
+            also: [{ action: "update", collection: "accounts", id: two.id, input: { balance: 1 } }],
+          }
         : undefined
     await refused(send("PATCH", `accounts/${one.id}`, { balance: -1 }), 404)
     hook = ({ action, id }) =>
       action === "update" && id === one.id
         ? {
             also: [
-              { action: "update", collection: "accounts", id: two.id, input: { balance: 1 } },
-              { action: "delete", collection: "accounts", id: two.id },
+              { action: "update", collection: "purses", id: two.id, input: { balance: 1 } },
+              { action: "delete", collection: "purses", id: two.id },
             ],
           }
         : undefined
