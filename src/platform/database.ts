@@ -173,7 +173,7 @@ function translate(error: unknown): unknown {
     return new UniqueViolation(message, { cause: error })
   }
   if (
-    /overloaded|Too many requests|Network connection lost|storage caused object to be reset|reset because its code was updated/i.test(
+    /overloaded|Too many requests|Network connection lost|caused object to be reset|reset because its code was updated/i.test(
       message,
     )
   ) {

@@ -41,8 +41,9 @@ export async function startBundles<Name extends string>(
   // The secrets come from `variables`: wrangler need not look for them, and warn.
   const config = { ...readConfig({ config: "wrangler.toml" }), secrets: undefined }
   const { workerOptions } = workerOptionsOf(config)
-  const { bindings, d1Databases, durableObjects, ratelimits } = workerOptions as BindingOptions
-  const { compatibilityDate, compatibilityFlags } = config
+  const { bindings, d1Databases, durableObjects, ratelimits, ...runtime } =
+    workerOptions as BindingOptions
+  const { compatibilityDate, compatibilityFlags } = runtime
   const names = Object.keys(workers) as Name[]
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -79,7 +80,12 @@ export async function startBundles<Name extends string>(
 /** As much of miniflare's options as wrangler.toml leads to. */
 type BindingOptions = Pick<
   V4WorkerOptions,
-  "bindings" | "d1Databases" | "durableObjects" | "ratelimits"
+  | "bindings"
+  | "compatibilityDate"
+  | "compatibilityFlags"
+  | "d1Databases"
+  | "durableObjects"
+  | "ratelimits"
 >
 
 /** The main module first, as miniflare wants it. */

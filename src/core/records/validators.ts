@@ -124,15 +124,22 @@ const within = (options: LinkedField["options"], normalise: (text: string) => st
   max: options.max === undefined ? null : normalise(options.max as string),
 })
 
+/** ISO 8601 has a year 0000, the calendar in use has none. */
+const startsYearOne = (text: string): boolean => text >= "0001"
+
 function dateSchema(options: LinkedField["options"]) {
   const { min, max } = within(options, (text) => text)
   return z
     .string()
-    .refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && parseInstant(text) !== null, {
-      error: "must be a date like 2026-11-21",
-      params: { code: "date" },
-      abort: true,
-    })
+    .refine(
+      (text) =>
+        /^\d{4}-\d{2}-\d{2}$/.test(text) && startsYearOne(text) && parseInstant(text) !== null,
+      {
+        error: "must be a date like 2026-11-21",
+        params: { code: "date" },
+        abort: true,
+      },
+    )
     .refine((text) => min === null || text >= min, {
       error: `must not be before ${min}`,
       params: { code: "too_small" },
@@ -147,7 +154,8 @@ function dateSchema(options: LinkedField["options"]) {
 function datetimeSchema(options: LinkedField["options"]) {
   const normalise = (text: string) => {
     const instant = parseInstant(text)
-    return instant === null ? null : storedDatetime(instant)
+    const stored = instant === null ? null : storedDatetime(instant)
+    return stored !== null && startsYearOne(stored) ? stored : null
   }
   const { min, max } = within(options, normalise)
   return z

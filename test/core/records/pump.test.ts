@@ -1,5 +1,9 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
-import { env, exports } from "cloudflare:workers"
+import {
+  createScheduledController,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test"
+import { env } from "cloudflare:workers"
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { backoffMilliseconds, isExhausted } from "../../../src/core/changes/pump-schedule.ts"
 import type { CommittedChange } from "../../../src/core/records/collection.ts"
@@ -8,6 +12,7 @@ import { type LinkedCollection, linkCollections } from "../../../src/core/record
 import { system } from "../../../src/platform/app.ts"
 import { deliveries, fixtures, tags } from "../../support/collections.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
+import worker from "../../support/worker.ts"
 import { create, type Json, linesOf, patch, query } from "./cast.ts"
 import { toolApp } from "./workshop.ts"
 
@@ -103,7 +108,7 @@ describe("afterCommit", () => {
     )
     await settle()
     expect(heard).toEqual([])
-    await exports.default.scheduled?.({ scheduledTime: new Date(), cron: "* * * * *" })
+    await worker.scheduled(createScheduledController(), env)
     await vi.waitFor(() => expect(heard.map(({ image }) => image.label)).toEqual(["lost"]))
   })
 })

@@ -128,7 +128,7 @@ describe("the order of what is found", () => {
 
   test("by rank takes the cursor of a ranked search only", async () => {
     const { next } = await list(null, "articles", { search: "rambutan", limit: "2" })
-    for (const other of [{ search: "rambutan", sort: "title" }, { search: "rambuta" }, {}]) {
+    for (const other of others) {
       await refused(
         call(null, "GET", listPath("articles", { ...other, cursor: next as string })),
         400,

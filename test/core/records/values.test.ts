@@ -6,7 +6,7 @@ import { create, get, type Json, list, patch, query, read, refused } from "./cas
 let alice: Person
 let id: string
 beforeAll(async () => {
-  alice = await signedIn("alice")
+  alice = await signedIn("alice", ["editor"])
   id = (await create(alice, "articles", { title: "T", status: "published" })).id
 })
 
@@ -75,7 +75,7 @@ describe("values", () => {
     ["words", '"1"', refusedAs],
     ["words", "true", refusedAs],
     ["words", "null", null],
-    ["score", "-9007199254740993.5", -9007199254740993.5],
+    ["score", "-9007199254740994", -9007199254740994],
     ["score", "0.1", 0.1],
     ["score", "0.30000000000000004", 0.30000000000000004],
     ["score", "5e-324", 5e-324],
@@ -335,6 +335,10 @@ test("an integer reaches from -(2^53-1) to 2^53-1, exactly, also when it is chan
     [id],
   )
   expect(stored).toEqual([{ type: "integer", text: "9007199254740990" }])
-  expect((await list(alice, "articles", { filter: `words = ${max - 1}` })).items).toHaveLength(1)
-  expect((await list(alice, "articles", { filter: `words = ${max}` })).items).toHaveLength(0)
+  expect(
+    (await list(alice, "articles", { filter: `words = ${max - 1} && id = "${id}"` })).items,
+  ).toHaveLength(1)
+  expect(
+    (await list(alice, "articles", { filter: `words = ${max} && id = "${id}"` })).items,
+  ).toHaveLength(0)
 })

@@ -2,11 +2,12 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { Hono } from "hono"
 import { createBackend } from "../../../src/backend.ts"
+import type { OwnHttp } from "../../../src/core/records/api.ts"
 import type { Collection } from "../../../src/core/records/collection.ts"
 import { schemaObjects } from "../../../src/core/records/ddl.ts"
 import { type LinkedCollections, linkCollections } from "../../../src/core/records/link.ts"
 import { type App, createApp } from "../../../src/platform/app.ts"
-import { type Http, settingsOf } from "../../../src/platform/http.ts"
+import { settingsOf } from "../../../src/platform/http.ts"
 import type { Person } from "../../support/people.ts"
 
 /*
@@ -35,7 +36,7 @@ export async function openWorkshop(
     const statements = schemaObjects(collections.values()).map(({ sql }) => env.DB.prepare(sql))
     await env.DB.batch(statements)
   }
-  const { handler } = createBackend({ collections: definitions, routes: new Hono<Http>() })
+  const { handler } = createBackend({ collections: definitions, routes: new Hono<OwnHttp>() })
   const bound = { ...env, ...bindings } as Env
   return {
     collections,
