@@ -92,9 +92,16 @@ export function openDatabase(options: DatabaseOptions): Database {
     cost.rowsRead += meta.rows_read
     cost.rowsWritten += meta.rows_written
   }
+  const all = async (statement: Sql): Promise<Row[]> => {
+    const result = await run((on) => prepare(on, statement).all<Row>(), isWrite(statement))
+    count(result.meta)
+    return result.results
+  }
   return {
     name,
     async batch(statements) {
+      // A batch of one costs more than the statement alone.
+      if (statements.length === 1) return [await all(statements[0] as Sql)]
       const results = await run(
         (on) => on.batch<Row>(statements.map((statement) => prepare(on, statement))),
         statements.some(isWrite),
@@ -102,11 +109,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       for (const result of results) count(result.meta)
       return results.map((result) => result.results)
     },
-    async all(statement) {
-      const result = await run((on) => prepare(on, statement).all<Row>(), isWrite(statement))
-      count(result.meta)
-      return result.results
-    },
+    all,
     async bookmark() {
       const bookmark = session?.getBookmark()
       return bookmark ? signBookmark(name, bookmark, secret) : null

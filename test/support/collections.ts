@@ -45,6 +45,9 @@ export const articles = collection("articles", {
     note: text({ readable: "author = @me.id" }),
     project: relation("projects"),
     tags: relations("tags"),
+    /** Known to the author alone, row by row: as a list, and from the other side of a relation. */
+    readers: relations("members", { readable: "author = @me.id" }),
+    quotedBy: backRelation("comments", "quotes"),
     comments: backRelation("comments", "article"),
     commentCount: rollup("count", "comments"),
     starSum: rollup("sum", "comments.stars"),
@@ -96,6 +99,7 @@ export const comments = collection("comments", {
     stars: integer({ min: 1, max: 5 }),
     weight: number(),
     approved: boolean({ default: false }),
+    quotes: relation("articles", { readable: "author = @me.id" }),
   },
   rules: {
     read: "approved = true || author = @me.id",

@@ -175,6 +175,7 @@ const withServerFields = (record: Schema, input: Schema): Schema => ({
     ...Object.fromEntries(
       Object.entries(record.properties ?? {}).filter(([, property]) => property.readOnly),
     ),
+    expanded: record.properties?.expanded ?? { type: "object", readOnly: true },
     ...input.properties,
   },
 })
@@ -209,8 +210,9 @@ function describe(reader: Reader, field: LinkedField, schema: Schema, input: boo
       : null,
     ...fieldSentences(reader, field),
   ].filter((sentence) => sentence != null)
+  const exact: Schema = field.kind === "relations" ? { ...schema, uniqueItems: true } : schema
   const closed = sentences.map((sentence) => (/[.!?…]$/.test(sentence) ? sentence : `${sentence}.`))
-  return closed.length ? { ...schema, description: closed.join(" ") } : schema
+  return closed.length ? { ...exact, description: closed.join(" ") } : exact
 }
 
 /** The same value or null. */

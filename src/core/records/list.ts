@@ -1,4 +1,4 @@
-import type { App, UserActor } from "../../platform/app.ts"
+import type { Actor, App, UserActor } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { allOf, identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
@@ -10,6 +10,7 @@ import { matchQuery, rankOf, searchTableOf } from "./search.ts"
 import {
   type ApiRecord,
   decodeRow,
+  isWhole,
   type Selection,
   select,
   selectList,
@@ -217,15 +218,42 @@ export async function findRecord(
 ): Promise<Found | null> {
   assertReadable(view, collection)
   const { actor } = view
-  const [row] = await app.db.all(
-    actor.kind === "user"
-      ? recordAndEpochQuery(view, actor, collection, id, selection)
-      : recordQuery(view, collection, id, selection),
-  )
+  const [row] = await app.db.all(singleRead(view, collection, selection)(id))
   assertEpoch(actor, row && [{ epoch: row["~epoch"] }])
   if (!row || row.id === null) return null
   return { record: decodeRow(view, selection, row), version: row.version as number }
 }
+
+type SingleRead = (id: string) => Sql
+
+/**
+ * Reads of whole records, by actor: a verified token is one object until it expires, so what its rights compile to is kept
+ * with it. Only the id changes.
+ */
+const wholeReads = new WeakMap<Actor, WeakMap<LinkedCollection, SingleRead>>()
+
+function singleRead(view: View, collection: LinkedCollection, selection: Selection): SingleRead {
+  const { actor } = view
+  const known = wholeReads.get(actor)?.get(collection)
+  const whole = isWhole(selection)
+  if (known && whole) return known
+  const build: SingleRead = (id) =>
+    actor.kind === "user"
+      ? recordAndEpochQuery(view, actor, collection, id, selection)
+      : recordQuery(view, collection, id, selection)
+  if (!whole) return build
+  const { text, params } = build(idMarker)
+  // What depends on the time is compiled anew each time.
+  if (view.clockAsked()) return build
+  const at = params.indexOf(idMarker)
+  const read: SingleRead = (id) => ({ text, params: params.with(at, id) })
+  const ofActor = wholeReads.get(actor) ?? new WeakMap<LinkedCollection, SingleRead>()
+  wholeReads.set(actor, ofActor.set(collection, read))
+  return read
+}
+
+/** Stands where the id will be: no id, no rule and no e-mail address holds NUL. */
+const idMarker = "\0id"
 
 /** The same with the epoch beside it, in one statement: cheaper than a batch of two. Without the record, a row of nulls. */
 const recordAndEpochQuery = (

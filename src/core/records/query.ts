@@ -29,6 +29,7 @@ export interface SortKey {
 
 const listParameters = ["filter", "sort", "limit", "cursor", "fields", "expand", "search", "count"]
 const recordParameters = ["fields", "expand"]
+const wholeRecord: Pick<ListQuery, "fields" | "expand"> = { fields: null, expand: [] }
 const maxSortKeys = 3
 const maxSearchCharacters = 500
 
@@ -59,6 +60,7 @@ export function parseListQuery(
 export function parseRecordQuery(
   parameters: URLSearchParams,
 ): Pick<ListQuery, "fields" | "expand"> {
+  if (parameters.size === 0) return wholeRecord
   const one = readParameters(parameters, recordParameters)
   return { fields: parseNames(one("fields")), expand: parseNames(one("expand")) ?? [] }
 }
@@ -68,6 +70,7 @@ export function readParameters(
   parameters: URLSearchParams,
   known: readonly string[],
 ): (name: string) => string | null {
+  if (parameters.size === 0) return () => null
   const errors: InputError[] = []
   for (const name of new Set(parameters.keys())) {
     const path = `query.${name}`

@@ -123,7 +123,7 @@ const hasListeners = (collections: LinkedCollections): boolean =>
 
 const parametersOf = (c: Context<Http>): URLSearchParams => {
   const at = c.req.url.indexOf("?")
-  return new URLSearchParams(at < 0 ? "" : c.req.url.slice(at + 1))
+  return at < 0 ? new URLSearchParams() : new URLSearchParams(c.req.url.slice(at + 1))
 }
 
 const noParameters = (c: Context<Http>): void => void readParameters(parametersOf(c), [])

@@ -64,6 +64,10 @@ export function select(
 const wholeSelections = new WeakMap<LinkedCollection, Selection>()
 const wholeLists = new WeakMap<Selection, Sql>()
 
+/** True for all of a record whose fields everybody may read: it does not depend on the request. */
+export const isWhole = (selection: Selection): boolean =>
+  wholeSelections.get(selection.collection) === selection
+
 function hasReadableRules(collection: LinkedCollection): boolean {
   for (const field of collection.fields.values()) if (field.readable !== null) return true
   return false
@@ -176,7 +180,7 @@ export function selectList(
   alias: string,
   source: RowSource,
 ): Sql {
-  if (source !== mainSource || wholeSelections.get(selection.collection) !== selection) {
+  if (source !== mainSource || !isWhole(selection)) {
     return listAnew(view, selection, alias, source)
   }
   let list = wholeLists.get(selection)

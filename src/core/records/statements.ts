@@ -32,11 +32,19 @@ interface Writing {
   readonly app: App
   readonly view: View
   readonly at: string
+  /** Objections to the caller itself, asked before those to the write. */
+  readonly first: readonly Objection[]
 }
 
 /** The statements of one operation; `index` is its position, for the refusal. */
-export function statementsOf(app: App, view: View, operation: Operation, index: number): Sql[] {
-  const writing: Writing = { app, view, at: new Date(app.now()).toISOString() }
+export function statementsOf(
+  app: App,
+  view: View,
+  operation: Operation,
+  index: number,
+  first: readonly Objection[] = [],
+): Sql[] {
+  const writing: Writing = { app, view, at: new Date(app.now()).toISOString(), first }
   switch (operation.action) {
     case "create":
       return createStatements(writing, operation, index, false)
@@ -106,7 +114,7 @@ function createStatements(
   ]
   const objections = absentOnly
     ? speaksAgainst.map((it) => ({ ...it, condition: sql`(NOT ${exists} AND ${it.condition})` }))
-    : speaksAgainst
+    : [...writing.first, ...speaksAgainst]
   const check = guard(sql`(${raw(String(index))} + n."#")`, objections, fresh)
 
   const system = [
@@ -194,6 +202,7 @@ function updateStatements(writing: Writing, operation: UpdateOperation, index: n
   const rules = collection.rules.update
   const changed = new Set([...Object.keys(changes.columns), ...Object.keys(changes.many)])
   const objections: Objection[] = [
+    ...writing.first,
     { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
     ...ruleObjections(view, view.writeRule(collection, rules?.before ?? null), before, after),
     ...afterObjections(view, view.writeRule(collection, rules?.after ?? null), before, after),
@@ -333,8 +342,10 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
     ...it,
     condition: sql`(${taken} AND ${it.condition})`,
   }))
+  const first = guard(raw(String(index)), writing.first, raw("(SELECT 1)"))
   const check = guard(raw(String(index)), objections, visibleRow(view, collection, record.id))
   return [
+    ...(first ? [first] : []),
     ...(precondition ? [precondition] : []),
     ...(check ? [check] : []),
     // First the replacement, which finds nothing where there is no record; then the creation, which skips what exists.
@@ -351,6 +362,7 @@ function deleteStatements(writing: Writing, operation: DeleteOperation, index: n
   const table = identifier(collection.name)
   const source = tableSource(current)
   const objections: Objection[] = [
+    ...writing.first,
     { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
     ...ruleObjections(view, view.writeRule(collection, collection.rules.delete), source),
     ...staleObjections(expected),
@@ -358,11 +370,11 @@ function deleteStatements(writing: Writing, operation: DeleteOperation, index: n
       ({ collection: referrer, field }): Objection => ({
         outcome: "referenced",
         detail: referrer.name,
+        // A record that points at itself is no obstacle to its own end.
         condition:
           field.kind === "relations"
-            ? sql`EXISTS (SELECT 1 FROM ${identifier(joinTableOf(referrer.name, field.name))} x WHERE x."target" = ${id})`
-            : // A record that points at itself is no obstacle to its own end.
-              sql`EXISTS (SELECT 1 FROM ${identifier(referrer.name)} x WHERE x.${identifier(field.name)} = ${id} AND NOT (${literalText(referrer.name)} = ${literalText(collection.name)} AND x."id" = ${id}))`,
+            ? sql`EXISTS (SELECT 1 FROM ${identifier(joinTableOf(referrer.name, field.name))} x WHERE x."target" = ${id} AND NOT (${literalText(referrer.name)} = ${literalText(collection.name)} AND x."source" = ${id}))`
+            : sql`EXISTS (SELECT 1 FROM ${identifier(referrer.name)} x WHERE x.${identifier(field.name)} = ${id} AND NOT (${literalText(referrer.name)} = ${literalText(collection.name)} AND x."id" = ${id}))`,
       }),
     ),
   ]

@@ -13,6 +13,8 @@ import type { LinkedCollection, LinkedCollections, LinkedField } from "./link.ts
 export interface View {
   readonly actor: Actor
   readonly context: Context
+  /** Whether anything compiled so far asked for the time: what did not stays true as long as the actor's rights. */
+  readonly clockAsked: () => boolean
   readonly scope: Scope
   /** For expressions that the actor sends. */
   readonly access: Access
@@ -36,6 +38,8 @@ interface CompileOptions {
 
 export function viewFor(app: App, actor: Actor, collections: LinkedCollections): View {
   const user = actor.kind === "user" ? actor : null
+  let asked = false
+  let now: number | undefined
   const context: Context = {
     me: {
       id: user?.id ?? null,
@@ -44,7 +48,11 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
       roles: user?.roles ?? [],
     },
     organisation: organisationOf(actor),
-    now: app.now(),
+    get now() {
+      asked = true
+      now ??= app.now()
+      return now
+    },
   }
   const administrator = isAdministrator(actor)
   const passes = (collection: LinkedCollection) =>
@@ -59,6 +67,7 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
   return {
     actor,
     context,
+    clockAsked: () => asked,
     scope,
     access: {
       readRule: (shape) => {

@@ -1,12 +1,11 @@
 import type { Actor, App } from "../../platform/app.ts"
-import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { type Pump, pokePump } from "../changes/pump.ts"
 import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
-import { guard, refusalProblem } from "./guard.ts"
+import { type Objection, refusalProblem } from "./guard.ts"
 import { type Idempotency, idempotencyStatements, isReplay } from "./idempotency.ts"
 import {
   assertComplete,
@@ -60,6 +59,7 @@ export interface Written {
   readonly created: boolean
   /** As the actor may see it; null when it may not (or no longer), and after a deletion. */
   readonly record: ApiRecord | null
+  /** Null where `record` is. */
   readonly version: number | null
 }
 
@@ -335,16 +335,12 @@ async function run(
   const once =
     idempotency && drafts[0] ? idempotencyStatements(app, actor, idempotency, drafts[0]) : null
   if (once) statements.push(once.guard)
-  const outdated = guard(
-    raw("0"),
-    [{ outcome: "token_outdated", condition: epochRefusal(actor) }],
-    raw("(SELECT 1)"),
-  )
-  if (outdated) statements.push(outdated)
-
+  // Whether the token still stands is the first question of the first guard.
+  let first: readonly Objection[] =
+    actor.kind === "user" ? [{ outcome: "token_outdated", condition: epochRefusal(actor) }] : []
   for (const { operation, view, draft } of steps) {
-    for (const statement of statementsOf(app, view, operation, Math.max(draft, 0)))
-      statements.push(statement)
+    statements.push(...statementsOf(app, view, operation, Math.max(draft, 0), first))
+    first = []
   }
   if (once) statements.push(once.keep)
 
@@ -353,11 +349,9 @@ async function run(
     const selection = select(view, draft.collection, { fields: null, expand: [] })
     const at = statements.length
     if (draft.action !== "delete") {
-      statements.push(
-        versionQuery(app, draft),
-        recordQuery(view, draft.collection, draft.id, selection),
-      )
+      statements.push(recordQuery(view, draft.collection, draft.id, selection))
     }
+    if (draft.action === "put") statements.push(createdQuery(app, draft))
     return { draft, selection, at }
   })
   const results = await app.db.batch(statements)
@@ -366,17 +360,17 @@ async function run(
   return answers.map(({ draft, selection, at }) => {
     if (draft.action === "delete")
       return { id: draft.id, created: false, record: null, version: null }
-    const stored = results[at]?.[0] as Row | undefined
-    const row = results[at + 1]?.[0]
+    const row = results[at]?.[0]
     return {
       id: draft.id,
-      created: draft.action === "create" || (draft.action === "put" && stored?.created === 1),
+      created:
+        draft.action === "create" || (draft.action === "put" && results[at + 1]?.length === 1),
       record: row ? decodeRow(view, selection, row) : null,
-      version: (stored?.version as number | undefined) ?? null,
+      version: (row?.version as number | undefined) ?? null,
     }
   })
 }
 
-/** The version after the write, whoever may read the record; `created` when the log says that this very request made it. */
-const versionQuery = (app: App, { collection, id }: Draft): Sql =>
-  sql`SELECT t."version" AS version, EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = t."id" AND c.version = t."version" AND c.kind = 'created' AND c.requestId = ${app.requestId}) AS created FROM ${raw(`"${collection.name}"`)} t WHERE t."id" = ${id}`
+/** A row when the PUT of this very request created the record, and did not replace it. */
+const createdQuery = (app: App, { collection, id }: Draft): Sql =>
+  sql`SELECT 1 FROM changes c JOIN ${raw(`"${collection.name}"`)} t ON t."id" = c.record AND t."version" = c.version WHERE c.subject = ${collection.name} AND c.record = ${id} AND c.kind = 'created' AND c.requestId = ${app.requestId}`

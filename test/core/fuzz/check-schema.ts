@@ -4,6 +4,8 @@ import { resolve } from "../../../src/core/docs/sample.ts"
 interface How {
   /** False where the caller asked for some fields only. */
   readonly required: boolean
+  /** True for what is sent: read-only properties are passed over there, and instants may have any offset. */
+  readonly input?: boolean
 }
 
 /**
@@ -35,19 +37,22 @@ export function complaints(
   if (schema.enum && !schema.enum.includes(value)) found.push(`${path}: is none of the choices`)
   if (schema.const !== undefined && schema.const !== value)
     found.push(`${path}: is not ${schema.const}`)
-  if (typeof value === "string") found.push(...textComplaints(schema, value, path))
+  if (typeof value === "string") found.push(...textComplaints(schema, value, path, how))
   if (typeof value === "number") {
     if (value < (schema.minimum ?? value)) found.push(`${path}: too small`)
     if (value > (schema.maximum ?? value)) found.push(`${path}: too big`)
   }
   if (Array.isArray(value)) {
     if (value.length > (schema.maxItems ?? value.length)) found.push(`${path}: too many`)
+    if (schema.uniqueItems && new Set(value).size < value.length)
+      found.push(`${path}: twice the same`)
     const { items } = schema
     if (items) found.push(...value.flatMap((item, i) => inner(items, item, `${path}[${i}]`)))
   } else if (typeof value === "object" && value !== null && schema.properties) {
     const record = value as Readonly<Record<string, unknown>>
     for (const [name, part] of Object.entries(record)) {
       const property = schema.properties[name]
+      if (property?.readOnly && how.input) continue
       if (property) found.push(...inner(property, part, `${path}.${name}`))
       else found.push(`${path}.${name}: is not in the document`)
     }
@@ -66,9 +71,10 @@ const formats: Readonly<Record<string, RegExp>> = {
   "date-time": /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/,
 }
 
-function textComplaints(schema: Schema, text: string, path: string): string[] {
+function textComplaints(schema: Schema, text: string, path: string, { input }: How): string[] {
   const length = [...text].length
-  const format = schema.format === undefined ? undefined : formats[schema.format]
+  const anyOffset = input && schema.format === "date-time"
+  const format = schema.format === undefined || anyOffset ? undefined : formats[schema.format]
   return [
     ...(length < (schema.minLength ?? 0) ? [`${path}: too short`] : []),
     ...(length > (schema.maxLength ?? length) ? [`${path}: too long`] : []),

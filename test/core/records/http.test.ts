@@ -31,6 +31,7 @@ describe("every answer", () => {
   test.each<[string, string, number]>([
     ["GET", "/records/articles", 200],
     ["GET", "/records/articles?limit=0", 400],
+    ["HEAD", "/records/articles", 200],
     ["GET", "/records/vaults", 401],
     ["GET", "/records/nothing", 404],
     ["GET", "/nowhere", 404],

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { beforeAll, describe, expect, test } from "vitest"
 import { call, type Person, signedIn } from "../../support/people.ts"
-import { create, get, type Json, type Line, linesOf, patch, query, refused } from "./cast.ts"
+import { create, type Json, type Line, linesOf, query, refused } from "./cast.ts"
 import { assertRollups, collections } from "./rollups.ts"
 
 let cast: Person[]

@@ -1,6 +1,19 @@
 import { beforeAll, describe, expect, test } from "vitest"
+import { collection } from "../../../src/core/records/collection.ts"
+import { relation, relations } from "../../../src/core/records/fields.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
-import { create, get, type Json, linesOf, nowhere, query, read, refused } from "./cast.ts"
+import {
+  create,
+  get,
+  type Json,
+  linesOf,
+  nowhere,
+  query,
+  read,
+  refused,
+  type Stored,
+} from "./cast.ts"
+import { openWorkshop } from "./workshop.ts"
 
 let alice: Person
 let bob: Person
@@ -121,6 +134,22 @@ describe("what is pointed at cannot be deleted", () => {
     await read(call(administrator, "DELETE", `/records/${source.join("/")}`), 204)
     await read(call(administrator, "DELETE", path), 204)
     expect((await linesOf(target[1])).at(-1)?.kind).toBe("deleted")
+  })
+
+  test("but what only points at itself can", async () => {
+    const loops = collection("loops", {
+      fields: { next: relation("loops"), friends: relations("loops") },
+      rules: { read: "true", create: "@me.id != null", update: "true", delete: "true" },
+    })
+    const workshop = await openWorkshop([loops])
+    const make = () => read<Stored>(workshop.call(alice, "POST", "/records/loops", {}), 201)
+    const [one, two] = [await make(), await make()]
+    const path = `/records/loops/${one.id}`
+    const links = { next: one.id, friends: [one.id, two.id] }
+    await read(workshop.call(alice, "PATCH", path, links), 200)
+    await refused(workshop.call(alice, "DELETE", `/records/loops/${two.id}`), 409)
+    await read(workshop.call(alice, "DELETE", path), 204)
+    await read(workshop.call(alice, "DELETE", `/records/loops/${two.id}`), 204)
   })
 
   test("though a forbidden, missing or stale deletion says so first", async () => {

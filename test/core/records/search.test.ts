@@ -69,20 +69,17 @@ describe("a search finds", () => {
 })
 
 describe("the order of what is found", () => {
-  test.each([["to those from whom something is hidden", "articles"]])(
-    "is by rank %s: more hits and shorter texts first",
-    async () => {
-      const long = await published("x", { body: `tamarind ${"filler ".repeat(200)}` })
-      const often = await published("tamarind tamarind")
-      const once = await published("tamarind")
-      const both = [often.id, once.id]
-      for (const as of [null, alice, editor]) {
-        const order = await found(as, "tamarind")
-        expect(order.slice(0, 2).toSorted()).toEqual(both.toSorted())
-        expect(order[2]).toBe(long.id)
-      }
-    },
-  )
+  test("is by rank: more hits and shorter texts first", async () => {
+    const long = await published("x", { body: `tamarind ${"filler ".repeat(200)}` })
+    const often = await published("tamarind tamarind")
+    const once = await published("tamarind")
+    const both = [often.id, once.id]
+    for (const as of [null, alice, editor]) {
+      const order = await found(as, "tamarind")
+      expect(order.slice(0, 2).toSorted()).toEqual(both.toSorted())
+      expect(order[2]).toBe(long.id)
+    }
+  })
 
   test("is the sort's, where there is one, with a cursor that goes on", async () => {
     for (const words of [3, 1, 2]) await published("durian", { words })
@@ -128,6 +125,11 @@ describe("the order of what is found", () => {
 
   test("by rank takes the cursor of a ranked search only", async () => {
     const { next } = await list(null, "articles", { search: "rambutan", limit: "2" })
+    const others: Record<string, string>[] = [
+      { search: "rambutan", sort: "title" },
+      { search: "rambuta" },
+      {},
+    ]
     for (const other of others) {
       await refused(
         call(null, "GET", listPath("articles", { ...other, cursor: next as string })),

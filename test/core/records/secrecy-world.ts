@@ -183,6 +183,16 @@ export async function changeHidden(
   }
   for (const id of await all("articles", "author <> ?", me)) set("articles", id, { note: text() })
   set("members", world.people.carol.id, { roles: pick(['["editor"]', "[]"]), epoch: below(9) })
+  for (const id of await all("articles", "author <> ?", me)) {
+    change("DELETE FROM articles_readers WHERE source = ?", id)
+    for (const [n, { id: reader }] of Object.values(world.people).entries()) {
+      if (chance(40)) change("INSERT INTO articles_readers VALUES (?, ?, ?)", id, reader, n)
+    }
+  }
+  const articles = await all("articles")
+  for (const id of await all("comments", "author <> ?", me)) {
+    set("comments", id, { quotes: chance(30) ? null : pick(articles) })
+  }
   // More of what is hidden, or less.
   const extra = (table: string, n: number, values: Json) => {
     const row = {

@@ -47,7 +47,7 @@ async function inParallel<T, U>(items: readonly T[], width: number, work: (item:
   return results
 }
 
-const filtersPerCollection = 120
+const filtersPerCollection = 70
 
 describe.each(["anonymous", "stranger", "author", "editor"])("to the %s", (name) => {
   const seed = randomSeed()
@@ -66,7 +66,7 @@ describe.each(["anonymous", "stranger", "author", "editor"])("to the %s", (name)
         if (collection) seen.push(...recordQueries(collection, id as string))
       }
     }
-    const requests = [...paths, ...choices.shuffle(seen).slice(0, 150)]
+    const requests = [...paths, ...choices.shuffle(seen).slice(0, 120)]
     const ask = () => inParallel(requests, 16, (path) => fingerprint(viewer.person, "GET", path))
 
     await changeHidden(world, viewer.person, viewer.roles, choices)
