@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer"
+import { timingSafeEqual } from "node:crypto"
 import { Problem } from "./problem.ts"
 import { type Sql, spill } from "./sql.ts"
 
@@ -135,7 +136,11 @@ async function verifyBookmark(
   for (const candidate of presented.split(" ").slice(0, 8)) {
     const [database, bookmark] = candidate.split(".")
     if (database !== name || !bookmark) continue
-    if ((await signBookmark(name, bookmark, secret)) === candidate) return bookmark
+    const signed = Buffer.from(await signBookmark(name, bookmark, secret))
+    const presentedBytes = Buffer.from(candidate)
+    if (signed.length === presentedBytes.length && timingSafeEqual(signed, presentedBytes)) {
+      return bookmark
+    }
   }
   return null
 }
@@ -157,7 +162,7 @@ function signingKey(secret: string): Promise<CryptoKey> {
   return imported.key
 }
 
-/** @see PLATFORM facts in src/README.md for the forms in which D1 reports errors. */
+/** D1 reports errors as text only: a guard's message, SQLite's own, or the platform's. */
 function translate(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error)
   const refused = /refused\|(\d+)\|([a-z_]+)\|([^|]*)\|/.exec(message)

@@ -1,7 +1,7 @@
 import { Hono, type MiddlewareHandler } from "hono"
 import { type Actor, type App, createApp, isAdministrator } from "./app.ts"
 import { corsHeaders, preflight } from "./cors.ts"
-import { Refusal, UniqueViolation } from "./database.ts"
+import { UniqueViolation } from "./database.ts"
 import { describeError } from "./log.ts"
 import { Problem, problemResponse } from "./problem.ts"
 import { limitRate } from "./rate-limit.ts"
@@ -150,6 +150,5 @@ async function describeCost(app: App, actor: Actor, headers: Headers): Promise<v
 function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (error instanceof UniqueViolation) return new Problem("conflict", { cause: error })
-  if (error instanceof Refusal) return new Problem("internal", { cause: error })
   return new Problem("internal", { cause: error })
 }

@@ -64,12 +64,23 @@ export class Problem extends Error {
   }
 }
 
-/** A refusal that names parts of the input; the first message doubles as the detail. */
-export const invalidInput = (...errors: InputError[]): Problem =>
-  new Problem("invalid_input", {
-    detail: errors.map((error) => error.message).join(" "),
-    errors,
-  })
+/**
+ * A refusal that names parts of the input; the first messages double as the detail. Names come from the caller, so what is
+ * said of them is bounded: an answer must not be larger than what it answers.
+ */
+export function invalidInput(...errors: InputError[]): Problem {
+  const named = errors.slice(0, maxErrors).map(({ path, code, message }) => ({
+    path: path.slice(0, maxCharacters),
+    code,
+    message: message.slice(0, maxCharacters),
+  }))
+  const detail = named.slice(0, 3).map((error) => error.message)
+  if (errors.length > 3) detail.push(`And ${errors.length - 3} more.`)
+  return new Problem("invalid_input", { detail: detail.join(" "), errors: named })
+}
+
+const maxErrors = 100
+const maxCharacters = 300
 
 /** The body of `application/problem+json`. */
 export function problemBody(problem: Problem, requestId: string): Record<string, unknown> {

@@ -46,6 +46,8 @@ async function runTests(parameters: readonly string[]): Promise<Counts> {
       "vitest",
       [
         "run",
+        // The Worker logs a lot; what matters is what it logged before a test failed.
+        "--silent=passed-only",
         "--reporter=default",
         "--reporter=json",
         `--outputFile.json=${report}`,

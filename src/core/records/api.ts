@@ -94,7 +94,7 @@ export function recordsFor(app: App, actor: Actor, engine: Engine): Records {
     },
     async update<C extends AnyCollection>(of: C, id: string, patch: InputOf<C>) {
       const collection = linked(of)
-      const input = parsePatch(view, collection, patch)
+      const input = parsePatch(view, collection, id, patch)
       return recordOf<C>(await write({ action: "update", collection, id, input, expected: null }))
     },
     async delete(of, id) {

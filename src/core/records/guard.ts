@@ -59,7 +59,7 @@ export function refusalProblem(error: unknown, anonymous: boolean, several: bool
       return referenceProblem(error.detail, index, error)
     case "referenced":
       return new Problem("conflict", {
-        detail: `Records of "${error.detail}" still point at this one.`,
+        detail: `${error.detail ? `Records of "${error.detail}"` : "Other records"} still point at this one.`,
         ...(index !== undefined && { index }),
         cause: error,
       })

@@ -54,18 +54,19 @@ const recent = (app: App): string => new Date(app.now() - keptMilliseconds).toIS
 
 /**
  * `guard` stops a batch whose key was used already; `keep` stores the key, in the batch of the write itself, so that it
- * is kept exactly when the write is. Old keys leave a few at a time.
+ * is kept exactly when the write is; `sweep` lets keys that have served their day leave, a few at a time.
  */
 export function idempotencyStatements(
   app: App,
   actor: Actor,
   { route, key, requestHash }: Idempotency,
   { collection, id }: { collection: LinkedCollection; id: string },
-): { guard: Sql; keep: Sql } {
+): { guard: Sql; keep: Sql; sweep: Sql } {
   const used = sql`EXISTS (SELECT 1 FROM idempotency_keys WHERE actor = ${actorKey(actor)} AND route = ${route} AND key = ${key} AND createdAt > ${recent(app)})`
   const stop = guard(raw("0"), [{ outcome: "replayed", condition: used }], raw("(SELECT 1)")) as Sql
   const keep = sql`INSERT OR REPLACE INTO idempotency_keys (actor, route, key, requestHash, status, record, version, createdAt) SELECT ${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 201, t."id", t."version", ${new Date(app.now()).toISOString()} FROM ${raw(`"${collection.name}"`)} t WHERE t."id" = ${id}`
-  return { guard: stop, keep }
+  const sweep = sql`DELETE FROM idempotency_keys WHERE (actor, route, key) IN (SELECT actor, route, key FROM idempotency_keys WHERE createdAt <= ${recent(app)} LIMIT 5)`
+  return { guard: stop, keep, sweep }
 }
 
 export const isReplay = (error: unknown): boolean =>
@@ -105,7 +106,3 @@ export async function replay(
     record: decodeRow(view, selection, row),
   }
 }
-
-/** Removes keys that have served their day; for the schedule. */
-export const sweepIdempotencyKeys = (app: App): Sql =>
-  sql`DELETE FROM idempotency_keys WHERE createdAt < ${recent(app)}`

@@ -1,5 +1,5 @@
 import { isId } from "../../platform/ids.ts"
-import { type InputError, invalidInput } from "../../platform/problem.ts"
+import { type InputError, invalidInput, Problem } from "../../platform/problem.ts"
 import { parseWith } from "../../platform/validate.ts"
 import { checkOperand, evaluateOperand } from "../expression/default-value.ts"
 import { parseOperand } from "../expression/parse.ts"
@@ -35,15 +35,17 @@ export function parseCreate(view: View, collection: LinkedCollection, body: unkn
       })),
     )
   }
-  return parseWith(
-    validatorsOf(collection).create,
-    withoutUnknown(view, collection, object),
-  ) as Input
+  return parseWhole(view, collection, object)
 }
 
 /** The body of a merge patch: null empties a field. Fields that the server writes are passed over. */
-export function parsePatch(view: View, collection: LinkedCollection, body: unknown): Input {
-  const object = withoutServerFields(collection, objectBody(body))
+export function parsePatch(
+  view: View,
+  collection: LinkedCollection,
+  id: string,
+  body: unknown,
+): Input {
+  const object = withoutServerFields(collection, bodyOf(id, body))
   return parseWith(
     validatorsOf(collection).patch,
     withoutUnknown(view, collection, object),
@@ -57,25 +59,47 @@ export function parseReplacement(
   id: string,
   body: unknown,
 ): Input {
-  const object = objectBody(body)
-  if ("id" in object && object.id !== id) {
-    throw invalidInput({
-      path: "id",
-      code: "mismatch",
-      message: "The id in the body is not the id in the address.",
-    })
+  return parseWhole(view, collection, withoutServerFields(collection, bodyOf(id, body)))
+}
+
+/**
+ * @throws {Problem} `forbidden` when what is missing is a field that the actor can never read, and so never give: to
+ * name it would betray it, and nothing that this actor sends could be created.
+ */
+function parseWhole(
+  view: View,
+  collection: LinkedCollection,
+  object: Record<string, unknown>,
+): Input {
+  const known = withoutUnknown(view, collection, object)
+  const unattainable = [...collection.fields.values()].some(
+    (field) =>
+      field.required &&
+      field.kind !== "relations" &&
+      field.options.default === undefined &&
+      !knows(view, collection, field.name),
+  )
+  if (unattainable) {
+    throw new Problem(view.actor.kind === "anonymous" ? "unauthenticated" : "forbidden")
   }
-  const input = withoutServerFields(collection, object)
-  return parseWith(
-    validatorsOf(collection).create,
-    withoutUnknown(view, collection, input),
-  ) as Input
+  return parseWith(validatorsOf(collection).create, known) as Input
 }
 
 /** @throws {Problem} unless it is a UUID in the lower-case form. */
 export function parseNewId(id: string): string {
   if (isId(id)) return id
   throw invalidInput({ path: "id", code: "id", message: "An id is a UUID in lower case." })
+}
+
+/** @throws {Problem} unless the id in the body, if there is one, is that of the address. */
+function bodyOf(id: string, body: unknown): Record<string, unknown> {
+  const object = objectBody(body)
+  if (!("id" in object) || object.id === id) return object
+  throw invalidInput({
+    path: "id",
+    code: "mismatch",
+    message: "The id in the body is not the id in the address.",
+  })
 }
 
 function objectBody(body: unknown): Record<string, unknown> {

@@ -10,6 +10,7 @@ import { matchQuery, rankOf, searchTableOf } from "./search.ts"
 import {
   type ApiRecord,
   decodeRow,
+  decodeWhole,
   isWhole,
   type Selection,
   select,
@@ -54,7 +55,13 @@ export async function listRecords(
   if (query.filter) conditions.push(view.compile(query.filter, source))
   if (query.search !== null && match === null) conditions.push(raw("0"))
 
-  const columns = join([selectList(view, selection, alias, source), ...sortValues(query.sort)])
+  // A whole record shows what the next cursor needs, unless it is converted on the way out.
+  const whole = isWhole(selection) && !query.sort.some(({ field }) => isBoolean(collection, field))
+  const placeOf: PlaceColumns = whole ? (i) => query.sort[i]?.field ?? "id" : (i) => `~${i}`
+  const columns = join([
+    selectList(view, selection, alias, source),
+    ...(whole ? [] : sortValues(query.sort)),
+  ])
   const pages =
     ranked && match !== null
       ? [rankedPage(view, collection, columns, conditions, match, query.limit, place)]
@@ -78,8 +85,10 @@ export async function listRecords(
   const count = query.count ? (results.pop()?.[0]?.count as number) : undefined
   const rows = results.flat()
   return {
-    items: rows.slice(0, query.limit).map((row) => decodeRow(view, selection, row)),
-    next: nextCursor(identity, query, ranked, place, rows),
+    items: rows
+      .slice(0, query.limit)
+      .map((row) => (whole ? decodeWhole(selection, row) : decodeRow(view, selection, row))),
+    next: nextCursor(identity, query, ranked, place, rows, placeOf),
     ...(count !== undefined && { count }),
   }
 }
@@ -91,6 +100,12 @@ export function assertReadable(view: View, collection: LinkedCollection): void {
   if (view.actor.kind === "anonymous") throw new Problem("unauthenticated")
   if (collection.rules.read === null) throw new Problem("not_found", "There is no such collection.")
 }
+
+const isBoolean = (collection: LinkedCollection, field: string): boolean =>
+  collection.fields.get(field)?.kind === "boolean"
+
+/** The column of a row that holds the value of the i-th sort key. */
+type PlaceColumns = (i: number) => string
 
 /** The values that the next cursor needs, whether they are answered or not. */
 const sortValues = (sort: readonly SortKey[]): Sql[] =>
@@ -187,6 +202,7 @@ function nextCursor(
   ranked: boolean,
   place: Place | null,
   rows: readonly Row[],
+  placeOf: PlaceColumns,
 ): string | null {
   const last = rows[query.limit - 1]
   if (rows.length <= query.limit || !last) return null
@@ -194,7 +210,7 @@ function nextCursor(
     const position = (place && "position" in place ? place.position : 0) + query.limit
     return writeCursor(identity, { position })
   }
-  const values = query.sort.map((_, i) => last[`~${i}`] as StoredValue)
+  const values = query.sort.map((_, i) => last[placeOf(i)] as StoredValue)
   return writeCursor(identity, { values, id: last.id as string })
 }
 

@@ -6,7 +6,6 @@ import { ExpressionError } from "../expression/error.ts"
 import { parseExpression } from "../expression/parse.ts"
 import type { LinkedCollection } from "./link.ts"
 import { knows } from "./selection.ts"
-import { systemFieldNames } from "./shape.ts"
 import type { View } from "./view.ts"
 
 /** What a list is asked for, validated for one actor. */
@@ -180,5 +179,3 @@ function parseSearch(collection: LinkedCollection, text: string | null): string 
   }
   return text.trim() === "" ? null : text
 }
-
-export const isSystemField = (name: string): boolean => systemFieldNames.includes(name)

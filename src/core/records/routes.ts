@@ -87,7 +87,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   routes.patch("/:collection/:id", async (c) => {
     const { collection, view } = findFor(c, "update")
     const id = idOf(c)
-    const input = parsePatch(view, collection, await readJson(c.req.raw, patchTypes))
+    const input = parsePatch(view, collection, id, await readJson(c.req.raw, patchTypes))
     const expected = expectedVersions(c.req.header("if-match"))
     return answer(collection, await write(c, { action: "update", collection, id, input, expected }))
   })
@@ -112,8 +112,8 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     return c.body(null, 204)
   })
 
-  routes.all("/:collection", (c) => notAllowed(c, "GET, POST"))
-  routes.all("/:collection/:id", (c) => notAllowed(c, "GET, PATCH, PUT, DELETE"))
+  routes.all("/:collection", (c) => notAllowed(c, "GET, HEAD, POST, OPTIONS"))
+  routes.all("/:collection/:id", (c) => notAllowed(c, "GET, HEAD, PATCH, PUT, DELETE, OPTIONS"))
   return routes
 }
 
@@ -147,7 +147,9 @@ function answer(collection: LinkedCollection, written: Written): Response {
   return new Response(body, { status: written.created ? 201 : 200, headers })
 }
 
-function notAllowed(c: Context<Http>, allow: string): never {
+/** OPTIONS asks what is allowed (RFC 9110, 9.3.7); any other method here is not. */
+function notAllowed(c: Context<Http>, allow: string): Response {
+  if (c.req.method === "OPTIONS") return c.body(null, 204, { allow })
   throw new Problem("method_not_allowed", {
     detail: `${c.req.method} is not allowed here: ${allow}.`,
     headers: { allow },

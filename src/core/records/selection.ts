@@ -4,7 +4,7 @@ import type { RowSource } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 import { systemFieldNames } from "./shape.ts"
-import { decodeValue } from "./values.ts"
+import { decodeValue, isConverted } from "./values.ts"
 import { mainSource, tableSource, type View } from "./view.ts"
 
 /** Most records that one back-relation brings along; to-many fields bring all of theirs. */
@@ -16,6 +16,8 @@ export interface Selection {
   readonly collection: LinkedCollection
   readonly columns: readonly SelectedColumn[]
   readonly expansions: readonly Expansion[]
+  /** Columns whose stored form is not the API's. */
+  readonly converted: readonly SelectedColumn[]
 }
 interface SelectedColumn {
   readonly name: string
@@ -81,8 +83,13 @@ function selectAnew(
 ): Selection {
   const own = wanted.fields?.filter((name) => !name.includes(".")) ?? null
   const nested = [...(wanted.fields?.filter((name) => name.includes(".")) ?? [])]
-  for (const name of own ?? [])
+  for (const name of own ?? []) {
     if (!knows(view, collection, name)) throw unknownName("fields", name)
+    if (collection.fields.get(name)?.kind === "backRelation") {
+      const message = `fields: "${name}" is no value of the record: name it in expand.`
+      throw invalidInput({ path: "query.fields", code: "not_selectable", message })
+    }
+  }
   const column = (
     name: string,
     kind: LinkedField["kind"],
@@ -103,6 +110,7 @@ function selectAnew(
     collection,
     columns,
     expansions: expansionsOf(view, collection, wanted.expand, nested, depth),
+    converted: columns.filter(({ kind }) => isConverted(kind)),
   }
 }
 
@@ -311,6 +319,14 @@ export function decodeRow(
     )
   }
   return record
+}
+
+/**
+ * The same for a whole selection without columns beside it: the row is the record, once its values are converted in place.
+ */
+export function decodeWhole(selection: Selection, row: Record<string, unknown>): ApiRecord {
+  for (const { name, kind } of selection.converted) row[name] = decodeValue(kind, row[name])
+  return row
 }
 
 function unpackExpansion(view: View, { field, selection }: Expansion, stored: unknown): unknown {

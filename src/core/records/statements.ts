@@ -47,7 +47,7 @@ export function statementsOf(
   const writing: Writing = { app, view, at: new Date(app.now()).toISOString(), first }
   switch (operation.action) {
     case "create":
-      return createStatements(writing, operation, index, false)
+      return createStatements(writing, operation, index, "taken")
     case "update":
       return updateStatements(writing, operation, index)
     case "put":
@@ -69,16 +69,18 @@ const manyFields = (collection: LinkedCollection): LinkedField[] =>
   [...collection.fields.values()].filter((field) => field.kind === "relations")
 
 /**
- * `absentOnly` skips rows whose id exists: the creating half of a PUT. The new rows travel as one JSON parameter, which
- * keeps integers integers and has no limit on their number.
+ * An id that exists is refused as `taken`, or as `stale` where its absence is the caller's condition; `skip` passes it
+ * over: the creating half of a PUT. The new rows travel as one JSON parameter, which keeps integers integers and has no
+ * limit on their number.
  */
 function createStatements(
   writing: Writing,
   { collection, records, chosenIds = false }: Omit<CreateOperation, "action">,
   index: number,
-  absentOnly: boolean,
+  ifExists: "taken" | "stale" | "skip",
 ): Sql[] {
   const { app, view, at } = writing
+  const absentOnly = ifExists === "skip"
   const columns = givenColumns(collection)
   const many = manyFields(collection)
   const rows = JSON.stringify(
@@ -98,18 +100,21 @@ function createStatements(
   const actorId = view.actor.kind === "user" ? view.actor.id : null
   const source = newRowSource(collection, at, actorId)
   const organisation = organisationOf(view.actor)
+  const occupied = (outcome: "taken" | "stale"): Objection[] =>
+    ifExists === outcome ? [{ outcome, condition: exists, detail: "id" }] : []
 
   const speaksAgainst: Objection[] = [
     ...ruleObjections(view, view.writeRule(collection, collection.rules.create), source),
     ...unscopedObjection(collection, organisation),
     ...writableObjections(view, collection, givenBy(records), source, source),
+    ...occupied("stale"),
     ...referenceObjections(
       view,
       collection,
       new Set([...columns, ...many.map(({ name }) => name)]),
       source,
     ),
-    ...(absentOnly ? [] : [{ outcome: "taken" as const, condition: exists, detail: "id" }]),
+    ...occupied("taken"),
     ...takenObjections(collection, organisation, source, null),
   ]
   const objections = absentOnly
@@ -313,6 +318,8 @@ const assigned = (value: StoredValue | JsonMerge, stored: Sql): Sql =>
 function putStatements(writing: Writing, operation: PutOperation, index: number): Sql[] {
   const { collection, record, replacement, expected, only } = operation
   const { view } = writing
+  const create = { collection, records: [record], chosenIds: true }
+  if (only === "create") return createStatements(writing, create, index, "stale")
   const table = identifier(collection.name)
   const taken = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${record.id})`
   // To replace what the actor does not see is to replace nothing: hidden and absent are one to it.
@@ -322,7 +329,7 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
       ? null
       : guard(
           raw(String(index)),
-          [{ outcome: "stale", condition: only === "create" ? taken : sql`NOT ${seen}` }],
+          [{ outcome: "stale", condition: sql`NOT ${seen}` }],
           raw("(SELECT 1)"),
         )
   const before = tableSource(current)
@@ -350,7 +357,7 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
     ...(check ? [check] : []),
     // First the replacement, which finds nothing where there is no record; then the creation, which skips what exists.
     ...replaceStatements(writing, collection, record.id, replacement, record.given),
-    ...createStatements(writing, { collection, records: [record], chosenIds: true }, index, true),
+    ...createStatements(writing, create, index, "skip"),
   ]
 }
 
@@ -369,7 +376,8 @@ function deleteStatements(writing: Writing, operation: DeleteOperation, index: n
     ...collection.referrers.map(
       ({ collection: referrer, field }): Objection => ({
         outcome: "referenced",
-        detail: referrer.name,
+        // A collection that is hidden from the actor, in whole or in part, is not spoken of.
+        detail: view.readRule(referrer) === true ? referrer.name : "",
         // A record that points at itself is no obstacle to its own end.
         condition:
           field.kind === "relations"

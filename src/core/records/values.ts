@@ -15,6 +15,10 @@ export function encodeValue(field: LinkedField, value: unknown): StoredValue {
   return value as StoredValue
 }
 
+/** Whether the stored form of a kind differs from the API's. */
+export const isConverted = (kind: LinkedField["kind"]): boolean =>
+  kind === "boolean" || kind === "json" || kind === "relations"
+
 /** A stored value, as the API speaks it. */
 export function decodeValue(kind: LinkedField["kind"], stored: unknown): unknown {
   if (stored === null || stored === undefined) return null

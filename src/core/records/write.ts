@@ -208,17 +208,20 @@ async function amend(app: App, view: View, engine: Engine, draft: Draft): Promis
   }
   const amendment = await hook.run(writing)
   const set = amendment?.set && parsePatchOfHook(draft.collection, amendment.set)
-  const pinsAbsence = stored === null && draft.action === "put" && draft.only === null
-  const pins = stored !== null && "expected" in draft && draft.expected === null
+  // Of a PUT a hook was told whether it creates or replaces, so that is pinned; the version only where it saw the record.
+  const choosesOnly = draft.action === "put" && draft.only === null
+  const pins =
+    hook.needs === "record" && stored !== null && "expected" in draft && draft.expected === null
+  const only = choosesOnly ? (stored ? "replace" : "create") : null
   return {
     draft: {
       ...draft,
       ...(set && "input" in draft && { input: { ...draft.input, ...set } }),
       ...(pins && { expected: [stored.version as number] }),
-      ...(pinsAbsence && { only: "create" }),
+      ...(only && { only }),
     } as Draft,
     also: amendment?.also ?? [],
-    pinned: pins || pinsAbsence,
+    pinned: pins || only !== null,
   }
 }
 
@@ -342,7 +345,7 @@ async function run(
     statements.push(...statementsOf(app, view, operation, Math.max(draft, 0), first))
     first = []
   }
-  if (once) statements.push(once.keep)
+  if (once) statements.push(once.keep, once.sweep)
 
   const view = viewFor(app, actor, engine.collections)
   const answers = drafts.map((draft) => {

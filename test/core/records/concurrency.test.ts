@@ -188,7 +188,7 @@ describe("a write that changes nothing", () => {
     ],
     [
       "fields of the server",
-      ({ id }) => call(alice, "PATCH", articles(id), { version: 9, id: "x", commentCount: 9 }),
+      ({ id }) => call(alice, "PATCH", articles(id), { version: 9, id, commentCount: 9 }),
     ],
     [
       "the record as it was answered, by PATCH",
@@ -292,8 +292,11 @@ describe("PUT", () => {
     },
   )
 
-  test("refuses a body of another id", async () => {
+  test("refuses a body of another id, as PATCH does", async () => {
     const body = { id: crypto.randomUUID(), title: "x" }
+    const record = await published()
+    const patched = await refused(call(alice, "PATCH", articles(record.id), body), 400)
+    expect(patched.errors?.[0]).toMatchObject({ path: "id", code: "mismatch" })
     const { errors } = await refused(call(alice, "PUT", articles(crypto.randomUUID()), body), 400)
     expect(errors?.[0]).toMatchObject({ path: "id", code: "mismatch" })
   })

@@ -172,7 +172,11 @@ export function listQueries(
   ])
   const shaped = [
     ...valuePaths(collection, 2).map((value) => path({ fields: `id,${value.path}` })),
-    ...expansions(collection, 3).map((expand) => path({ expand })),
+    ...expansions(collection, 1).map((expand) => path({ expand })),
+    ...choices
+      .shuffle(expansions(collection, 3))
+      .slice(0, most / 2)
+      .map((expand) => path({ expand })),
     path({ limit: "200", count: "exact" }),
   ]
   const words = [...new Set(vocabulary.words.flatMap((words) => words.split(" ")))]

@@ -296,10 +296,14 @@ describe("a body", () => {
 })
 
 test.each<[string, string, string]>([
-  ["PUT", "/records/articles", "GET, POST"],
-  ["DELETE", "/records/articles", "GET, POST"],
-  ["PATCH", "/records/articles", "GET, POST"],
-  ["POST", `/records/articles/00000000-0000-4000-8000-000000000000`, "GET, PATCH, PUT, DELETE"],
+  ["PUT", "/records/articles", "GET, HEAD, POST, OPTIONS"],
+  ["DELETE", "/records/articles", "GET, HEAD, POST, OPTIONS"],
+  ["PATCH", "/records/articles", "GET, HEAD, POST, OPTIONS"],
+  [
+    "POST",
+    `/records/articles/00000000-0000-4000-8000-000000000000`,
+    "GET, HEAD, PATCH, PUT, DELETE, OPTIONS",
+  ],
 ])("%s %s is a 405 that names what is allowed", async (method, path, allow) => {
   const answer = await call(alice, method, path, {})
   expect(answer.headers.get("allow")).toBe(allow)
