@@ -64,6 +64,34 @@ function balanced(parts: readonly Sql[], operator: string, empty: string): Sql {
   }
 }
 
+/** D1 gives a function 32 arguments at most; local workerd takes more, so that only production would tell. */
+const maxArguments = 32
+
+/** The values as a JSON array. A value that is JSON itself has to come out of `json(…)`. */
+export function jsonArray(values: readonly Sql[]): Sql {
+  if (values.length <= maxArguments) return sql`json_array(${join(values)})`
+  return sql`json('[' || ${listed(values.map((value) => sql`json_quote(${value})`))} || ']')`
+}
+
+/** The values by name as a JSON object; values as in `jsonArray`. Names come from definitions. */
+export function jsonObject(members: readonly (readonly [name: string, value: Sql])[]): Sql {
+  if (members.length * 2 <= maxArguments) {
+    return sql`json_object(${join(members.map(([name, value]) => sql`${raw(literal(name))}, ${value}`))})`
+  }
+  const pairs = members.map(
+    ([name, value]) => sql`${raw(literal(`${JSON.stringify(name)}:`))} || json_quote(${value})`,
+  )
+  return sql`json('{' || ${listed(pairs)} || '}')`
+}
+
+/** Texts with commas between them, concatenated as a balanced tree. */
+const listed = (parts: readonly Sql[]): Sql =>
+  balanced(
+    parts.map((part, i) => (i === 0 ? part : sql`',' || ${part}`)),
+    " || ",
+    "''",
+  )
+
 /** D1 takes 100 bound parameters a statement; beyond that they travel as one JSON array. */
 export const maxParams = 100
 

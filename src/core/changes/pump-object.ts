@@ -20,8 +20,10 @@ export const changePump = (deliver: Deliver) =>
       const { storage } = this.ctx
       if ((await storage.get<string>("database")) === undefined)
         await storage.put("database", database)
-      // While a line is being retried, its alarm stands in the future; new lines wait behind it.
-      if ((await storage.get<number>("attempts")) ?? 0) return
+      // While a line is being retried, its alarm stands in the future; new lines wait behind it. Without one (the platform
+      // gives up an alarm that fails too often) nothing would ever wake the object again.
+      const waiting = ((await storage.get<number>("attempts")) ?? 0) > 0
+      if (waiting && (await storage.getAlarm()) !== null) return
       await storage.setAlarm(Date.now())
     }
 

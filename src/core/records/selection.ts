@@ -1,5 +1,5 @@
 import { invalidInput } from "../../platform/problem.ts"
-import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
+import { identifier, join, jsonArray, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { RowSource } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
@@ -271,7 +271,7 @@ function guardOfField(view: View, field: LinkedField, source: RowSource): Sql {
 }
 
 function packed(view: View, selection: Selection, alias: string, source: RowSource): Sql {
-  return sql`json_array(${join([
+  return jsonArray([
     ...selection.columns.flatMap((column) => {
       const rule = rowRule(view, column)
       const value = columnValue(selection.collection, column, alias, source)
@@ -282,7 +282,7 @@ function packed(view: View, selection: Selection, alias: string, source: RowSour
     ...selection.expansions.map(
       (expansion) => sql`json(${expansionValue(view, expansion, alias, source)})`,
     ),
-  ])})`
+  ])
 }
 
 /** The condition under which the actor sees a row of a collection: tenant and read rule. */

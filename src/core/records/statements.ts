@@ -1,5 +1,14 @@
 import type { App } from "../../platform/app.ts"
-import { allOf, identifier, join, literal, raw, type Sql, sql } from "../../platform/sql.ts"
+import {
+  allOf,
+  identifier,
+  join,
+  jsonObject,
+  literal,
+  raw,
+  type Sql,
+  sql,
+} from "../../platform/sql.ts"
 import { type Authority, appendChanges, type ChangeKind } from "../changes/append.ts"
 import { aboutNew } from "../expression/about-new.ts"
 import type { Checked } from "../expression/checked.ts"
@@ -19,7 +28,7 @@ import type {
   UpdateOperation,
 } from "./operations.ts"
 import { orderedIds, visibility } from "./selection.ts"
-import type { StoredValue } from "./values.ts"
+import { encodeValue, type StoredValue } from "./values.ts"
 import { organisationOf, tableSource, type View } from "./view.ts"
 
 /*
@@ -218,6 +227,25 @@ function updateStatements(writing: Writing, operation: UpdateOperation, index: n
   ]
   const check = guard(raw(String(index)), objections, visibleRow(view, collection, id))
   return [...(check ? [check] : []), ...replaceStatements(writing, collection, id, changes, given)]
+}
+
+/**
+ * Whether the actor may change the record at all: `allowed` 1 or 0, and no row where it does not see it. For hooks, which
+ * must not speak of a record to those who may not touch it; the guard asks again.
+ */
+export function permissionQuery(
+  view: View,
+  collection: LinkedCollection,
+  id: string,
+  rule: Checked | null,
+  changes: StoredFields,
+): Sql {
+  const next = changedRowSource(collection, changes)
+  const allowed = view.compile(view.writeRule(collection, rule), tableSource(current), {
+    next,
+    oneRow: true,
+  })
+  return sql`SELECT (${allowed}) IS TRUE AS allowed FROM ${identifier(collection.name)} ${raw(current)} WHERE ${raw(`${current}."id"`)} = ${id} AND ${visibility(view, collection, current, true)}`
 }
 
 /** One row in any case: with the record, where the actor sees it, and otherwise with nulls. */
@@ -455,7 +483,9 @@ function writableObjections(
     if (rule === true) return []
     const allowed = view.compile(rule, before, { next: after, oneRow: true })
     const changed =
-      before === after ? raw("1") : seemsChanged(view, collection, field, before, after)
+      before === after
+        ? unlikeDefault(field, after)
+        : seemsChanged(view, collection, field, before, after)
     return [
       {
         outcome: "forbidden",
@@ -464,6 +494,15 @@ function writableObjections(
       },
     ]
   })
+}
+
+/** A create that gives a field what it would have had anyway writes nothing that is forbidden. */
+function unlikeDefault(field: LinkedField, row: RowSource): Sql {
+  if (field.kind === "relations") return raw("1")
+  const { default: fallback } = field.options
+  const computed = typeof fallback === "object" && fallback !== null && "expression" in fallback
+  if (computed) return raw("1")
+  return sql`${row.column(field.name)} IS NOT ${encodeValue(field, fallback)}`
 }
 
 /** What the actor may not read counts as changed: a refusal must not tell whether its guess was right. */
@@ -609,12 +648,12 @@ export function imageOf(collection: LinkedCollection, alias: string): Sql {
       !collection.fields.get(base)?.rollup
     )
   })
-  const pairs = [
-    ...columns.map(({ name }) => raw(`${literal(name)}, ${alias}."${name}"`)),
-    ...manyFields(collection).map(
-      (field) =>
-        sql`${literalText(field.name)}, json(${orderedIds(collection, field.name, raw(`${alias}."id"`))})`,
-    ),
+  const members = [
+    ...columns.map(({ name }) => [name, raw(`${alias}."${name}"`)] as const),
+    ...manyFields(collection).map(({ name }) => {
+      const ids = orderedIds(collection, name, raw(`${alias}."id"`))
+      return [name, sql`json(${ids})`] as const
+    }),
   ]
-  return sql`json_object(${join(pairs)})`
+  return jsonObject(members)
 }

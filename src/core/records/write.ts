@@ -19,7 +19,7 @@ import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { recordQuery } from "./list.ts"
 import type { ExpectedVersions, NewRecord, Operation } from "./operations.ts"
 import { type ApiRecord, decodeRow, select } from "./selection.ts"
-import { statementsOf } from "./statements.ts"
+import { permissionQuery, statementsOf } from "./statements.ts"
 import { parsePatchOfHook } from "./validators.ts"
 import { type View, viewFor } from "./view.ts"
 
@@ -225,7 +225,7 @@ async function amend(app: App, view: View, engine: Engine, draft: Draft): Promis
   }
 }
 
-/** With the system's eyes, but only where the actor sees the record too: a hook must not speak of what is not there. */
+/** With the system's eyes, but only where the actor may change the record: a hook must not speak of it to anyone else. */
 async function storedRecord(
   app: App,
   view: View,
@@ -236,10 +236,12 @@ async function storedRecord(
   const organisation = actor.kind === "anonymous" ? null : (actor.organisation ?? null)
   const everything = viewFor(app, { kind: "system", organisation }, engine.collections)
   const all = select(everything, draft.collection, { fields: null, expand: [] })
-  const own = select(view, draft.collection, { fields: ["id"], expand: [] })
+  const { update, delete: remove } = draft.collection.rules
+  const rule = draft.action === "delete" ? remove : (update?.before ?? null)
+  const changes = toChanges(draft.collection, "input" in draft ? draft.input : {})
   const results = await app.db.batch([
     recordQuery(everything, draft.collection, draft.id, all),
-    recordQuery(view, draft.collection, draft.id, own),
+    permissionQuery(view, draft.collection, draft.id, rule, changes),
     ...(actor.kind === "user" ? [epochProbe(actor)] : []),
   ])
   assertEpoch(actor, results[2])
@@ -252,6 +254,9 @@ async function storedRecord(
     // To replace only what is hidden is to replace nothing.
     if (draft.action === "put" && draft.only === "replace") return null
     throw new Problem("not_found")
+  }
+  if (results[1][0]?.allowed !== 1) {
+    throw new Problem(actor.kind === "anonymous" ? "unauthenticated" : "forbidden")
   }
   return decodeRow(everything, all, row)
 }

@@ -292,6 +292,14 @@ describe("PUT", () => {
     },
   )
 
+  test("that creates only is forbidden before it is stale: no hidden record shows", async () => {
+    const { id } = await create(alice, "articles", { title: "Draft" })
+    const body = { title: "New", author: alice.id }
+    for (const one of [id, crypto.randomUUID()]) {
+      await refused(call(bob, "PUT", articles(one), body, { "if-none-match": "*" }), 403)
+    }
+  })
+
   test("refuses a body of another id, as PATCH does", async () => {
     const body = { id: crypto.randomUUID(), title: "x" }
     const record = await published()

@@ -301,6 +301,15 @@ describe("a hook that saw the record", () => {
     })
   })
 
+  test("was not shown the record: 20 PUTs at once overtake nobody", async () => {
+    const id = crypto.randomUUID()
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => send("PUT", `purses/${id}`, { name: `n${i}` })),
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array(19).fill(200), 201])
+    expect(await read(send("GET", `purses/${id}`), 200)).toMatchObject({ version: 20 })
+  })
+
   test("20 times at once loses none", async () => {
     const order = await create(alice, "orders", { quantity: 1 })
     const answers = await Promise.all(

@@ -163,6 +163,18 @@ test("a key is free again after 24 hours, and not before", async () => {
   expect((await read(post(alice, key, { title: "y" }), 201)).id).toBe(second.id)
 })
 
+test("keys that have served their day leave with the next that comes", async () => {
+  const key = freshKey()
+  await read(post(alice, key, { title: "x" }), 201)
+  const kept = () => query("SELECT key FROM idempotency_keys WHERE key = ?", [key])
+  await query("UPDATE idempotency_keys SET createdAt = '2026-01-01T00:00:00.000Z' WHERE key = ?", [
+    key,
+  ])
+  expect(await kept()).toHaveLength(1)
+  await read(post(alice, freshKey(), { title: "x" }), 201)
+  expect(await kept()).toEqual([])
+})
+
 test("without a session nothing is told about a key", async () => {
   const key = freshKey()
   await read(post(alice, key, { title: "x" }), 201)

@@ -192,6 +192,11 @@ describe("what is answered of a record", () => {
     expect(nested).toEqual({ id, expanded: { author: { name: "alice" } } })
   })
 
+  test("has no value for a back-relation, and says so", async () => {
+    const { detail } = await refused(call(null, "GET", "/records/articles?fields=id,comments"), 400)
+    expect(detail).toBe('fields: "comments" is no value of the record: name it in expand.')
+  })
+
   test("with expansions three relations deep, and to-many fields in their order", async () => {
     const names = ["third", "first", "second"]
     const tags = await Promise.all(

@@ -308,7 +308,21 @@ test.each<[string, string, string]>([
   const answer = await call(alice, method, path, {})
   expect(answer.headers.get("allow")).toBe(allow)
   expect((await refused(answer, 405)).code).toBe("method_not_allowed")
+  const asked = await call(alice, "OPTIONS", path)
+  expect([asked.status, asked.headers.get("allow")]).toEqual([204, allow])
 })
+
+test.each([
+  ["POST", "/records/members"],
+  ["PUT", "/records/members/00000000-0000-4000-8000-000000000000"],
+])(
+  "%s %s does not name the required fields that its sender can never read",
+  async (method, path) => {
+    const answer = await refused(call(alice, method, path, { name: "x" }), 403)
+    expect(answer).toMatchObject({ code: "forbidden" })
+    expect(JSON.stringify(answer)).not.toMatch(/roles|epoch/)
+  },
+)
 
 test.each([
   "1",
