@@ -115,6 +115,11 @@ async function measure({ ours, bare, probe }: BenchDeployment, one: Case): Promi
     assertServed(one, result)
     return result
   }
+  // One request first: what it costs, and whether it is served at all.
+  const [path, init] = one.probe
+  const answer = await fetch(probe + path, init)
+  if (!answer.ok) throw new Error(`${one.title}: ${answer.status} ${await answer.text()}`)
+  const timing = answer.headers.get("server-timing") ?? ""
   await run(bare, one.bare, 1)
   await run(ours, one.ours, 1)
   const results: { bare: number; ours: number }[] = []
@@ -129,8 +134,6 @@ async function measure({ ours, bare, probe }: BenchDeployment, one: Case): Promi
     results.push({ bare: perSecond(theirs), ours: perSecond(mine) })
     for (const latency of mine.flatMap((result) => result.latencies)) latencies.push(latency)
   }
-  const [path, init] = one.probe
-  const timing = (await fetch(probe + path, init)).headers.get("server-timing") ?? ""
   const cost = (name: string) => Number(new RegExp(`${name};desc="(\\d+)"`).exec(timing)?.[1])
   return {
     name: one.name,
