@@ -136,7 +136,10 @@ function expansionsOf(
   }
   return [...paths].map(([path, wanted]) => {
     const field = collection.fields.get(path)
-    if (!field || !knows(view, collection, path)) throw unknownName("expand", path)
+    if (!field || !knows(view, collection, path)) {
+      const expanded = expand.some((one) => one.split(".")[0] === path)
+      throw unknownName(expanded ? "expand" : "fields", path)
+    }
     if (!field.target) {
       throw invalidInput({
         path: "query.expand",

@@ -170,7 +170,7 @@ test.each([
   ["limit=201", "invalid_input", "query.limit"],
   ["limit=two", "invalid_input", "query.limit"],
   ["sort=id", "invalid_input", "query.sort"],
-  ["cursor=x", "invalid_cursor", undefined],
+  ["cursor=x", "invalid_cursor", "query.cursor"],
 ])("?%s is a %s", async (search, code, path) => {
   const problem = await json<{ code: string; errors?: { path: string }[] }>(
     call(`/auth/sessions?${search}`, { token: bob.accessToken }),

@@ -56,8 +56,8 @@ test("who signed up is a member, and the log says so without address or hash", a
 
 describe("what is refused", () => {
   test.each<[string, unknown, string, string]>([
-    ["no address", { password }, "email", "invalid_type"],
-    ["no password", { email: "x@example.com" }, "password", "invalid_type"],
+    ["no address", { password }, "email", "required"],
+    ["no password", { email: "x@example.com" }, "password", "required"],
     ["an address without @", { email: "example.com", password }, "email", "invalid_format"],
     ["an address with NUL", { email: "a\0b@example.com", password }, "email", "invalid_text"],
     [

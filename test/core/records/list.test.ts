@@ -192,6 +192,16 @@ describe("what is answered of a record", () => {
     expect(nested).toEqual({ id, expanded: { author: { name: "alice" } } })
   })
 
+  test("names the parameter in which a relation is unknown", async () => {
+    for (const [query, path] of [
+      ["fields=id,nothing.name", "query.fields"],
+      ["expand=nothing", "query.expand"],
+    ]) {
+      const { errors } = await refused(call(null, "GET", `/records/articles?${query}`), 400)
+      expect(errors).toMatchObject([{ path, code: "unknown_field" }])
+    }
+  })
+
   test("has no value for a back-relation, and says so", async () => {
     const { detail } = await refused(call(null, "GET", "/records/articles?fields=id,comments"), 400)
     expect(detail).toBe('fields: "comments" is no value of the record: name it in expand.')

@@ -143,6 +143,15 @@ describe("a listener that throws", () => {
     expect(await status()).toEqual({ cursor: await lastSeq(), attempts: 0 })
   })
 
+  test("is tried again even when its alarm was lost: the next poke sets another", async () => {
+    failing("forgotten", 1)
+    await create(alice, "parcels", { label: "forgotten" })
+    await vi.waitFor(async () => expect((await status()).attempts).toBe(1))
+    await runInDurableObject(stub, (_, state) => state.storage.deleteAlarm())
+    await create(alice, "parcels", { label: "next" })
+    await vi.waitFor(() => expect(labels()).toEqual(["forgotten", "next"]))
+  })
+
   test("every time is given up after 12 tries: the line is put aside, and those behind it go on", async () => {
     failing("poison", Number.POSITIVE_INFINITY)
     const poison = await create(alice, "parcels", { label: "poison" })
