@@ -15,9 +15,8 @@ CREATE TABLE changes (
   salt TEXT NOT NULL,
   payload TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX changes_id ON changes (id);
 CREATE UNIQUE INDEX changes_record ON changes (subject, record, version);
-CREATE INDEX changes_organisation ON changes (organisation, seq);
+CREATE INDEX changes_organisation ON changes (organisation, seq) WHERE organisation IS NOT NULL;
 
 -- Nothing is ever stored here: a row that arrives aborts its batch, and says why.
 CREATE TABLE refusals (refusal TEXT NOT NULL) STRICT;

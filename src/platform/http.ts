@@ -68,7 +68,9 @@ function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
         c.res = preflight(cors)
       } else {
         if (settings.rateLimited) await limitRate(c.env.RATE_LIMITER, request)
-        actor = await authenticate(request, settings, Date.now())
+        // One instant for all of a request: rows, log lines and answers agree on it.
+        const received = Date.now()
+        actor = await authenticate(request, settings, received)
         app = createApp({
           env: c.env,
           settings,
@@ -76,6 +78,7 @@ function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
           database: actor.kind === "user" ? actor.database : "main",
           bookmark: presentedBookmark(request),
           waitUntil: (work) => c.executionCtx.waitUntil(work),
+          now: () => received,
         })
         c.set("app", app)
         c.set("actor", actor)

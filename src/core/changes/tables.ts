@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm"
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
 
 /**
@@ -9,6 +10,7 @@ export const changes = sqliteTable(
   "changes",
   {
     seq: integer().primaryKey({ autoIncrement: true }),
+    /** A UUIDv7 that outlives the database's own numbering; not indexed, because every write would pay for it. */
     id: text().notNull(),
     /** ISO 8601 UTC. */
     at: text().notNull(),
@@ -27,8 +29,9 @@ export const changes = sqliteTable(
     payload: text().notNull(),
   },
   (table) => [
-    uniqueIndex("changes_id").on(table.id),
     uniqueIndex("changes_record").on(table.subject, table.record, table.version),
-    index("changes_organisation").on(table.organisation, table.seq),
+    index("changes_organisation")
+      .on(table.organisation, table.seq)
+      .where(sql`${table.organisation} IS NOT NULL`),
   ],
 )

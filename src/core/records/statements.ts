@@ -117,12 +117,7 @@ function createStatements(
     ...unscopedObjection(collection, organisation),
     ...writableObjections(view, collection, givenBy(records), source, source),
     ...occupied("stale"),
-    ...referenceObjections(
-      view,
-      collection,
-      new Set([...columns, ...many.map(({ name }) => name)]),
-      source,
-    ),
+    ...referenceObjections(view, collection, pointingFields(collection, givenBy(records)), source),
     ...occupied("taken"),
     ...takenObjections(collection, organisation, source, null),
   ]
@@ -154,9 +149,13 @@ function createStatements(
     sql`${actorId}`,
     ...columns.map((name) => raw(`n."${name}"`)),
   ]
-  const insert = sql`INSERT INTO ${identifier(collection.name)} (${join([...system, ...columns].map(identifier))}) SELECT ${join(values)} FROM ${fresh} WHERE ${absentOnly ? sql`NOT ${exists}` : raw("1")} ORDER BY n."#" RETURNING "id"`
+  const insert = sql`INSERT INTO ${identifier(collection.name)} (${join([...system, ...columns].map(identifier))}) SELECT ${join(values)} FROM ${fresh} WHERE ${absentOnly ? sql`NOT ${exists}` : raw("1")} ORDER BY n."#"`
 
-  const ids = sql`(SELECT json_extract(value, '$[0]') FROM json_each(${JSON.stringify(records.map(({ id }) => [id]))}))`
+  const [only] = records
+  const written =
+    only && records.length === 1
+      ? sql`t."id" = ${only.id}`
+      : sql`t."id" IN (SELECT value FROM json_each(${JSON.stringify(records.map(({ id }) => id))}))`
   const links = many.flatMap((field) => {
     const pairs = records.flatMap((record) =>
       (record.many[field.name] ?? []).map((target, position) => [record.id, target, position]),
@@ -172,11 +171,22 @@ function createStatements(
     collection,
     "created",
     [collection.rules.create, ...writableRules(collection, givenBy(records))],
-    sql`t."id" IN ${ids}`,
+    written,
     absentOnly,
   )
   return [...(check ? [check] : []), insert, ...links, log]
 }
+
+/** Fields that could point astray. Whoever a default names as `@me.id` exists: the guard has asked for the token's epoch. */
+const pointingFields = (collection: LinkedCollection, given: ReadonlySet<string>) =>
+  new Set(
+    [...collection.fields.values()]
+      .filter(({ name, target, options }) => {
+        const fallback = options.default as { expression?: unknown } | undefined
+        return given.has(name) || !(target?.builtIn && fallback?.expression === "@me.id")
+      })
+      .map(({ name }) => name),
+  )
 
 /** True for a record whose present version has no line in the log: one that this batch has just written. */
 const unlogged = (collection: LinkedCollection, id: Sql): Sql =>

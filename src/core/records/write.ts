@@ -1,10 +1,12 @@
 import type { Actor, App } from "../../platform/app.ts"
+import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { type Pump, pokePump } from "../changes/pump.ts"
 import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
+import { freshRecord } from "./fresh.ts"
 import { type Objection, refusalProblem } from "./guard.ts"
 import { type Idempotency, idempotencyStatements, isReplay } from "./idempotency.ts"
 import {
@@ -353,30 +355,39 @@ async function run(
   if (once) statements.push(once.keep, once.sweep)
 
   const view = viewFor(app, actor, engine.collections)
-  const answers = drafts.map((draft) => {
-    const selection = select(view, draft.collection, { fields: null, expand: [] })
-    const at = statements.length
-    if (draft.action !== "delete") {
-      statements.push(recordQuery(view, draft.collection, draft.id, selection))
+  const answers = drafts.map((draft): ((results: Row[][]) => Written) => {
+    const { id } = draft
+    if (draft.action === "delete") {
+      return () => ({ id, created: false, record: null, version: null })
     }
+    const selection = select(view, draft.collection, { fields: null, expand: [] })
+    // What other writes of the same batch may have touched has to be read back.
+    const alone = steps.length === 1 ? steps[0]?.operation : undefined
+    const fresh =
+      alone?.action === "create" && alone.records[0]
+        ? freshRecord(app, view, selection, alone.records[0])
+        : undefined
+    if (fresh !== undefined) {
+      return () => ({ id, created: true, record: fresh, version: fresh ? 1 : null })
+    }
+    const at = statements.length
+    statements.push(recordQuery(view, draft.collection, id, selection))
     if (draft.action === "put") statements.push(createdQuery(app, draft))
-    return { draft, selection, at }
+    return (results) => {
+      const row = results[at]?.[0]
+      return {
+        id,
+        created:
+          draft.action === "create" || (draft.action === "put" && results[at + 1]?.length === 1),
+        record: row ? decodeRow(view, selection, row) : null,
+        version: (row?.version as number | undefined) ?? null,
+      }
+    }
   })
   const results = await app.db.batch(statements)
   const heard = steps.some(({ operation }) => operation.collection.definition.options.afterCommit)
   if (heard) pokePump(app, engine.pump)
-  return answers.map(({ draft, selection, at }) => {
-    if (draft.action === "delete")
-      return { id: draft.id, created: false, record: null, version: null }
-    const row = results[at]?.[0]
-    return {
-      id: draft.id,
-      created:
-        draft.action === "create" || (draft.action === "put" && results[at + 1]?.length === 1),
-      record: row ? decodeRow(view, selection, row) : null,
-      version: (row?.version as number | undefined) ?? null,
-    }
-  })
+  return answers.map((answer) => answer(results))
 }
 
 /** A row when the PUT of this very request created the record, and did not replace it. */
