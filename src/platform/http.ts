@@ -40,8 +40,15 @@ export function settingsOf(env: object): Settings {
 export function createHttp(authenticate: Authenticate): Hono<Http> {
   const http = new Hono<Http>()
   http.use(surround(authenticate))
-  http.notFound(() => {
-    throw new Problem("not_found", "There is no such route; /docs lists them.")
+  http.notFound((c) => {
+    const allow = methodsAt(http, c.req.path)
+    if (allow.length === 0) {
+      throw new Problem("not_found", "There is no such route; /docs lists them.")
+    }
+    throw new Problem("method_not_allowed", {
+      detail: `${c.req.method} is not allowed here: ${allow.join(", ")}.`,
+      headers: { allow: allow.join(", ") },
+    })
   })
   http.onError((error, c) => {
     const app = c.get("app") as App | undefined
@@ -51,6 +58,22 @@ export function createHttp(authenticate: Authenticate): Hono<Http> {
     return problemResponse(problem, requestId)
   })
   return http
+}
+
+/** What a path answers to, when it does not answer to the method at hand (RFC 9110, 15.5.6). */
+function methodsAt(http: Hono<Http>, path: string): string[] {
+  const segments = path.split("/")
+  const methods = http.routes
+    .filter((route) => {
+      const pattern = route.path.split("/")
+      return (
+        route.method !== "ALL" &&
+        pattern.length === segments.length &&
+        pattern.every((part, i) => part === segments[i] || (part.startsWith(":") && segments[i]))
+      )
+    })
+    .flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]))
+  return [...new Set(methods)]
 }
 
 /** Everything around a handler, in one middleware, because each costs the hot path a closure and a promise. */

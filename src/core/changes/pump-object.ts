@@ -59,6 +59,9 @@ export const changePump = (deliver: Deliver) =>
       for (const change of changes) {
         if (!(await this.tryDeliver(app, change))) return false
       }
+      // Lines that nobody listens to are passed in one step.
+      const last = changes.at(-1)
+      if (last) await this.ctx.storage.put("cursor", last.seq)
       return changes.length > 0
     }
 
@@ -66,7 +69,7 @@ export const changePump = (deliver: Deliver) =>
     private async tryDeliver(app: App, change: StoredChange): Promise<boolean> {
       const { storage } = this.ctx
       try {
-        await deliver(app, change, pumpOf(this.env))
+        if (!(await deliver(app, change, pumpOf(this.env)))) return true
       } catch (error) {
         const attempts = ((await storage.get<number>("attempts")) ?? 0) + 1
         app.log("error", "afterCommit failed", {

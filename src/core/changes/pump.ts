@@ -21,8 +21,8 @@ export interface StoredChange {
   readonly payload: string
 }
 
-/** Handles one line. Called in order, at least once: what it throws is tried again. */
-export type Deliver = (app: App, change: StoredChange, pump: Pump) => Promise<void>
+/** Handles one line. Called in order, at least once: what it throws is tried again. False when nobody listens to it. */
+export type Deliver = (app: App, change: StoredChange, pump: Pump) => Promise<boolean>
 
 /**
  * After a commit, without making the caller wait. A poke that is lost is made good by the next one, by the schedule, and

@@ -14,7 +14,9 @@ import { assertOwnOrigin } from "./same-origin.ts"
  */
 export const authenticate: Authenticate = (request, settings, now) => {
   const header = request.headers.get("authorization")
-  if (header !== null) return isEntrance(request) ? anonymous : byBearer(header, settings, now)
+  if (header !== null) {
+    return isEntrance(request) || isPublic(request) ? anonymous : byBearer(header, settings, now)
+  }
   const cookies = request.headers.get("cookie")
   if (cookies === null) return anonymous
   const token = findCookie(cookies, accessCookie)
@@ -27,6 +29,11 @@ const entrances = /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrat
 
 const isEntrance = (request: Request): boolean =>
   request.method === "POST" && entrances.test(request.url)
+
+/** Says the same to everybody: a probe or a verifier must not fail on a credential that it brings along. */
+const publicPaths = /^https?:\/\/[^/]+\/(?:health|\.well-known\/.*)(?:[?#]|$)/
+
+const isPublic = (request: Request): boolean => publicPaths.test(request.url)
 
 function byBearer(header: string, settings: Settings, now: number): UserActor | Promise<UserActor> {
   if (header.slice(0, 7).toLowerCase() !== "bearer ") throw new Problem("token_invalid")

@@ -1,4 +1,5 @@
 import type { Actor, App } from "../../platform/app.ts"
+import type { StoredChange } from "../changes/pump.ts"
 import type { Records } from "./api.ts"
 import type { Computed, Field, IsRequired, ValueOf } from "./fields.ts"
 
@@ -81,16 +82,7 @@ export interface BeforeWrite {
 }
 
 /** One line of the change log, as `afterCommit` sees it. */
-export interface CommittedChange {
-  readonly seq: number
-  readonly id: string
-  readonly at: string
-  readonly actor: string | null
-  readonly organisation: string | null
-  readonly subject: string
-  readonly record: string
-  readonly version: number
-  readonly kind: "created" | "updated" | "deleted"
+export interface CommittedChange extends Omit<StoredChange, "payload"> {
   /** The record as stored after the change; before it, for a deletion. */
   readonly image: HookRecord
 }

@@ -11,9 +11,10 @@ export const deliverTo =
   async (app: App, change: StoredChange, pump: Pump) => {
     const collection = collections.get(change.subject)
     const listener = collection?.definition.options.afterCommit
-    if (!collection || !listener) return
+    if (!collection || !listener) return false
     const { payload, ...line } = change
     const committed: CommittedChange = { ...line, image: decodeImage(collection, payload) }
     const actor = { kind: "system", organisation: change.organisation } as const
     await listener(app, committed, recordsFor(app, actor, { collections, pump }))
+    return true
   }

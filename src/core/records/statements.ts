@@ -1,34 +1,31 @@
 import type { App } from "../../platform/app.ts"
-import {
-  allOf,
-  identifier,
-  join,
-  jsonObject,
-  literal,
-  raw,
-  type Sql,
-  sql,
-} from "../../platform/sql.ts"
-import { type Authority, appendChanges, type ChangeKind } from "../changes/append.ts"
-import { aboutNew } from "../expression/about-new.ts"
+import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Checked } from "../expression/checked.ts"
 import type { RowSource } from "../expression/types.ts"
-import { columnsOf, joinTableOf } from "./columns.ts"
+import { joinTableOf } from "./columns.ts"
 import { guard, type Objection } from "./guard.ts"
-import type { LinkedCollection, LinkedField } from "./link.ts"
+import type { LinkedCollection } from "./link.ts"
+import { logStatement, writableRules } from "./log-lines.ts"
+import {
+  afterObjections,
+  referenceObjections,
+  ruleObjections,
+  staleObjections,
+  takenObjections,
+  unscopedObjection,
+  writableObjections,
+} from "./objections.ts"
 import type {
   CreateOperation,
   DeleteOperation,
-  ExpectedVersions,
-  JsonMerge,
   NewRecord,
   Operation,
   PutOperation,
   StoredFields,
   UpdateOperation,
 } from "./operations.ts"
+import { assigned, changedRowSource, current, literalText, manyFields } from "./rows.ts"
 import { orderedIds, visibility } from "./selection.ts"
-import { encodeValue, type StoredValue } from "./values.ts"
 import { organisationOf, tableSource, type View } from "./view.ts"
 
 /*
@@ -73,9 +70,6 @@ const givenColumns = (collection: LinkedCollection): string[] =>
   [...collection.fields.values()]
     .filter((field) => !["relations", "backRelation", "rollup"].includes(field.kind))
     .map((field) => field.name)
-
-const manyFields = (collection: LinkedCollection): LinkedField[] =>
-  [...collection.fields.values()].filter((field) => field.kind === "relations")
 
 /**
  * An id that exists is refused as `taken`, or as `stale` where its absence is the caller's condition; `skip` passes it
@@ -216,8 +210,6 @@ function newRowSource(collection: LinkedCollection, at: string, actorId: string 
 
 // ---- update
 
-const current = "t0"
-
 function updateStatements(writing: Writing, operation: UpdateOperation, index: number): Sql[] {
   const { collection, id, changes, given, expected } = operation
   const { view } = writing
@@ -327,30 +319,6 @@ function unreadable(view: View, collection: LinkedCollection, name: string): Sql
   return [sql`(${view.compile(readable, row, { oneRow: true })}) IS NOT TRUE`]
 }
 
-/** The stored row with the changes laid over it. */
-function changedRowSource(collection: LinkedCollection, changes: StoredFields): RowSource {
-  return {
-    column(name) {
-      const stored = raw(`${current}."${name}"`)
-      const value = changes.columns[name]
-      if (value === undefined) return stored
-      // A parameter has no affinity, and D1 binds numbers as REAL: cast where it could show.
-      const next = assigned(value, stored)
-      return collection.fields.get(name)?.kind === "integer" ? sql`CAST(${next} AS INTEGER)` : next
-    },
-    ids: (field) => {
-      const ids = changes.many[field]
-      return ids ? sql`${JSON.stringify(ids)}` : null
-    },
-  }
-}
-
-/** What a column is set to. */
-const assigned = (value: StoredValue | JsonMerge, stored: Sql): Sql =>
-  typeof value === "object" && value !== null
-    ? sql`json_patch(ifnull(${stored}, '{}'), ${value.merge})`
-    : sql`${value}`
-
 // ---- put
 
 function putStatements(writing: Writing, operation: PutOperation, index: number): Sql[] {
@@ -443,227 +411,4 @@ function deleteStatements(writing: Writing, operation: DeleteOperation, index: n
     ),
     sql`DELETE FROM ${table} WHERE "id" = ${id}${scope ? sql` AND ${scope}` : raw("")}`,
   ]
-}
-
-const literalText = (text: string): Sql => raw(literal(text))
-
-// ---- what speaks against a write
-
-/** The rule must hold of the row as it is (or, for a create, as it will be). */
-function ruleObjections(
-  view: View,
-  rule: Checked | boolean,
-  row: RowSource,
-  next: RowSource = row,
-): Objection[] {
-  if (rule === true) return []
-  const holds = view.compile(rule, row, { next, oneRow: true })
-  return [
-    { outcome: "forbidden", condition: rule === false ? raw("1") : sql`(${holds}) IS NOT TRUE` },
-  ]
-}
-
-/** The rule must hold of the row as it will be; only `@changed` still looks at the row as it was. */
-const afterObjections = (
-  view: View,
-  rule: Checked | boolean,
-  before: RowSource,
-  after: RowSource,
-): Objection[] =>
-  ruleObjections(view, typeof rule === "boolean" ? rule : aboutNew(rule), before, after)
-
-const unscopedObjection = (
-  collection: LinkedCollection,
-  organisation: string | null,
-): Objection[] =>
-  collection.scoped && organisation === null ? [{ outcome: "forbidden", condition: raw("1") }] : []
-
-/** A field that is given but left as it is breaks no rule: clients send whole records. */
-function writableObjections(
-  view: View,
-  collection: LinkedCollection,
-  given: ReadonlySet<string>,
-  before: RowSource,
-  after: RowSource,
-): Objection[] {
-  if (view.passes(collection)) return []
-  return [...collection.fields.values()].flatMap((field): Objection[] => {
-    if (!field.writable || !given.has(field.name)) return []
-    const rule = view.writeRule(collection, field.writable)
-    if (rule === true) return []
-    const allowed = view.compile(rule, before, { next: after, oneRow: true })
-    const changed =
-      before === after
-        ? unlikeDefault(field, after)
-        : seemsChanged(view, collection, field, before, after)
-    return [
-      {
-        outcome: "forbidden",
-        detail: field.name,
-        condition: sql`(${changed} AND (${allowed}) IS NOT TRUE)`,
-      },
-    ]
-  })
-}
-
-/** A create that gives a field what it would have had anyway writes nothing that is forbidden. */
-function unlikeDefault(field: LinkedField, row: RowSource): Sql {
-  if (field.kind === "relations") return raw("1")
-  const { default: fallback } = field.options
-  const computed = typeof fallback === "object" && fallback !== null && "expression" in fallback
-  if (computed) return raw("1")
-  return sql`${row.column(field.name)} IS NOT ${encodeValue(field, fallback)}`
-}
-
-/** What the actor may not read counts as changed: a refusal must not tell whether its guess was right. */
-function seemsChanged(
-  view: View,
-  collection: LinkedCollection,
-  field: LinkedField,
-  before: RowSource,
-  after: RowSource,
-): Sql {
-  const changed = changedValue(collection, field, before, after)
-  const readable = view.fieldRule(field)
-  if (readable === true) return changed
-  return sql`(${changed} OR (${view.compile(readable, before, { oneRow: true })}) IS NOT TRUE)`
-}
-
-function changedValue(
-  collection: LinkedCollection,
-  field: LinkedField,
-  before: RowSource,
-  after: RowSource,
-): Sql {
-  if (field.kind !== "relations")
-    return sql`${before.column(field.name)} IS NOT ${after.column(field.name)}`
-  const ids = after.ids?.(field.name)
-  return ids
-    ? sql`${orderedIds(collection, field.name, raw(`${current}."id"`))} IS NOT ${ids}`
-    : raw("0")
-}
-
-const staleObjections = (expected: ExpectedVersions): Objection[] =>
-  expected === null
-    ? []
-    : [
-        {
-          outcome: "stale",
-          condition: sql`${raw(`${current}."version"`)} NOT IN (SELECT value FROM json_each(${JSON.stringify(expected)}))`,
-        },
-      ]
-
-/** A relation may point only at what the actor may read: to it, the rest does not exist. */
-function referenceObjections(
-  view: View,
-  collection: LinkedCollection,
-  given: ReadonlySet<string>,
-  source: RowSource,
-): Objection[] {
-  return [...collection.fields.values()].flatMap((field): Objection[] => {
-    if (!field.target || !given.has(field.name)) return []
-    const target = field.target
-    const found = (id: Sql) =>
-      sql`EXISTS (SELECT 1 FROM ${identifier(target.name)} r WHERE r."id" = ${id} AND ${visibility(view, target, "r", true)})`
-    if (field.kind === "relation") {
-      const id = source.column(field.name)
-      return [
-        {
-          outcome: "invalid_reference",
-          detail: field.name,
-          condition: sql`(${id} IS NOT NULL AND NOT ${found(id)})`,
-        },
-      ]
-    }
-    const ids = field.kind === "relations" ? source.ids?.(field.name) : null
-    if (!ids) return []
-    return [
-      {
-        outcome: "invalid_reference",
-        detail: field.name,
-        condition: sql`EXISTS (SELECT 1 FROM json_each(${ids}) e WHERE NOT ${found(raw("e.value"))})`,
-      },
-    ]
-  })
-}
-
-/** `given` null: all unique rules; otherwise those that a given field takes part in. */
-function takenObjections(
-  collection: LinkedCollection,
-  organisation: string | null,
-  source: RowSource,
-  given: ReadonlySet<string> | null,
-): Objection[] {
-  return collection.uniques
-    .filter((fields) => given === null || fields.some((field) => given.has(field)))
-    .map(
-      (fields): Objection => ({
-        outcome: "taken",
-        detail: fields.join(","),
-        condition: sql`EXISTS (SELECT 1 FROM ${identifier(collection.name)} x WHERE ${allOf([
-          ...(collection.scoped ? [sql`x."organisation" = ${organisation}`] : []),
-          ...fields.map((field) => sql`x.${identifier(field)} = ${source.column(field)}`),
-          sql`x."id" <> ${source.column("id")}`,
-        ])})`,
-      }),
-    )
-}
-
-// ---- the log
-
-/** A line for each row that `where` (about `t`) finds; with `freshOnly`, for those whose version has none yet. */
-function logStatement(
-  app: App,
-  view: View,
-  collection: LinkedCollection,
-  kind: ChangeKind,
-  rules: readonly (Checked | null)[],
-  where: Sql,
-  freshOnly: boolean,
-): Sql {
-  const version = kind === "deleted" ? raw('t."version" + 1') : raw('t."version"')
-  const fresh = freshOnly
-    ? sql` AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = t."id" AND c.version = t."version")`
-    : raw("")
-  const organisation = raw(collection.scoped ? 't."organisation"' : "NULL")
-  const rows = sql`SELECT t."id" AS record, ${organisation} AS organisation, ${version} AS version, ${imageOf(collection, "t")} AS payload FROM ${identifier(collection.name)} t WHERE ${where}${fresh} ORDER BY t."pk"`
-  const authority = authorityOf(view, collection, rules)
-  const change = { subject: collection.name, kind, organisation: raw("organisation"), authority }
-  return appendChanges(app, view.actor, change, rows)
-}
-
-/** An administrator whom the rules would have allowed anyway, whatever the row, did not pass over them. */
-function authorityOf(
-  view: View,
-  collection: LinkedCollection,
-  rules: readonly (Checked | null)[],
-): Authority {
-  if (view.actor.kind === "system") return "system"
-  if (!view.passes(collection)) return "rule"
-  return rules.every(view.allows) ? "rule" : "administrator"
-}
-
-/** The rules of the fields that the caller gave. */
-const writableRules = (collection: LinkedCollection, given: ReadonlySet<string>): Checked[] =>
-  [...given].flatMap((name) => collection.fields.get(name)?.writable ?? [])
-
-/** The complete record as stored, as JSON: columns, and the ids of to-many fields. Rollups are not part of a version. */
-export function imageOf(collection: LinkedCollection, alias: string): Sql {
-  const columns = columnsOf(collection).filter(({ name, generated }) => {
-    const base = name.replace(/_(sum|count)$/, "")
-    return (
-      name !== "pk" &&
-      !generated &&
-      !collection.fields.get(name)?.rollup &&
-      !collection.fields.get(base)?.rollup
-    )
-  })
-  const members = [
-    ...columns.map(({ name }) => [name, raw(`${alias}."${name}"`)] as const),
-    ...manyFields(collection).map(({ name }) => {
-      const ids = orderedIds(collection, name, raw(`${alias}."id"`))
-      return [name, sql`json(${ids})`] as const
-    }),
-  ]
-  return jsonObject(members)
 }

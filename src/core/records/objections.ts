@@ -1,0 +1,173 @@
+import { allOf, identifier, raw, type Sql, sql } from "../../platform/sql.ts"
+import { aboutNew } from "../expression/about-new.ts"
+import type { Checked } from "../expression/checked.ts"
+import type { RowSource } from "../expression/types.ts"
+import type { Objection } from "./guard.ts"
+import type { LinkedCollection, LinkedField } from "./link.ts"
+import type { ExpectedVersions } from "./operations.ts"
+import { current } from "./rows.ts"
+import { orderedIds, visibility } from "./selection.ts"
+import { encodeValue } from "./values.ts"
+import type { View } from "./view.ts"
+
+/* What speaks against a write: each function answers conditions that refuse it when they are true. No I/O. */
+
+/** The rule must hold of the row as it is (or, for a create, as it will be). */
+export function ruleObjections(
+  view: View,
+  rule: Checked | boolean,
+  row: RowSource,
+  next: RowSource = row,
+): Objection[] {
+  if (rule === true) return []
+  const holds = view.compile(rule, row, { next, oneRow: true })
+  return [
+    { outcome: "forbidden", condition: rule === false ? raw("1") : sql`(${holds}) IS NOT TRUE` },
+  ]
+}
+
+/** The rule must hold of the row as it will be; only `@changed` still looks at the row as it was. */
+export const afterObjections = (
+  view: View,
+  rule: Checked | boolean,
+  before: RowSource,
+  after: RowSource,
+): Objection[] =>
+  ruleObjections(view, typeof rule === "boolean" ? rule : aboutNew(rule), before, after)
+
+export const unscopedObjection = (
+  collection: LinkedCollection,
+  organisation: string | null,
+): Objection[] =>
+  collection.scoped && organisation === null ? [{ outcome: "forbidden", condition: raw("1") }] : []
+
+/** A field that is given but left as it is breaks no rule: clients send whole records. */
+export function writableObjections(
+  view: View,
+  collection: LinkedCollection,
+  given: ReadonlySet<string>,
+  before: RowSource,
+  after: RowSource,
+): Objection[] {
+  if (view.passes(collection)) return []
+  return [...collection.fields.values()].flatMap((field): Objection[] => {
+    if (!field.writable || !given.has(field.name)) return []
+    const rule = view.writeRule(collection, field.writable)
+    if (rule === true) return []
+    const allowed = view.compile(rule, before, { next: after, oneRow: true })
+    const changed =
+      before === after
+        ? unlikeDefault(field, after)
+        : seemsChanged(view, collection, field, before, after)
+    return [
+      {
+        outcome: "forbidden",
+        detail: field.name,
+        condition: sql`(${changed} AND (${allowed}) IS NOT TRUE)`,
+      },
+    ]
+  })
+}
+
+/** A create that gives a field what it would have had anyway writes nothing that is forbidden. */
+function unlikeDefault(field: LinkedField, row: RowSource): Sql {
+  if (field.kind === "relations") return raw("1")
+  const { default: fallback } = field.options
+  const computed = typeof fallback === "object" && fallback !== null && "expression" in fallback
+  if (computed) return raw("1")
+  return sql`${row.column(field.name)} IS NOT ${encodeValue(field, fallback)}`
+}
+
+/** What the actor may not read counts as changed: a refusal must not tell whether its guess was right. */
+function seemsChanged(
+  view: View,
+  collection: LinkedCollection,
+  field: LinkedField,
+  before: RowSource,
+  after: RowSource,
+): Sql {
+  const changed = changedValue(collection, field, before, after)
+  const readable = view.fieldRule(field)
+  if (readable === true) return changed
+  return sql`(${changed} OR (${view.compile(readable, before, { oneRow: true })}) IS NOT TRUE)`
+}
+
+function changedValue(
+  collection: LinkedCollection,
+  field: LinkedField,
+  before: RowSource,
+  after: RowSource,
+): Sql {
+  if (field.kind !== "relations")
+    return sql`${before.column(field.name)} IS NOT ${after.column(field.name)}`
+  const ids = after.ids?.(field.name)
+  return ids
+    ? sql`${orderedIds(collection, field.name, raw(`${current}."id"`))} IS NOT ${ids}`
+    : raw("0")
+}
+
+export const staleObjections = (expected: ExpectedVersions): Objection[] =>
+  expected === null
+    ? []
+    : [
+        {
+          outcome: "stale",
+          condition: sql`${raw(`${current}."version"`)} NOT IN (SELECT value FROM json_each(${JSON.stringify(expected)}))`,
+        },
+      ]
+
+/** A relation may point only at what the actor may read: to it, the rest does not exist. */
+export function referenceObjections(
+  view: View,
+  collection: LinkedCollection,
+  given: ReadonlySet<string>,
+  source: RowSource,
+): Objection[] {
+  return [...collection.fields.values()].flatMap((field): Objection[] => {
+    if (!field.target || !given.has(field.name)) return []
+    const target = field.target
+    const found = (id: Sql) =>
+      sql`EXISTS (SELECT 1 FROM ${identifier(target.name)} r WHERE r."id" = ${id} AND ${visibility(view, target, "r", true)})`
+    if (field.kind === "relation") {
+      const id = source.column(field.name)
+      return [
+        {
+          outcome: "invalid_reference",
+          detail: field.name,
+          condition: sql`(${id} IS NOT NULL AND NOT ${found(id)})`,
+        },
+      ]
+    }
+    const ids = field.kind === "relations" ? source.ids?.(field.name) : null
+    if (!ids) return []
+    return [
+      {
+        outcome: "invalid_reference",
+        detail: field.name,
+        condition: sql`EXISTS (SELECT 1 FROM json_each(${ids}) e WHERE NOT ${found(raw("e.value"))})`,
+      },
+    ]
+  })
+}
+
+/** `given` null: all unique rules; otherwise those that a given field takes part in. */
+export function takenObjections(
+  collection: LinkedCollection,
+  organisation: string | null,
+  source: RowSource,
+  given: ReadonlySet<string> | null,
+): Objection[] {
+  return collection.uniques
+    .filter((fields) => given === null || fields.some((field) => given.has(field)))
+    .map(
+      (fields): Objection => ({
+        outcome: "taken",
+        detail: fields.join(","),
+        condition: sql`EXISTS (SELECT 1 FROM ${identifier(collection.name)} x WHERE ${allOf([
+          ...(collection.scoped ? [sql`x."organisation" = ${organisation}`] : []),
+          ...fields.map((field) => sql`x.${identifier(field)} = ${source.column(field)}`),
+          sql`x."id" <> ${source.column("id")}`,
+        ])})`,
+      }),
+    )
+}
