@@ -8,28 +8,16 @@ import {
   rollup,
   text,
 } from "../core/records/fields.ts"
+import { genres, ratings } from "./choices.ts"
 
 /** Films that the club talks about. Anyone reads, editors write. Gaps are null: the data has many. */
 export const films = collection("films", {
   fields: {
     title: text({ required: true, max: 300 }),
     director: text({ max: 200 }),
-    genre: choice([
-      "Action",
-      "Adventure",
-      "Black Comedy",
-      "Comedy",
-      "Concert/Performance",
-      "Documentary",
-      "Drama",
-      "Horror",
-      "Musical",
-      "Romantic Comedy",
-      "Thriller/Suspense",
-      "Western",
-    ]),
+    genre: choice(genres),
     distributor: text({ max: 200 }),
-    mpaaRating: choice(["G", "PG", "PG-13", "R", "NC-17", "Open", "Not Rated"]),
+    mpaaRating: choice(ratings),
     releasedOn: date({ min: "1888-01-01" }),
     /** Why `releasedOn` is null although the source gave a date. */
     releasedOnNote: text({ max: 200 }),

@@ -11,6 +11,7 @@ import { parseArgs } from "node:util"
 
 /** What belongs to the film club and to nothing else. */
 const filmClub: readonly string[] = [
+  "src/app/choices.ts",
   "src/app/films.ts",
   "src/app/reviews.ts",
   "src/app/watchlists.ts",

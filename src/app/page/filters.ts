@@ -1,5 +1,6 @@
+import { genres, ratings } from "../choices.ts"
 import { button, element, fill } from "./element.ts"
-import { genres, ratings, sortOf, sorts } from "./query.ts"
+import { sortOf, sorts } from "./query.ts"
 import { currentRoute, go, home, type Route } from "./route.ts"
 
 type Choice = readonly [value: string, name: string]

@@ -1,24 +1,6 @@
 import { type Filter, filter } from "../../client/filter.ts"
 import type { Route } from "./route.ts"
 
-/** What the choices of the filters are called. The values are those of the collection. */
-export const genres = [
-  "Action",
-  "Adventure",
-  "Black Comedy",
-  "Comedy",
-  "Concert/Performance",
-  "Documentary",
-  "Drama",
-  "Horror",
-  "Musical",
-  "Romantic Comedy",
-  "Thriller/Suspense",
-  "Western",
-] as const
-
-export const ratings = ["G", "PG", "PG-13", "R", "NC-17", "Not Rated", "Open"] as const
-
 export const sorts = {
   "-imdbRating": "Highest rated",
   "-averageStars": "Loved by the club",
