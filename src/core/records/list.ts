@@ -2,10 +2,11 @@ import type { Actor, App, UserActor } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { allOf, identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
+import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import { type Place, readCursor, writeCursor } from "./cursor.ts"
 import type { LinkedCollection } from "./link.ts"
-import type { ListQuery, SortKey } from "./query.ts"
+import { filterProblem, type ListQuery, type SortKey } from "./query.ts"
 import { matchQuery, rankOf, searchTableOf } from "./search.ts"
 import {
   type ApiRecord,
@@ -52,7 +53,7 @@ export async function listRecords(
     query.cursor === null ? null : readCursor(identity, query.cursor, query.sort.length, ranked)
 
   const conditions = [visibility(view, collection, alias)]
-  if (query.filter) conditions.push(view.compile(query.filter, source))
+  if (query.filter) conditions.push(compileFilter(view, query.filter))
   if (query.search !== null && match === null) conditions.push(raw("0"))
 
   // A whole record shows what the next cursor needs, unless it is converted on the way out.
@@ -90,6 +91,14 @@ export async function listRecords(
       .map((row) => (whole ? decodeWhole(selection, row) : decodeRow(view, selection, row))),
     next: nextCursor(identity, query, ranked, place, rows, placeOf),
     ...(count !== undefined && { count }),
+  }
+}
+
+function compileFilter(view: View, filter: Checked): Sql {
+  try {
+    return view.compile(filter, source)
+  } catch (error) {
+    throw filterProblem(error)
   }
 }
 

@@ -100,12 +100,17 @@ function parseFilter(view: View, collection: LinkedCollection, text: string): Ch
       access: view.access,
     })
   } catch (error) {
-    if (!(error instanceof ExpressionError)) throw error
-    throw new Problem("invalid_expression", {
-      detail: `filter: ${error.message}`,
-      errors: [{ path: "query.filter", code: error.code, message: error.message }],
-    })
+    throw filterProblem(error)
   }
+}
+
+/** What is wrong with a filter, found when it was parsed or (`too_complex`) when it was compiled. */
+export function filterProblem(error: unknown): unknown {
+  if (!(error instanceof ExpressionError)) return error
+  return new Problem("invalid_expression", {
+    detail: `filter: ${error.message}`,
+    errors: [{ path: "query.filter", code: error.code, message: error.message }],
+  })
 }
 
 function parseSort(view: View, collection: LinkedCollection, text: string): SortKey[] {
