@@ -72,6 +72,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   const prepare = (on: Queryable, statement: Sql) => {
     const { text, params } = spill(statement)
+    if (text.length > maxStatementCharacters) throw new Problem("invalid_input", tooMuch)
     return params.length ? on.prepare(text).bind(...params) : on.prepare(text)
   }
   const run = async <Result>(call: (on: Queryable) => Promise<Result>, writes: boolean) => {
@@ -117,6 +118,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
   }
 }
+
+/** D1 takes 100 KB; identifiers and SQL are ASCII. */
+const maxStatementCharacters = 100_000
+const tooMuch = "This asks for too much at once: fewer fields, expansions or conditions, please."
 
 const isWrite = ({ text }: Sql): boolean => /^\s*(?:INSERT|UPDATE|DELETE|REPLACE)\b/i.test(text)
 
