@@ -69,7 +69,8 @@ export const changePump = (deliver: Deliver) =>
     private async tryDeliver(app: App, change: StoredChange): Promise<boolean> {
       const { storage } = this.ctx
       try {
-        if (!(await deliver(app, change, pumpOf(this.env)))) return true
+        const own = this.app(app.db.name)
+        if (!(await deliver(own, change, pumpOf(this.env)))) return true
       } catch (error) {
         const attempts = ((await storage.get<number>("attempts")) ?? 0) + 1
         app.log("error", "afterCommit failed", {
@@ -104,7 +105,9 @@ export const changePump = (deliver: Deliver) =>
       )
     }
 
+    /** For one line, or one look at the log: all that is done with it happens at one instant, as in a request. */
     private app(database: string): App {
+      const opened = Date.now()
       return createApp({
         env: this.env,
         settings: parseSettings(this.env),
@@ -113,6 +116,7 @@ export const changePump = (deliver: Deliver) =>
         bookmark: null,
         primary: true,
         waitUntil: (work) => this.ctx.waitUntil(work),
+        now: () => opened,
       })
     }
   }

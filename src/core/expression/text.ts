@@ -3,9 +3,6 @@
  * code point, length in code points. No locale.
  */
 
-/** False for NUL (SQLite's `length` and `instr` stop there) and lone surrogates (they have no UTF-8). */
-export const isStorableText = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text)
-
 /** SQLite's `lower()`: A to Z and nothing else. */
 export const foldAscii = (text: string): string =>
   text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())

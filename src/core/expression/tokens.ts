@@ -1,5 +1,5 @@
+import { isStorableText } from "../../platform/validate.ts"
 import { ExpressionError } from "./error.ts"
-import { isStorableText } from "./text.ts"
 
 export type TokenKind = "name" | "actor" | "text" | "number" | "duration" | "symbol" | "end"
 

@@ -4,10 +4,11 @@ import { Problem } from "../../platform/problem.ts"
 import { allOf, identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
+import { searchTableOf } from "./columns.ts"
 import { type Place, readCursor, writeCursor } from "./cursor.ts"
 import type { LinkedCollection } from "./link.ts"
 import { filterProblem, type ListQuery, type SortKey } from "./query.ts"
-import { matchQuery, rankOf, searchTableOf } from "./search.ts"
+import { matchQuery, rankOf } from "./search.ts"
 import {
   type ApiRecord,
   decodeRow,

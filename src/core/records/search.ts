@@ -3,8 +3,6 @@ import { searchColumnsOf, searchTableOf } from "./columns.ts"
 import type { LinkedCollection } from "./link.ts"
 import { organisationOf, type View } from "./view.ts"
 
-export { searchTableOf }
-
 /**
  * The FTS5 query for what a person typed: all words, the last one as a prefix, in the fields that this actor may read
  * whatever the row. Null when nothing can match. The words are quoted, so that no character of FTS5's syntax gets through.

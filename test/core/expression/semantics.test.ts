@@ -5,7 +5,6 @@ import { checkOperand, evaluateOperand } from "../../../src/core/expression/defa
 import { ExpressionError } from "../../../src/core/expression/error.ts"
 import { foldConstant } from "../../../src/core/expression/fold.ts"
 import { parseExpression, parseOperand } from "../../../src/core/expression/parse.ts"
-import { referencedFields, referencesRow } from "../../../src/core/expression/references.ts"
 import { actor, laboratory, memoryIds, sqlIds, understand } from "./laboratory.ts"
 import { workshop } from "./workshop.ts"
 
@@ -247,10 +246,7 @@ test.each(refused)("%s is refused at %i: %s", (text, position, message) => {
 test("a rule of writes may ask for the new row and what changed, but not what others keep", () => {
   const check = (text: string) =>
     checkExpression(parseExpression(text), lab.shape("tasks"), { mode: "trusted", write: true })
-  expect(referencedFields(check("@new.owner = @me.id && !@changed(title)"))).toEqual([
-    "owner",
-    "title",
-  ])
+  expect(check("@new.owner = @me.id && !@changed(title)").kind).toBe("and")
   expect(failure(() => check("@changed(comments)")).message).toContain("kept by other records at 9")
   expect(failure(() => check("@new.nothing = 1")).message).toContain('field "@new.nothing" at 5')
 })
@@ -263,13 +259,7 @@ test("only what looks at the row depends on the row", () => {
   expect(foldConstant(check(text), actor({ id: "bob" }))).toBe(null)
   expect(foldConstant(check("any(comments, @me.id = null)"), ann)).toBe(false)
   expect(foldConstant(check(`@me.email ~ "%@x" && @now > "2020-01-01"`), ann)).toBe(true)
-  expect(referencesRow(check(`has(@me.roles, "editor") && @me.id != null`))).toBe(false)
-  expect(referencesRow(check("count(comments) = 0"))).toBe(true)
-  expect(referencedFields(check("project.owner = owner && any(comments, stars = 1)"))).toEqual([
-    "project",
-    "owner",
-    "comments",
-  ])
+  expect(foldConstant(check("count(comments) = 0"), ann)).toBe(null)
 })
 
 test.each([
