@@ -147,12 +147,21 @@ function described({ document }: Asker, located: Located): [OpenApi, Located] {
 
 test("each operation succeeds for somebody who asks as the document says", async () => {
   const found: string[] = []
-  for (const located of operations) {
-    for (const asker of askers) {
-      const drafts = soundRequestsFor(...described(asker, located))
-      for (const draft of fc.sample(drafts, { numRuns: 30, seed })) {
-        if (succeeded.has(located.operation.operationId)) break
-        found.push(...(await send(asker, located, draft)))
+  // What ran before may have ended every session and deleted every record.
+  for (const asker of askers) {
+    if (!asker.person) continue
+    asker.person = await signIn(asker.person.email)
+    await furnish(asker.person)
+  }
+  before = null
+  for (const round of [0, 1, 2]) {
+    for (const located of operations) {
+      for (const asker of askers) {
+        const drafts = soundRequestsFor(...described(asker, located))
+        for (const draft of fc.sample(drafts, { numRuns: 30, seed: seed + round })) {
+          if (succeeded.has(located.operation.operationId)) break
+          found.push(...(await send(asker, located, draft)))
+        }
       }
     }
   }
