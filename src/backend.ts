@@ -3,8 +3,9 @@ import { changePump } from "./core/changes/pump-object.ts"
 import type { OwnHttp } from "./core/records/api.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { linkCollections } from "./core/records/link.ts"
-import { deliverTo } from "./core/records/listeners.ts"
-import { wakePumps } from "./core/records/routes.ts"
+import { deliverTo, hasListeners } from "./core/records/listeners.ts"
+import { databaseNames } from "./platform/app.ts"
+import { poke } from "./platform/wake.ts"
 import { createRoutes } from "./routes.ts"
 
 /** What a product built on this backend brings: its collections, and routes of its own. */
@@ -21,18 +22,23 @@ export interface Product {
 export function createBackend(product: Product) {
   const collections = linkCollections(product.collections)
   const http = createRoutes(collections, product.routes)
+  const listening = hasListeners(collections)
+  const wakeAll = async (env: Env): Promise<void> => {
+    if (!listening) return
+    await Promise.all(databaseNames(env).map((name) => poke(env, "changes", name)))
+  }
   let awake = false
   const handler = {
     fetch(request, env, context) {
       // What a killed process left undelivered is picked up with the first request of the next one.
       if (!awake) {
         awake = true
-        context.waitUntil(wakePumps(env, collections))
+        context.waitUntil(wakeAll(env))
       }
       return http.fetch(request, env, context)
     },
     async scheduled(_event, env) {
-      await wakePumps(env, collections)
+      await wakeAll(env)
     },
   } satisfies ExportedHandler<Env>
   return { handler, ChangePump: changePump(deliverTo(collections)) }

@@ -1,5 +1,4 @@
 import type { Context, Hono } from "hono"
-import { pumpOf } from "./core/changes/pump-object.ts"
 import { docsRoutes } from "./core/docs/routes.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
@@ -18,10 +17,9 @@ export function createRoutes(collections: LinkedCollections, own: Hono<OwnHttp>)
   http.route("/", docsRoutes(collections))
   // Records for the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {
-    const engine = { collections, pump: pumpOf(c.env) }
     ;(c as unknown as Context<OwnHttp>).set(
       "records",
-      recordsFor(c.get("app"), c.get("actor"), engine),
+      recordsFor(c.get("app"), c.get("actor"), collections),
     )
     await next()
   })

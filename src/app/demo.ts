@@ -1,7 +1,6 @@
 import movies from "../../node_modules/vega-datasets/data/movies.json" with { type: "json" }
 import { importRecords } from "../core/records/import.ts"
-import type { LinkedCollection } from "../core/records/link.ts"
-import type { Engine } from "../core/records/write.ts"
+import type { LinkedCollection, LinkedCollections } from "../core/records/link.ts"
 import { type App, system } from "../platform/app.ts"
 import { sql } from "../platform/sql.ts"
 import { type FilmInput, filmsFromMovies, type Movie } from "./demo/movies.ts"
@@ -22,13 +21,13 @@ export const examples = [
  * Fills the films once: when the collection has never had one, or when an earlier load was cut off.
  * Answers lines for the person who started it; none when there was nothing to do.
  */
-export async function loadDemo(app: App, engine: Engine): Promise<string[]> {
+export async function loadDemo(app: App, collections: LinkedCollections): Promise<string[]> {
   const { films, corrected, undated, refused } = filmsFromMovies(movies as Movie[])
   const missing = await findMissing(app, films)
   if (missing.length === 0) return []
-  const collection = engine.collections.get("films") as LinkedCollection
+  const collection = collections.get("films") as LinkedCollection
   const rows = missing.map(({ id, ...input }) => ({ id, input }))
-  await importRecords(app, system, engine, collection, rows)
+  await importRecords(app, system, collections, collection, rows)
   return [
     `${rows.length} films loaded; ${corrected.length} dates moved back a century, ${undated.length} films without a plausible date, ${refused.length} row refused:`,
     ...refused.map(({ row, reason }) => `  row ${row} of movies.json: ${reason}`),

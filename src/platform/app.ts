@@ -3,6 +3,7 @@ import { uuidv7 } from "./ids.ts"
 import { createLog, type Log } from "./log.ts"
 import { Problem } from "./problem.ts"
 import type { Settings } from "./settings.ts"
+import { type Follower, pokeLater } from "./wake.ts"
 
 /**
  * What code may touch, for the length of one request (or job). A plain argument: a function without it has no reach.
@@ -22,6 +23,8 @@ export interface App {
   newId(): string
   /** Work that outlives the response, 30 s at most. */
   waitUntil(work: Promise<unknown>): void
+  /** After a commit to `db`, without making the caller wait: what follows it may start. */
+  wake(follower: Follower): void
   /** The same app on another database. */
   on(database: string): App
   /** Signed bookmarks of the databases used so far, for the caller's next request; null when none was. */
@@ -95,6 +98,7 @@ export function createApp(options: AppOptions): App {
     opened.set(name, database)
     return database
   }
+  const log = createLog(requestId)
   const app = (database: string): App => ({
     get directory() {
       return open("directory")
@@ -104,11 +108,14 @@ export function createApp(options: AppOptions): App {
     },
     settings,
     cost,
-    log: createLog(requestId),
+    log,
     requestId,
     now,
     newId: () => uuidv7(now()),
     waitUntil,
+    wake(follower) {
+      waitUntil(pokeLater(env, follower, open(database).name, log))
+    },
     on: app,
     async bookmarks() {
       const bookmarks = await Promise.all(

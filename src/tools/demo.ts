@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs"
-import type { Engine } from "../core/records/write.ts"
+import type { LinkedCollections } from "../core/records/link.ts"
 import type { App } from "../platform/app.ts"
 import type { Example } from "./dev-greeting.ts"
 
 /** What `src/app/demo.ts` may export: data to look at in development. */
 export interface Demo {
-  loadDemo(app: App, engine: Engine): Promise<string[]>
+  loadDemo(app: App, collections: LinkedCollections): Promise<string[]>
   examples: readonly Example[]
 }
 

@@ -39,8 +39,8 @@ export async function prepareDatabases(
     for (const name of await applyMigrations(binding, migrations)) applied.add(name)
   }
   // Nobody listens here: the Worker's pump finds these lines of the log with its first request.
-  const engine = { collections: linkCollections(collections), pump: { poke: async () => {} } }
-  const loaded = (await demo?.loadDemo(app, engine)) ?? []
+  const linked = linkCollections(collections)
+  const loaded = (await demo?.loadDemo(app, linked)) ?? []
   const restarted = applied.size < migrations.length
   const migrated = restarted ? [...applied].map((name) => `Applied migrations/${name}`) : []
   return { events: [...migrated, ...loaded], restarted }

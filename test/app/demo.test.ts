@@ -112,7 +112,7 @@ test("all of movies.json is kept but the one row without a title", () => {
 })
 
 describe("loading the demo", () => {
-  const engine = { collections: linkCollections(collections), pump: { poke: async () => {} } }
+  const linked = linkCollections(collections)
   const app = (): App =>
     createApp({
       env,
@@ -126,22 +126,22 @@ describe("loading the demo", () => {
     (await app().db.all({ text: `SELECT count(*) AS n FROM ${text}`, params: [] }))[0]?.n
 
   test("fills the films once, each with its line in the log, and mends a load that was cut off", async () => {
-    expect((await loadDemo(app(), engine))[0]).toMatch(/^3200 films loaded/)
+    expect((await loadDemo(app(), linked))[0]).toMatch(/^3200 films loaded/)
     expect(await count("films")).toBe(3_200)
     expect(await count("changes WHERE subject = 'films' AND authority = 'system'")).toBe(3_200)
-    expect(await loadDemo(app(), engine)).toEqual([])
+    expect(await loadDemo(app(), linked)).toEqual([])
 
     // As a kill after the second thousand would have left it.
     await app().db.batch([
       sql`DELETE FROM films WHERE id >= ${filmId(2_001)}`,
       sql`DELETE FROM changes WHERE record >= ${filmId(2_001)} AND record <= ${filmId(3_201)}`,
     ])
-    expect((await loadDemo(app(), engine))[0]).toMatch(/^1200 films loaded/)
+    expect((await loadDemo(app(), linked))[0]).toMatch(/^1200 films loaded/)
     expect(await count("films")).toBe(3_200)
 
     // As a person who deletes one: it stays deleted.
     await app().db.all(sql`DELETE FROM films WHERE id = ${filmId(7)}`)
-    expect(await loadDemo(app(), engine)).toEqual([])
+    expect(await loadDemo(app(), linked)).toEqual([])
     expect(await count("films")).toBe(3_199)
   })
 })

@@ -3,7 +3,7 @@ import { type App, createApp } from "../../platform/app.ts"
 import { describeError } from "../../platform/log.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import { sql } from "../../platform/sql.ts"
-import type { Deliver, Pump, StoredChange } from "./pump.ts"
+import type { Deliver, StoredChange } from "./pump.ts"
 import { backoffMilliseconds, batchSize, idleMilliseconds, isExhausted } from "./pump-schedule.ts"
 
 /*
@@ -70,7 +70,7 @@ export const changePump = (deliver: Deliver) =>
       const { storage } = this.ctx
       try {
         const own = this.app(app.db.name)
-        if (!(await deliver(own, change, pumpOf(this.env)))) return true
+        if (!(await deliver(own, change))) return true
       } catch (error) {
         const attempts = ((await storage.get<number>("attempts")) ?? 0) + 1
         app.log("error", "afterCommit failed", {
@@ -120,11 +120,3 @@ export const changePump = (deliver: Deliver) =>
       })
     }
   }
-
-/** The pump of a deployment. */
-export const pumpOf = (env: Env): Pump => ({
-  async poke(database) {
-    const namespace = env.CHANGE_PUMP
-    await namespace.get(namespace.idFromName(database)).poke(database)
-  },
-})

@@ -1,8 +1,7 @@
-import { identityOperations } from "../identity/openapi.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import type { DocumentedOperation, OpenApi, PathItem, Schema } from "./document.ts"
 import { answerHeaders, requestHeaders, responseHeaders } from "./headers.ts"
-import { identityPaths, identitySchemas } from "./identity-operations.ts"
+import { documentedModules, modulePaths, moduleSchemas } from "./module-operations.ts"
 import { collectionNames } from "./names.ts"
 import { everywhere, problemAnswers, problemSchemas } from "./problem-answers.ts"
 import { collectionsKnownTo, type Reader } from "./reader.ts"
@@ -20,15 +19,17 @@ const contractVersion = "1"
  */
 export function openApiDocument(reader: Reader): OpenApi {
   const { use, all } = problemAnswers()
-  const identity = identitySchemas()
+  const modules = moduleSchemas()
   const collections = collectionsKnownTo(reader)
   const names = collectionNames(
     reader.collections.keys(),
     new Set([
-      ...Object.keys(identity),
+      ...Object.keys(modules),
       ...Object.keys(problemSchemas),
       "RecordReference",
-      ...identityOperations.map((operation) => operation.operationId),
+      ...documentedModules.flatMap(({ operations }) =>
+        operations.map(({ operationId }) => operationId),
+      ),
     ]),
   )
   const schemas: Record<string, Schema> = {}
@@ -54,12 +55,12 @@ export function openApiDocument(reader: Reader): OpenApi {
         name: collection.name,
         description: [descriptionOf(collection), ...accessSentences(reader, collection)].join(" "),
       })),
-      { name: "auth", description: "People and their sessions." },
+      ...documentedModules.map(({ tag, description }) => ({ name: tag, description })),
       { name: "deployment", description: "The deployment itself." },
     ],
-    paths: { ...paths, ...identityPaths(use), ...deploymentPaths(use) },
+    paths: { ...paths, ...modulePaths(use), ...deploymentPaths(use) },
     components: {
-      schemas: { ...schemas, RecordReference: recordReference, ...identity, ...problemSchemas },
+      schemas: { ...schemas, RecordReference: recordReference, ...modules, ...problemSchemas },
       responses: all,
       parameters: requestHeaders,
       headers: responseHeaders,

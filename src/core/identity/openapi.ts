@@ -1,5 +1,12 @@
-import type { ZodType } from "zod"
-import type { ProblemCode } from "../../platform/problem.ts"
+import {
+  badBody,
+  badSession,
+  type DocumentedModule,
+  jsonBody,
+  type Operation,
+  patchBody,
+} from "../../platform/operation.ts"
+import * as shapes from "./schema.ts"
 import {
   credentials,
   keySet,
@@ -16,56 +23,16 @@ import {
   userPatch,
 } from "./schema.ts"
 
-/** One route, as the OpenAPI document is to describe it. */
-export interface Operation {
-  readonly method: "get" | "post" | "put" | "patch" | "delete"
-  /** With parameters in braces. */
-  readonly path: string
-  readonly operationId: string
-  readonly summary: string
-  readonly description?: string
-  /** Who may call it: anybody, anyone signed in, administrators of the deployment. */
-  readonly auth: "none" | "session" | "administrator"
-  readonly pathParameters?: Readonly<Record<string, string>>
-  readonly query?: ZodType
-  readonly body?: {
-    readonly schema: ZodType
-    readonly required: boolean
-    readonly mediaTypes: readonly string[]
-  }
-  readonly responses: Readonly<
-    Record<
-      number,
-      { description: string; schema?: ZodType; headers?: Readonly<Record<string, string>> }
-    >
-  >
-  /** Refusals beyond those that every route may give (`rate_limited`, `internal`, `overloaded`). */
-  readonly problems: readonly ProblemCode[]
-}
-
-const json = (schema: ZodType, required = true) => ({
-  schema,
-  required,
-  mediaTypes: ["application/json"],
-})
-const patch = (schema: ZodType) => ({
-  schema,
-  required: true,
-  mediaTypes: ["application/merge-patch+json", "application/json"],
-})
-
-const badBody = ["invalid_input", "payload_too_large", "unsupported_media_type"] as const
-const badSession = ["unauthenticated", "token_invalid", "token_expired", "token_outdated"] as const
 const cookies = { "Set-Cookie": "The session of a browser: `__Host-access` and `__Host-refresh`." }
 
-export const identityOperations: readonly Operation[] = [
+const operations: readonly Operation[] = [
   {
     method: "post",
     path: "/auth/users",
     operationId: "signUp",
     summary: "Sign up",
     auth: "none",
-    body: json(newUser),
+    body: jsonBody(newUser),
     responses: {
       201: { description: "The person.", schema: user, headers: { Location: "`/auth/me`" } },
     },
@@ -78,7 +45,7 @@ export const identityOperations: readonly Operation[] = [
     summary: "Make the first administrator",
     description: "Works once, with the code that the deployment printed.",
     auth: "none",
-    body: json(newAdministrator),
+    body: jsonBody(newAdministrator),
     responses: {
       201: { description: "The administrator.", schema: user, headers: { Location: "`/auth/me`" } },
     },
@@ -92,7 +59,7 @@ export const identityOperations: readonly Operation[] = [
     description:
       "Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
     auth: "none",
-    body: json(credentials),
+    body: jsonBody(credentials),
     responses: { 201: { description: "A session.", schema: signedIn, headers: cookies } },
     problems: [...badBody, "invalid_credentials", "token_outdated", "locked", "rate_limited"],
   },
@@ -104,7 +71,7 @@ export const identityOperations: readonly Operation[] = [
     description:
       "Each refresh token can be used once; within 30 s the last one may be sent again and is answered with the same successor. Any other reuse ends the session. Without a body the cookie is used, for pages of allowed origins.",
     auth: "none",
-    body: json(refreshRequest, false),
+    body: jsonBody(refreshRequest, false),
     responses: { 200: { description: "New tokens.", schema: tokens, headers: cookies } },
     problems: [...badBody, "unauthenticated", "token_invalid", "forbidden"],
   },
@@ -146,7 +113,7 @@ export const identityOperations: readonly Operation[] = [
     operationId: "updateMe",
     summary: "Change one's name",
     auth: "session",
-    body: patch(mePatch),
+    body: patchBody(mePatch),
     responses: { 200: { description: "The person.", schema: user } },
     problems: [...badSession, ...badBody, "forbidden"],
   },
@@ -169,7 +136,7 @@ export const identityOperations: readonly Operation[] = [
       "Tokens of that person are outdated at once; their next refresh carries the new roles.",
     auth: "administrator",
     pathParameters: { id: "Id of the person." },
-    body: patch(userPatch),
+    body: patchBody(userPatch),
     responses: { 200: { description: "The person.", schema: user } },
     problems: [...badSession, ...badBody, "forbidden", "not_found", "conflict"],
   },
@@ -189,3 +156,10 @@ export const identityOperations: readonly Operation[] = [
     problems: [],
   },
 ]
+
+export const identityDocs: DocumentedModule = {
+  tag: "auth",
+  description: "People and their sessions.",
+  operations,
+  shapes,
+}

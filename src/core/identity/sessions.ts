@@ -1,6 +1,7 @@
 import type Argon2 from "@phi-ag/argon2"
 import { type App, administratorRole, system, type UserActor } from "../../platform/app.ts"
 import { Refusal, type Row } from "../../platform/database.ts"
+import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 import { accessTokenSeconds, signAccessToken } from "./access-tokens.ts"
@@ -8,7 +9,6 @@ import { assertUnlocked, attemptKeys, forgiveAttempt, reserveAttempt } from "./a
 import { refreshSeconds } from "./cookies.ts"
 import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
-import { type Page, pageOf } from "./paging.ts"
 import { verifyPassword } from "./passwords.ts"
 import {
   type Membership,

@@ -1,10 +1,10 @@
 import { type Actor, type App, administratorRole, system } from "../../platform/app.ts"
 import { Refusal, type Row, UniqueViolation } from "../../platform/database.ts"
+import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 import { assertSignedIn, refuse, sessionProbe, sessionRefusal } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
-import { type Page, pageOf } from "./paging.ts"
 import {
   type Person,
   personOf,

@@ -4,12 +4,12 @@ import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
 import type { Collection, Fields, InputOf, RecordOf } from "./collection.ts"
 import { parseCreate, parsePatch } from "./input.ts"
-import type { LinkedCollection } from "./link.ts"
+import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery } from "./query.ts"
 import { select } from "./selection.ts"
 import { viewFor } from "./view.ts"
-import { commit, type Draft, type Engine, type Written } from "./write.ts"
+import { commit, type Draft, type Written } from "./write.ts"
 
 /**
  * Records for the product's own code (routes, `afterCommit`), on behalf of one actor: the same queries, rules, hooks and
@@ -52,15 +52,15 @@ export interface OwnHttp {
 }
 
 /** @throws {Problem} as the HTTP routes do. */
-export function recordsFor(app: App, actor: Actor, engine: Engine): Records {
-  const view = viewFor(app, actor, engine.collections)
+export function recordsFor(app: App, actor: Actor, collections: LinkedCollections): Records {
+  const view = viewFor(app, actor, collections)
   const linked = ({ name }: AnyCollection): LinkedCollection => {
-    const collection = engine.collections.get(name)
+    const collection = collections.get(name)
     if (!collection) throw new Error(`collection "${name}" is not listed in src/app/collections.ts`)
     return collection
   }
   const write = async (draft: Draft): Promise<Written> =>
-    (await commit(app, actor, engine, [draft]))[0] as Written
+    (await commit(app, actor, collections, [draft]))[0] as Written
   return {
     async list<C extends AnyCollection>(of: C, query: ListOptions = {}) {
       const collection = linked(of)

@@ -1,12 +1,10 @@
 import type { Actor, App } from "../../platform/app.ts"
-import { pokePump } from "../changes/pump.ts"
 import { refusalProblem } from "./guard.ts"
 import { assertComplete, type Input, parseCreate, toStored, withDefaults } from "./input.ts"
-import type { LinkedCollection } from "./link.ts"
+import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import type { NewRecord } from "./operations.ts"
 import { statementsOf } from "./statements.ts"
 import { viewFor } from "./view.ts"
-import type { Engine } from "./write.ts"
 
 /** Rows in one batch: D1 gives a batch 30 s and is single-threaded meanwhile. */
 const chunkRows = 1_000
@@ -26,11 +24,11 @@ export interface ImportRow {
 export async function importRecords(
   app: App,
   actor: Actor,
-  engine: Engine,
+  collections: LinkedCollections,
   collection: LinkedCollection,
   rows: readonly ImportRow[],
 ): Promise<string[]> {
-  const view = viewFor(app, actor, engine.collections)
+  const view = viewFor(app, actor, collections)
   const chosenIds = rows.some(({ id }) => id !== undefined)
   const records = rows.map(({ id, input }): NewRecord => {
     const whole = withDefaults(view, collection, parseCreate(view, collection, input))
@@ -50,7 +48,7 @@ export async function importRecords(
     } catch (error) {
       throw refusalProblem(error, actor.kind === "anonymous", true)
     }
-    if (collection.definition.options.afterCommit) pokePump(app, engine.pump)
+    if (collection.definition.options.afterCommit) app.wake("changes")
   }
   return records.map(({ id }) => id)
 }

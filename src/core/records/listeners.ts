@@ -1,5 +1,5 @@
 import type { App } from "../../platform/app.ts"
-import type { Deliver, Pump, StoredChange } from "../changes/pump.ts"
+import type { Deliver, StoredChange } from "../changes/pump.ts"
 import { recordsFor } from "./api.ts"
 import type { CommittedChange } from "./collection.ts"
 import { decodeImage } from "./image.ts"
@@ -8,13 +8,17 @@ import type { LinkedCollections } from "./link.ts"
 /** Hands lines of the log to the `afterCommit` of their collection, with the rights of the system. */
 export const deliverTo =
   (collections: LinkedCollections): Deliver =>
-  async (app: App, change: StoredChange, pump: Pump) => {
+  async (app: App, change: StoredChange) => {
     const collection = collections.get(change.subject)
     const listener = collection?.definition.options.afterCommit
     if (!collection || !listener) return false
     const { payload, ...line } = change
     const committed: CommittedChange = { ...line, image: decodeImage(collection, payload) }
     const actor = { kind: "system", organisation: change.organisation } as const
-    await listener(app, committed, recordsFor(app, actor, { collections, pump }))
+    await listener(app, committed, recordsFor(app, actor, collections))
     return true
   }
+
+/** True when a line of the log has somebody to be handed to. */
+export const hasListeners = (collections: LinkedCollections): boolean =>
+  [...collections.values()].some((collection) => collection.definition.options.afterCommit)

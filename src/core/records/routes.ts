@@ -1,10 +1,8 @@
 import { type Context, Hono } from "hono"
-import { databaseNames } from "../../platform/app.ts"
 import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
 import { parseJson, readJson, readText } from "../../platform/validate.ts"
-import { pumpOf } from "../changes/pump-object.ts"
 import { etagOf, expectedVersions, matchesNone, onlyOf } from "./etag.ts"
 import { isReplay, readIdempotency, replay } from "./idempotency.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
@@ -13,7 +11,7 @@ import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery, parseRecordQuery, readParameters } from "./query.ts"
 import { type ApiRecord, hasShapedBody, isShaped, select } from "./selection.ts"
 import { type View, viewFor } from "./view.ts"
-import { commit, type Draft, type Engine, refuseAnonymous, type Written } from "./write.ts"
+import { commit, type Draft, refuseAnonymous, type Written } from "./write.ts"
 
 const patchTypes = ["application/merge-patch+json", "application/json"]
 
@@ -33,9 +31,8 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     refuseAnonymous(found.view, action, found.collection)
     return found
   }
-  const engineOf = (c: Context<Http>): Engine => ({ collections, pump: pumpOf(c.env) })
   const write = async (c: Context<Http>, draft: Draft): Promise<Written> => {
-    const [written] = await commit(c.get("app"), c.get("actor"), engineOf(c), [draft])
+    const [written] = await commit(c.get("app"), c.get("actor"), collections, [draft])
     return written as Written
   }
 
@@ -75,7 +72,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const idempotency = await readIdempotency(c.req.raw, `POST /records/${collection.name}`, text)
     const draft: Draft = { action: "create", collection, id: app.newId(), input }
     try {
-      const [written] = await commit(app, actor, engineOf(c), [draft], idempotency)
+      const [written] = await commit(app, actor, collections, [draft], idempotency)
       return answer(collection, written as Written)
     } catch (error) {
       if (!idempotency || !isReplay(error)) throw error
@@ -117,10 +114,6 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   return routes
 }
 
-/** True when a line of the log has somebody to be handed to. */
-const hasListeners = (collections: LinkedCollections): boolean =>
-  [...collections.values()].some((collection) => collection.definition.options.afterCommit)
-
 const parametersOf = (c: Context<Http>): URLSearchParams => {
   const at = c.req.url.indexOf("?")
   return at < 0 ? new URLSearchParams() : new URLSearchParams(c.req.url.slice(at + 1))
@@ -154,11 +147,4 @@ function notAllowed(c: Context<Http>, allow: string): Response {
     detail: `${c.req.method} is not allowed here: ${allow}.`,
     headers: { allow },
   })
-}
-
-/** Wakes the pump of every database: for the schedule and the first request of an isolate. */
-export async function wakePumps(env: Env, collections: LinkedCollections): Promise<void> {
-  if (!hasListeners(collections)) return
-  const pump = pumpOf(env)
-  await Promise.all(databaseNames(env).map((name) => pump.poke(name)))
 }

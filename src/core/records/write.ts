@@ -2,7 +2,6 @@ import type { Actor, App } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
-import { type Pump, pokePump } from "../changes/pump.ts"
 import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
@@ -65,12 +64,6 @@ export interface Written {
   readonly version: number | null
 }
 
-/** The deployment as writes need it. */
-export interface Engine {
-  readonly collections: LinkedCollections
-  readonly pump: Pump
-}
-
 const maxHookDepth = 5
 const maxAttempts = 3
 
@@ -84,18 +77,18 @@ const maxAttempts = 3
 export async function commit(
   app: App,
   actor: Actor,
-  engine: Engine,
+  collections: LinkedCollections,
   drafts: readonly Draft[],
   idempotency: Idempotency | null = null,
 ): Promise<Written[]> {
   for (let attempt = 1; ; attempt++) {
-    const planned = await plan(app, actor, engine, drafts).catch(async (refusal: unknown) => {
+    const planned = await plan(app, actor, collections, drafts).catch(async (refusal: unknown) => {
       // What a hook (or a right that is gone) refuses today may be the repetition of what went through before.
       await assertNotUsed(app, actor, idempotency, drafts[0])
       throw refusal
     })
     try {
-      return await run(app, actor, engine, drafts, planned, idempotency)
+      return await run(app, actor, collections, drafts, planned, idempotency)
     } catch (error) {
       if (isReplay(error)) throw error
       const problem = refusalProblem(error, actor.kind === "anonymous", drafts.length > 1)
@@ -132,7 +125,7 @@ interface Planned {
 async function plan(
   app: App,
   actor: Actor,
-  engine: Engine,
+  collections: LinkedCollections,
   drafts: readonly Draft[],
 ): Promise<Planned> {
   const steps: { operation: Operation; view: View; draft: number }[] = []
@@ -143,19 +136,24 @@ async function plan(
         `beforeWrite of "${draft.collection.name}" writes in circles, ${maxHookDepth} deep`,
       )
     }
-    const view = viewFor(app, writer, engine.collections)
+    const view = viewFor(app, writer, collections)
     refuseAnonymous(view, draft.action, draft.collection)
     const given = new Set("input" in draft ? Object.keys(draft.input) : [])
     const filled =
       draft.action === "create"
         ? { ...draft, input: withDefaults(view, draft.collection, draft.input) }
         : draft
-    const amended = await amend(app, view, engine, filled)
+    const amended = await amend(app, view, collections, filled)
     pinned ||= amended.pinned
     steps.push({ operation: operationOf(view, amended.draft, given), view, draft: index })
     for (const also of amended.also) {
       const organisation = writer.kind === "anonymous" ? null : (writer.organisation ?? null)
-      await add(draftOfHook(app, engine, also), { kind: "system", organisation }, -1, depth + 1)
+      await add(
+        draftOfHook(app, collections, also),
+        { kind: "system", organisation },
+        -1,
+        depth + 1,
+      )
     }
   }
   for (const [index, draft] of drafts.entries()) await add(draft, actor, index, 0)
@@ -192,12 +190,17 @@ interface Amended {
 }
 
 /** Asks the collection's hook, and lays its answer over the draft. */
-async function amend(app: App, view: View, engine: Engine, draft: Draft): Promise<Amended> {
+async function amend(
+  app: App,
+  view: View,
+  collections: LinkedCollections,
+  draft: Draft,
+): Promise<Amended> {
   const hook = draft.collection.definition.options.beforeWrite
   if (!hook) return { draft, also: [], pinned: false }
   // Whether a PUT creates or replaces is for the database to say.
   const looks = draft.action === "put" || (hook.needs === "record" && draft.action !== "create")
-  const stored = looks ? await storedRecord(app, view, engine, draft) : null
+  const stored = looks ? await storedRecord(app, view, collections, draft) : null
   const action = draft.action === "put" ? (stored ? "update" : "create") : draft.action
   const input = "input" in draft ? draft.input : null
   const writing: Writing = {
@@ -231,12 +234,12 @@ async function amend(app: App, view: View, engine: Engine, draft: Draft): Promis
 async function storedRecord(
   app: App,
   view: View,
-  engine: Engine,
+  collections: LinkedCollections,
   draft: Draft,
 ): Promise<HookRecord | null> {
   const { actor } = view
   const organisation = actor.kind === "anonymous" ? null : (actor.organisation ?? null)
-  const everything = viewFor(app, { kind: "system", organisation }, engine.collections)
+  const everything = viewFor(app, { kind: "system", organisation }, collections)
   const all = select(everything, draft.collection, { fields: null, expand: [] })
   const { update, delete: remove } = draft.collection.rules
   const rule = draft.action === "delete" ? remove : (update?.before ?? null)
@@ -263,8 +266,8 @@ async function storedRecord(
   return decodeRow(everything, all, row)
 }
 
-function draftOfHook(app: App, engine: Engine, also: AlsoWrite): Draft {
-  const collection = engine.collections.get(also.collection)
+function draftOfHook(app: App, collections: LinkedCollections, also: AlsoWrite): Draft {
+  const collection = collections.get(also.collection)
   if (!collection)
     throw new Error(`beforeWrite writes to "${also.collection}", which is not a collection`)
   switch (also.action) {
@@ -336,7 +339,7 @@ function newRecord(
 async function run(
   app: App,
   actor: Actor,
-  engine: Engine,
+  collections: LinkedCollections,
   drafts: readonly Draft[],
   { steps }: Planned,
   idempotency: Idempotency | null,
@@ -354,7 +357,7 @@ async function run(
   }
   if (once) statements.push(once.keep, once.sweep)
 
-  const view = viewFor(app, actor, engine.collections)
+  const view = viewFor(app, actor, collections)
   const answers = drafts.map((draft): ((results: Row[][]) => Written) => {
     const { id } = draft
     if (draft.action === "delete") {
@@ -386,7 +389,7 @@ async function run(
   })
   const results = await app.db.batch(statements)
   const heard = steps.some(({ operation }) => operation.collection.definition.options.afterCommit)
-  if (heard) pokePump(app, engine.pump)
+  if (heard) app.wake("changes")
   return answers.map((answer) => answer(results))
 }
 

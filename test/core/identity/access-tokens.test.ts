@@ -1,7 +1,7 @@
 import { SignJWT } from "jose"
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
-import { identityOperations } from "../../../src/core/identity/openapi.ts"
+import { identityDocs } from "../../../src/core/identity/openapi.ts"
 import { settingsOf } from "../../../src/platform/http.ts"
 import { bindings, call, claimsOf, json, origin, refusal, type SignedIn, signedIn } from "./cast.ts"
 
@@ -110,7 +110,7 @@ test("the deployment's own token passes, and so does one signed by hand in the s
 describe.each(bad)("a token %s", (_, make, code = "token_invalid") => {
   const routes = [
     ["get", "/probe"],
-    ...identityOperations
+    ...identityDocs.operations
       .filter((operation) => operation.auth !== "none")
       .map((operation) => [operation.method, operation.path.replace("{id}", ann?.user.id ?? "x")]),
   ] as [string, string][]

@@ -74,7 +74,7 @@ describe("afterCommit", () => {
     const made = await importRecords(
       app,
       system,
-      { collections, pump: { poke: (name) => env.CHANGE_PUMP.getByName(name).poke(name) } },
+      collections,
       collections.get("parcels") as LinkedCollection,
       Array.from({ length: 250 }, (_, n) => ({ input: { label: `p${n}` } })),
     )
@@ -100,9 +100,9 @@ describe("afterCommit", () => {
     const collections = linkCollections(fixtures)
     // As when the process dies between the commit and the poke.
     await importRecords(
-      toolApp(),
+      { ...toolApp(), wake() {} },
       system,
-      { collections, pump: { poke: async () => {} } },
+      collections,
       collections.get("parcels") as LinkedCollection,
       [{ input: { label: "lost" } }],
     )

@@ -62,12 +62,11 @@ describe("rollups", () => {
   })
 
   test("are exact after an import of thousands, a thousand a batch", async () => {
-    const engine = { collections, pump: { poke: async () => {} } }
     const app = toolApp()
     const parents = await importRecords(
       app,
       system,
-      engine,
+      collections,
       articles,
       Array.from({ length: 1_200 }, (_, n) => ({
         input: { title: `Imported ${n}`, author: alice.id, status: "published" },
@@ -77,7 +76,7 @@ describe("rollups", () => {
     await importRecords(
       app,
       system,
-      engine,
+      collections,
       collections.get("comments") as LinkedCollection,
       parents.slice(0, 1_100).map((article, n) => ({
         input: {
@@ -101,21 +100,20 @@ describe("rollups", () => {
 })
 
 describe("an import", () => {
-  const engine = { collections, pump: { poke: async () => {} } }
   const tags = collections.get("tags") as LinkedCollection
 
   test("that is refused names the row, and its batch leaves no trace", async () => {
     await create(alice, "tags", { name: "taken" })
     const before = await query("SELECT count(*) AS n FROM changes")
     await expect(
-      importRecords(toolApp(), system, engine, tags, [
+      importRecords(toolApp(), system, collections, tags, [
         { input: { name: "new 1" } },
         { input: { name: "new 2" } },
         { input: { name: "taken" } },
       ]),
     ).rejects.toMatchObject({ code: "conflict", details: { index: 2 } })
     await expect(
-      importRecords(toolApp(), system, engine, tags, [
+      importRecords(toolApp(), system, collections, tags, [
         { input: { name: "a" } },
         { input: { name: "a" } },
       ]),
@@ -127,7 +125,7 @@ describe("an import", () => {
   test("under an id that was deleted goes on with its versions", async () => {
     const tag = await create(alice, "tags", { name: "phoenix" })
     await call(editor, "DELETE", `/records/tags/${tag.id}`)
-    await importRecords(toolApp(), system, engine, tags, [
+    await importRecords(toolApp(), system, collections, tags, [
       { id: tag.id, input: { name: "phoenix" } },
     ])
     expect((await linesOf(tag.id)).map(({ kind, version }) => [kind, version])).toEqual([

@@ -1,9 +1,9 @@
 import { zValidator } from "@hono/zod-validator"
 import type { MiddlewareHandler } from "hono"
 import type { ZodType, z } from "zod"
-import type { Http } from "../../platform/http.ts"
-import { invalidInput } from "../../platform/problem.ts"
-import { describeIssue, parseWith, readJson } from "../../platform/validate.ts"
+import type { Http } from "./http.ts"
+import { invalidInput } from "./problem.ts"
+import { describeIssue, parseWith, readJson } from "./validate.ts"
 
 /**
  * `c.req.valid("json")`, as @hono/zod-validator would give it, read in our way: that middleware reads a body of any size,

@@ -1,6 +1,6 @@
 import { z } from "zod"
-import { identityOperations, type Operation } from "../identity/openapi.ts"
-import * as shapes from "../identity/schema.ts"
+import type { DocumentedModule, Operation } from "../../platform/operation.ts"
+import { identityDocs } from "../identity/openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -8,15 +8,22 @@ import { pascalCase } from "./names.ts"
 import { badCredentials, everywhere, type problemAnswers } from "./problem-answers.ts"
 import { securityFor } from "./security.ts"
 
-/** Names of identity's objects on the wire, by schema: `newUser` is `NewUser`. */
+/** Every module with routes of its own, in the order in which the reference shows them. */
+export const documentedModules: readonly DocumentedModule[] = [identityDocs]
+
+/** Names of the modules' objects on the wire, by schema: `newUser` is `NewUser`. Queries are parameters instead. */
 const names = new Map<z.ZodType, string>(
-  Object.entries(shapes).flatMap(([name, shape]) =>
-    shape instanceof z.ZodObject && shape !== shapes.pageQuery ? [[shape, pascalCase(name)]] : [],
+  documentedModules.flatMap(({ shapes }) =>
+    Object.entries(shapes).flatMap(([name, shape]) =>
+      shape instanceof z.ZodObject && !name.endsWith("Query")
+        ? [[shape, pascalCase(name)] as const]
+        : [],
+    ),
   ),
 )
 
-/** Schemas of everything that identity takes and answers. Input is strict, answers may grow. */
-export function identitySchemas(): Record<string, Schema> {
+/** Schemas of everything that the modules take and answer. Input is strict, answers may grow. */
+export function moduleSchemas(): Record<string, Schema> {
   const registry = z.registry<{ id: string }>()
   for (const [shape, id] of names) registry.add(shape, { id })
   const { schemas } = z.toJSONSchema(registry, { io: "input", uri: (id) => schemaRef(id).$ref })
@@ -28,26 +35,29 @@ export function identitySchemas(): Record<string, Schema> {
   )
 }
 
-/** Paths of `/auth/…` and what else identity serves. */
-export function identityPaths(
+/** Paths of all modules. */
+export function modulePaths(
   use: ReturnType<typeof problemAnswers>["use"],
 ): Record<string, PathItem> {
   const paths: Record<string, Record<string, DocumentedOperation>> = {}
-  for (const operation of identityOperations) {
-    const item = paths[operation.path] ?? {}
-    paths[operation.path] = { ...item, [operation.method]: operationOf(operation, use) }
+  for (const { tag, operations } of documentedModules) {
+    for (const operation of operations) {
+      const item = paths[operation.path] ?? {}
+      paths[operation.path] = { ...item, [operation.method]: operationOf(tag, operation, use) }
+    }
   }
   return paths
 }
 
 function operationOf(
+  tag: string,
   operation: Operation,
   use: ReturnType<typeof problemAnswers>["use"],
 ): DocumentedOperation {
   const { operationId, summary, description, auth, body } = operation
   return {
     operationId,
-    tags: ["auth"],
+    tags: [tag],
     summary,
     ...(description && { description }),
     parameters: [
@@ -85,7 +95,12 @@ function operationOf(
 const credentialsOf = ({ auth, method }: Operation) =>
   auth === "none" && method === "get" ? badCredentials : []
 
-function answerOf({ description, schema, headers = {} }: Operation["responses"][number]): Answer {
+function answerOf({
+  description,
+  schema,
+  texts = [],
+  headers = {},
+}: Operation["responses"][number]): Answer {
   const known = ["Link", "Location"].filter((name) => name in headers)
   const own = Object.entries(headers).filter(([name]) => !known.includes(name))
   return {
@@ -96,7 +111,12 @@ function answerOf({ description, schema, headers = {} }: Operation["responses"][
         own.map(([name, text]) => [name, { description: text, schema: { type: "string" } }]),
       ),
     },
-    ...(schema && { content: { "application/json": { schema: referenceTo(schema) } } }),
+    ...((schema || texts.length > 0) && {
+      content: {
+        ...(schema && { "application/json": { schema: referenceTo(schema) } }),
+        ...Object.fromEntries(texts.map((type) => [type, { schema: { type: "string" } }])),
+      },
+    }),
   }
 }
 
