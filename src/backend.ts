@@ -1,10 +1,12 @@
 import type { Hono } from "hono"
 import { changePump } from "./core/changes/pump-object.ts"
+import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
 import type { OwnHttp } from "./core/records/api.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { linkCollections } from "./core/records/link.ts"
 import { deliverTo, hasListeners } from "./core/records/listeners.ts"
 import { databaseNames } from "./platform/app.ts"
+import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
 import { createRoutes } from "./routes.ts"
 
@@ -15,7 +17,7 @@ export interface Product {
 }
 
 /**
- * Puts a deployment together: the handlers of its worker, and the class of its Durable Object.
+ * Puts a deployment together: the handlers of its worker, and the classes of its Durable Objects.
  *
  * @throws {DefinitionError} at start-up, when a collection makes no sense.
  */
@@ -41,5 +43,10 @@ export function createBackend(product: Product) {
       await wakeAll(env)
     },
   } satisfies ExportedHandler<Env>
-  return { handler, ChangePump: changePump(deliverTo(collections)) }
+  return {
+    handler,
+    ChangePump: changePump(deliverTo(collections)),
+    JobDispatcher: jobDispatcher(),
+    MetricsStore,
+  }
 }

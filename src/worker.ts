@@ -5,4 +5,4 @@ import { createBackend } from "./backend.ts"
 const backend = createBackend({ collections, routes })
 
 export default backend.handler
-export const ChangePump = backend.ChangePump
+export const { ChangePump, JobDispatcher, MetricsStore } = backend

@@ -41,8 +41,15 @@ export async function startBundles<Name extends string>(
   // The secrets come from `variables`: wrangler need not look for them, and warn.
   const config = { ...readConfig({ config: "wrangler.toml" }), secrets: undefined }
   const { workerOptions } = workerOptionsOf(config)
-  const { bindings, d1Databases, durableObjects, ratelimits, ...runtime } =
-    workerOptions as BindingOptions
+  const {
+    bindings,
+    d1Databases,
+    durableObjects,
+    ratelimits,
+    queueProducers,
+    queueConsumers,
+    ...runtime
+  } = workerOptions as BindingOptions
   const { compatibilityDate, compatibilityFlags } = runtime
   const names = Object.keys(workers) as Name[]
   const miniflare = new Miniflare(
@@ -61,6 +68,7 @@ export async function startBundles<Name extends string>(
         d1Databases,
         durableObjects,
         ratelimits,
+        ...queuesOf(name, queueProducers, queueConsumers),
         bindings: { ...bindings, ...workers[name].variables },
         // Miniflare's own socket has a worker in front, which costs more than a request of ours.
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
@@ -78,15 +86,40 @@ export async function startBundles<Name extends string>(
 }
 
 /** As much of miniflare's options as wrangler.toml leads to. */
-type BindingOptions = Pick<
-  V4WorkerOptions,
-  | "bindings"
-  | "compatibilityDate"
-  | "compatibilityFlags"
-  | "d1Databases"
-  | "durableObjects"
-  | "ratelimits"
->
+interface BindingOptions
+  extends Pick<
+    V4WorkerOptions,
+    | "bindings"
+    | "compatibilityDate"
+    | "compatibilityFlags"
+    | "d1Databases"
+    | "durableObjects"
+    | "ratelimits"
+  > {
+  /** Wrangler always gives the long form. */
+  queueProducers?: Record<string, { queueName: string }>
+  queueConsumers?: Record<string, object>
+}
+
+/** A queue has one consumer, so each Worker has queues of its own. */
+function queuesOf(
+  worker: string,
+  producers: BindingOptions["queueProducers"] = {},
+  consumers: BindingOptions["queueConsumers"] = {},
+): Pick<BindingOptions, "queueProducers" | "queueConsumers"> {
+  const named = (queue: string) => `${queue}-${worker}`
+  return {
+    queueProducers: Object.fromEntries(
+      Object.entries(producers).map(([binding, { queueName, ...options }]) => [
+        binding,
+        { ...options, queueName: named(queueName) },
+      ]),
+    ),
+    queueConsumers: Object.fromEntries(
+      Object.entries(consumers).map(([queue, options]) => [named(queue), options]),
+    ),
+  }
+}
 
 /** The main module first, as miniflare wants it. */
 const modulesOf = ({ directory, modules }: Bundle) =>

@@ -6,4 +6,4 @@ import { crashCollections } from "./crash-collections.ts"
 const backend = createBackend({ collections: crashCollections, routes: new Hono<OwnHttp>() })
 
 export default backend.handler
-export const ChangePump = backend.ChangePump
+export const { ChangePump, JobDispatcher, MetricsStore } = backend

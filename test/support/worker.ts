@@ -6,4 +6,4 @@ import { fixtures } from "./collections.ts"
 const backend = createBackend({ collections: fixtures, routes: new Hono<OwnHttp>() })
 
 export default backend.handler
-export const ChangePump = backend.ChangePump
+export const { ChangePump, JobDispatcher, MetricsStore } = backend

@@ -6,4 +6,4 @@ import { benchCollections } from "./collections.ts"
 const backend = createBackend({ collections: benchCollections, routes: new Hono() })
 
 export default backend.handler
-export const ChangePump = backend.ChangePump
+export const { ChangePump, JobDispatcher, MetricsStore } = backend
