@@ -85,6 +85,11 @@ const reservedNames = new Set([
   "organisation_members",
   "sign_in_attempts",
   "batch",
+  "jobs",
+  "job_steps",
+  "job_schedules",
+  "mails",
+  "mail_suppressions",
 ])
 
 /**
