@@ -1,52 +1,78 @@
 import type { Hono } from "hono"
+import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
+import type { JobMessage } from "./core/jobs/dispatcher.ts"
 import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
-import type { OwnHttp } from "./core/records/api.ts"
+import type { Job } from "./core/jobs/job.ts"
+import { linkJobs } from "./core/jobs/registry.ts"
+import { runBatch } from "./core/jobs/runner.ts"
+import type { Schedule } from "./core/jobs/schedule.ts"
+import { ownJobs, ownSchedules } from "./core/jobs/sweep.ts"
 import type { Collection } from "./core/records/collection.ts"
+import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
 import { deliverTo, hasListeners } from "./core/records/listeners.ts"
+import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
 import { createRoutes } from "./routes.ts"
 
-/** What a product built on this backend brings: its collections, and routes of its own. */
+/** What a product built on this backend brings. */
 export interface Product {
   readonly collections: readonly Collection[]
   readonly routes: Hono<OwnHttp>
+  /** What it does later. A job that is not listed does not run. */
+  readonly jobs?: readonly Job<ZodType, Reach>[]
+  readonly schedules?: readonly Schedule[]
 }
 
 /**
  * Puts a deployment together: the handlers of its worker, and the classes of its Durable Objects.
  *
- * @throws {DefinitionError} at start-up, when a collection makes no sense.
+ * @throws {DefinitionError} at start-up, when a definition makes no sense.
  */
 export function createBackend(product: Product) {
   const collections = linkCollections(product.collections)
+  const deliver = deliverTo(collections)
+  const later = deliverLater(deliver)
+  const registry = linkJobs<Reach>(
+    [...ownJobs, later, ...(product.jobs ?? [])],
+    [...ownSchedules, ...(product.schedules ?? [])],
+  )
   const http = createRoutes(collections, product.routes)
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
-    if (!listening) return
-    await Promise.all(databaseNames(env).map((name) => poke(env, "changes", name)))
+    const databases = databaseNames(env)
+    const people = "DIRECTORY" in env ? ["directory"] : []
+    await Promise.all([
+      ...(listening ? databases.map((name) => poke(env, "changes", name)) : []),
+      ...[...databases, ...people].map((name) => poke(env, "jobs", name)),
+    ])
   }
   let awake = false
   const handler = {
     fetch(request, env, context) {
-      // What a killed process left undelivered is picked up with the first request of the next one.
+      // What a killed process left undone is picked up with the first request of the next one.
       if (!awake) {
         awake = true
         context.waitUntil(wakeAll(env))
       }
       return http.fetch(request, env, context)
     },
+    async queue(batch, env, context) {
+      await runBatch(batch, env, context, registry, (app, { organisation }) =>
+        reachFor(app, { kind: "system", organisation }, collections),
+      )
+    },
     async scheduled(_event, env) {
       await wakeAll(env)
     },
-  } satisfies ExportedHandler<Env>
+  } satisfies ExportedHandler<Env, JobMessage>
   return {
     handler,
-    ChangePump: changePump(deliverTo(collections)),
-    JobDispatcher: jobDispatcher(),
+    ChangePump: changePump(deliver, buryIn(later)),
+    JobDispatcher: jobDispatcher(registry),
     MetricsStore,
   }
 }

@@ -2,8 +2,8 @@ import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
-import { type OwnHttp, recordsFor } from "./core/records/api.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
+import { type OwnHttp, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
@@ -15,12 +15,12 @@ export function createRoutes(collections: LinkedCollections, own: Hono<OwnHttp>)
   http.route("/", identityRoutes)
   http.route("/health", healthRoutes)
   http.route("/", docsRoutes(collections))
-  // Records for the product's own routes; those above answer before they come here.
+  // For the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {
-    ;(c as unknown as Context<OwnHttp>).set(
-      "records",
-      recordsFor(c.get("app"), c.get("actor"), collections),
-    )
+    const { records, jobs } = reachFor(c.get("app"), c.get("actor"), collections)
+    const own = c as unknown as Context<OwnHttp>
+    own.set("records", records)
+    own.set("jobs", jobs)
     await next()
   })
   http.route("/", own)

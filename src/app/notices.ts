@@ -16,7 +16,7 @@ export const notices = collection("notices", {
 })
 
 /** A new review of a film: everyone who has it on a watch list is told. At least once, so it looks before it writes. */
-export const tellWatchers: AfterCommit = async (_app, change, records) => {
+export const tellWatchers: AfterCommit = async (_app, change, { records }) => {
   if (change.kind !== "created") return
   const { film, author, stars } = change.image as { film: string; author: string; stars: number }
   const lists = await records.list(watchlists, { filter: `any(films, id = "${film}")`, limit: 200 })

@@ -1,5 +1,4 @@
 import type { Actor, App } from "../../platform/app.ts"
-import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
 import type { Collection, Fields, InputOf, RecordOf } from "./collection.ts"
@@ -43,12 +42,6 @@ export interface RecordPage<C> {
   readonly items: readonly RecordOf<C>[]
   readonly next: string | null
   readonly count?: number
-}
-
-/** What the handlers of `src/app/routes.ts` find in their Hono context, beside `app` and `actor`. */
-export interface OwnHttp {
-  Bindings: Http["Bindings"]
-  Variables: Http["Variables"] & { records: Records }
 }
 
 /** @throws {Problem} as the HTTP routes do. */
