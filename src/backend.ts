@@ -13,7 +13,7 @@ import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
 import { deliverTo, hasListeners } from "./core/records/listeners.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
-import { databaseNames } from "./platform/app.ts"
+import { allDatabaseNames, databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
 import { createRoutes } from "./routes.ts"
@@ -40,14 +40,12 @@ export function createBackend(product: Product) {
     [...ownJobs, later, ...(product.jobs ?? [])],
     [...ownSchedules, ...(product.schedules ?? [])],
   )
-  const http = createRoutes(collections, product.routes)
+  const http = createRoutes(collections, registry, product.routes)
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
-    const databases = databaseNames(env)
-    const people = "DIRECTORY" in env ? ["directory"] : []
     await Promise.all([
-      ...(listening ? databases.map((name) => poke(env, "changes", name)) : []),
-      ...[...databases, ...people].map((name) => poke(env, "jobs", name)),
+      ...(listening ? databaseNames(env).map((name) => poke(env, "changes", name)) : []),
+      ...allDatabaseNames(env).map((name) => poke(env, "jobs", name)),
     ])
   }
   let awake = false

@@ -1,18 +1,26 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
+import { administrators } from "./core/identity/administrators.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
+import type { Registry } from "./core/jobs/registry.ts"
+import { jobRoutes } from "./core/jobs/routes.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
-import { type OwnHttp, reachFor } from "./core/records/reach.ts"
+import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
 
 /** The table of contents: every route of the deployment, in the order in which they are asked. */
-export function createRoutes(collections: LinkedCollections, own: Hono<OwnHttp>): Hono<Http> {
+export function createRoutes(
+  collections: LinkedCollections,
+  jobs: Registry<Reach>,
+  own: Hono<OwnHttp>,
+): Hono<Http> {
   const http = createHttp(authenticate)
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
+  http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/health", healthRoutes)
   http.route("/", docsRoutes(collections))
   // For the product's own routes; those above answer before they come here.

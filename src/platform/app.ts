@@ -25,6 +25,8 @@ export interface App {
   waitUntil(work: Promise<unknown>): void
   /** After a commit to `db`, without making the caller wait: what follows it may start. */
   wake(follower: Follower): void
+  /** Names of all databases, that of people too where it is one of its own. */
+  readonly databases: readonly string[]
   /** The same app on another database. */
   on(database: string): App
   /** Signed bookmarks of the databases used so far, for the caller's next request; null when none was. */
@@ -116,6 +118,9 @@ export function createApp(options: AppOptions): App {
     wake(follower) {
       waitUntil(pokeLater(env, follower, open(database).name, log))
     },
+    get databases() {
+      return allDatabaseNames(env)
+    },
     on: app,
     async bookmarks() {
       const bookmarks = await Promise.all(
@@ -132,6 +137,12 @@ export const databaseNames = (env: object): string[] =>
   Object.keys(env)
     .filter((key) => key === "DB" || key.startsWith("DB_"))
     .map((key) => (key === "DB" ? "main" : key.slice(3).toLowerCase()))
+
+/** The directory among them, where people have a database of their own. */
+export const allDatabaseNames = (env: object): string[] => [
+  ...databaseNames(env),
+  ...("DIRECTORY" in env ? ["directory"] : []),
+]
 
 function findBinding(env: object, name: string): D1Database {
   const bindings = env as Record<string, D1Database | undefined>

@@ -1,5 +1,5 @@
 import { Hono, type MiddlewareHandler } from "hono"
-import { type Actor, type App, createApp, isAdministrator } from "./app.ts"
+import { type Actor, type App, createApp, isAdministrator, type UserActor } from "./app.ts"
 import { corsHeaders, preflight } from "./cors.ts"
 import { UniqueViolation } from "./database.ts"
 import { describeError } from "./log.ts"
@@ -11,6 +11,11 @@ import { parseSettings, type Settings } from "./settings.ts"
 export interface Http {
   Bindings: Env
   Variables: { app: App; actor: Actor }
+}
+
+/** The same behind a middleware that lets only people through. */
+export interface SignedIn extends Http {
+  Variables: Http["Variables"] & { actor: UserActor }
 }
 
 /**

@@ -7,7 +7,8 @@ import type { Schedule } from "./schedule.ts"
 /** A schedule whose expression makes sense. */
 export interface LinkedSchedule {
   readonly schedule: Schedule
-  readonly cron: Cron
+  /** In its zone, whose rules are read the first time: they cost milliseconds that a start-up does not have. */
+  cron(): Cron
 }
 
 /** All that a deployment does later, checked. */
@@ -71,15 +72,23 @@ function refuseTwins(what: string, named: readonly { name: string }[]): void {
   }
 }
 
-function cronOf({ name, cron, timeZone = "UTC" }: Schedule): Cron {
+function cronOf({ name, cron, timeZone = "UTC" }: Schedule): () => Cron {
   if (!namePattern.test(name)) {
     throw new DefinitionError(
       `"${name}" cannot name a schedule: use words of camelCase, with dots between.`,
     )
   }
-  try {
-    return parseCron(cron, timeZone)
-  } catch (error) {
-    throw new DefinitionError(`Schedule "${name}": ${(error as Error).message}`)
+  const parse = (zone: string): Cron => {
+    try {
+      return parseCron(cron, zone)
+    } catch (error) {
+      throw new DefinitionError(`Schedule "${name}": ${(error as Error).message}`)
+    }
+  }
+  parse("UTC")
+  let parsed: Cron | undefined
+  return () => {
+    parsed ??= parse(timeZone)
+    return parsed
   }
 }

@@ -70,7 +70,7 @@ export async function startDue(
 const never = "9999-12-31T23:59:59.999Z"
 
 function timeAfter({ cron }: LinkedSchedule, moment: number): string {
-  const next = nextOccurrence(cron, moment)
+  const next = nextOccurrence(cron(), moment)
   return next === null ? never : new Date(next).toISOString()
 }
 
