@@ -7,7 +7,10 @@ const instant = z.iso.datetime({ precision: 3 }).meta({ description: "ISO 8601, 
 const database = z
   .string()
   .optional()
-  .meta({ description: "Name of a database of the deployment; `main` unless told." })
+  .meta({
+    description: "Name of a database of the deployment; `main` unless told.",
+    examples: ["main"],
+  })
 const state = z.enum(jobStates).meta({
   description:
     "`waiting` until it is due, `held` while its lane is full, `queued` for a worker, `running`; then `succeeded`, `cancelled`, or `dead`: given up.",
