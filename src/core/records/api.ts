@@ -16,6 +16,8 @@ import { commit, type Draft, type Written } from "./write.ts"
  */
 export interface Records {
   list<C extends AnyCollection>(collection: C, query?: ListOptions): Promise<RecordPage<C>>
+  /** Each record that matches, a page of 200 at a time. */
+  all<C extends AnyCollection>(collection: C, query?: AllOptions): AsyncGenerator<RecordOf<C>>
   /** Null when there is none that the actor may see. */
   find<C extends AnyCollection>(collection: C, id: string): Promise<RecordOf<C> | null>
   create<C extends AnyCollection>(collection: C, input: InputOf<C>): Promise<RecordOf<C>>
@@ -47,6 +49,8 @@ export interface ListOptions {
   expand?: string
   count?: "exact"
 }
+export type AllOptions = Omit<ListOptions, "limit" | "cursor" | "count">
+
 export interface RecordPage<C> {
   readonly items: readonly RecordOf<C>[]
   readonly next: string | null
@@ -76,6 +80,17 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
         parseListQuery(view, collection, parameters),
       )
       return page as unknown as RecordPage<C>
+    },
+    async *all<C extends AnyCollection>(of: C, query: AllOptions = {}) {
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const page: RecordPage<C> = await records.list(of, {
+          ...query,
+          limit: 200,
+          ...(cursor && { cursor }),
+        })
+        yield* page.items
+        cursor = page.next
+      }
     },
     async find<C extends AnyCollection>(of: C, id: string) {
       const collection = linked(of)
