@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
+import { administrators } from "./core/identity/administrators.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
 import { type OwnHttp, recordsFor } from "./core/records/api.ts"
@@ -7,6 +8,7 @@ import type { LinkedCollections } from "./core/records/link.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
+import { metricsRoutes } from "./platform/metrics-routes.ts"
 
 /** The table of contents: every route of the deployment, in the order in which they are asked. */
 export function createRoutes(collections: LinkedCollections, own: Hono<OwnHttp>): Hono<Http> {
@@ -14,6 +16,7 @@ export function createRoutes(collections: LinkedCollections, own: Hono<OwnHttp>)
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
   http.route("/health", healthRoutes)
+  http.route("/metrics", metricsRoutes(administrators))
   http.route("/", docsRoutes(collections))
   // Records for the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {

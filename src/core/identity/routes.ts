@@ -1,6 +1,5 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono"
-import { isAdministrator, type UserActor } from "../../platform/app.ts"
-import type { Http } from "../../platform/http.ts"
+import type { Http, SignedIn } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import type { Page } from "../../platform/page.ts"
@@ -8,6 +7,7 @@ import { Problem, problemResponse } from "../../platform/problem.ts"
 import { clientAddress } from "../../platform/rate-limit.ts"
 import { parseJson, parseWith, readText } from "../../platform/validate.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
+import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
 import { hashPassword } from "./passwords.ts"
@@ -32,22 +32,9 @@ import {
   setRoles,
 } from "./users.ts"
 
-/** The context behind the two middlewares below: the actor is a person. */
-interface SignedIn extends Http {
-  Variables: Http["Variables"] & { actor: UserActor }
-}
-
 /** @throws {Problem} `unauthenticated` */
 const signedIn: MiddlewareHandler<SignedIn> = async (c, next) => {
   if (c.get("actor").kind !== "user") throw new Problem("unauthenticated")
-  await next()
-}
-
-/** @throws {Problem} `unauthenticated`, `forbidden` */
-const administrators: MiddlewareHandler<SignedIn> = async (c, next) => {
-  const actor = c.get("actor")
-  if (actor.kind !== "user") throw new Problem("unauthenticated")
-  if (!isAdministrator(actor)) throw new Problem("forbidden", "Only administrators may do this.")
   await next()
 }
 
@@ -119,12 +106,12 @@ export const identityRoutes = new Hono<Http>()
     return c.json(name === undefined ? await getMe(app, actor) : await renameMe(app, actor, name))
   })
 
-  .get("/auth/users", administrators, queryOf(pageQuery), async (c) => {
+  .get("/auth/users", claimedAdministrators, queryOf(pageQuery), async (c) => {
     const page = await listUsers(c.get("app"), c.get("actor"), pageOfQuery(c.req.valid("query")))
     return c.json(page, 200, nextLink(c.req.url, page))
   })
 
-  .patch("/auth/users/:id", administrators, jsonBody(userPatch, patchTypes), async (c) => {
+  .patch("/auth/users/:id", claimedAdministrators, jsonBody(userPatch, patchTypes), async (c) => {
     const { roles } = c.req.valid("json")
     return c.json(await setRoles(c.get("app"), c.req.param("id"), roles, c.get("actor")))
   })
