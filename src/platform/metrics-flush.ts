@@ -13,19 +13,21 @@ import type { Read } from "./metrics-store.ts"
 const delayMilliseconds = 5_000
 const lostAfterMilliseconds = 15_000
 
-let scheduledAt = Number.NEGATIVE_INFINITY
+/** The batch that is waited for; its identity tells whose turn it is. */
+let scheduled: { readonly at: number } | null = null
 
 /** On the hot path: a comparison. Work is handed to `waitUntil` once a batch. */
 export function scheduleFlush(env: object, waitUntil: (work: Promise<unknown>) => void): void {
   const now = Date.now()
-  if (now - scheduledAt < lostAfterMilliseconds) return
-  scheduledAt = now
-  waitUntil(flushLater(env))
+  if (scheduled && now - scheduled.at < lostAfterMilliseconds) return
+  scheduled = { at: now }
+  waitUntil(flushLater(env, scheduled))
 }
 
-async function flushLater(env: object): Promise<void> {
+/** Nothing, when the batch was sent or given up for lost meanwhile. */
+async function flushLater(env: object, mine: { readonly at: number }): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, delayMilliseconds))
-  await flush(env)
+  if (scheduled === mine) await flush(env)
 }
 
 /**
@@ -33,7 +35,7 @@ async function flushLater(env: object): Promise<void> {
  * next time. A call that failed after it had been carried out counts twice; that is rarer than it is worth preventing.
  */
 export async function flush(env: object): Promise<void> {
-  scheduledAt = Number.NEGATIVE_INFINITY
+  scheduled = null
   const store = storeOf(env)
   if (!store) return
   const delta = drain()

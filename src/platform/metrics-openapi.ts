@@ -20,7 +20,6 @@ export const metricsDocs: DocumentedModule = {
           description: "What was counted.",
           schema: metricsReport,
           texts: ["text/plain"],
-          headers: { Vary: "`Accept`" },
         },
       },
       problems: [...badSession, "forbidden", "invalid_input", "not_found"],

@@ -19,7 +19,6 @@ export const metricsRoutes = (administrators: MiddlewareHandler<SignedIn>) =>
     const range = rangeOf(query, app.now())
     // What this isolate has counted is there to be read at once; that of others is some seconds behind.
     await flush(c.env)
-    c.header("vary", "accept")
     if (wantsPrometheus(query.format, c.req.header("accept"))) {
       return c.body(prometheusText(await store.totals()), 200, { "content-type": prometheusType })
     }
@@ -32,7 +31,11 @@ const wantsPrometheus = (format: "json" | "prometheus" | undefined, accept = "")
     ? format === "prometheus"
     : /text\/plain|application\/openmetrics-text/i.test(accept) && !/\bjson\b/i.test(accept)
 
-/** @throws {Problem} `invalid_input` when it ends before it begins, or has too many steps. */
+/** Instants outside of these have no place in four-digit years, or none in our counters. */
+const first = Date.UTC(1970)
+const last = Date.UTC(9999)
+
+/** @throws {Problem} `invalid_input` when it ends before it begins, has too many steps, or lies beyond all calendars. */
 function rangeOf({ step, ...query }: z.output<typeof metricsQuery>, now: number): Range {
   const length = stepMilliseconds[step]
   const asked = query.to === undefined ? now : Date.parse(query.to)
@@ -41,8 +44,9 @@ function rangeOf({ step, ...query }: z.output<typeof metricsQuery>, now: number)
     query.from === undefined
       ? to - (step === "minute" ? 60 : 24) * length
       : startOfStep(Date.parse(query.from), step)
-  if (from >= to) {
-    throw invalidInput({ path: "query.from", code: "range", message: "from has to be before to." })
+  if (from >= to || from < first || to > last) {
+    const message = "from has to be before to, and both within the years 1970 to 9998."
+    throw invalidInput({ path: "query.from", code: "range", message })
   }
   if ((to - from) / length > maxSteps) {
     const message = `At most ${maxSteps} steps at a time: a shorter range, please, or longer steps.`

@@ -1,7 +1,16 @@
 import { z } from "zod"
+import { type Counter, type Outcome, outcomes } from "./metrics-counts.ts"
 
 const instant = z.iso.datetime()
 const count = z.int().min(0)
+/** How often each outcome occurred. */
+const endings = <Name extends Counter>(counter: Name) =>
+  z.object(
+    Object.fromEntries(outcomes[counter].map((outcome) => [outcome, count])) as Record<
+      Outcome<Name>,
+      typeof count
+    >,
+  )
 const latency = (share: string) =>
   z
     .number()
@@ -48,9 +57,9 @@ export const requestMetrics = z.object(requestFigures)
 
 const figures = {
   ...requestFigures,
-  jobs: z.object({ succeeded: count, failed: count, dead: count, cancelled: count }),
-  mails: z.object({ sent: count, failed: count, suppressed: count, dead: count }),
-  signIns: z.object({ succeeded: count, failed: count }),
+  jobs: endings("jobs"),
+  mails: endings("mails"),
+  signIns: endings("signIns"),
 }
 
 export const metrics = z

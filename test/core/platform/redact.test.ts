@@ -28,6 +28,8 @@ describe("what is written to the log", () => {
     ["a webhook's secret", "signing with whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8G"],
     ["a mail service's key", "key re_123456789abcdefgh refused", "123456789abc"],
     ["a payment service's key", "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "4eC39Hq"],
+    ["a webhook's short secret", "whsec_a1b2c3d4e5f6", "a1b2c3"],
+    ["a key with dashes", "sk-proj-a1b2c3d4e5f6", "a1b2c3"],
     ["a short GitHub token", "ghp_16C7e42F292c6912E7", "16C7e42"],
     ["a key of no known kind", `used ${opaque} twice`, opaque],
     ["base64 of 32 bytes", "secret was q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=", "q83vEj"],
@@ -52,6 +54,8 @@ describe("what is written to the log", () => {
     "D1_ERROR: refused|0|forbidden||: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_TRIGGER)",
     "2026-11-21T09:30:00.000Z version 12, 40 % of 3.5 s",
     "the token has expired",
+    "api-gateway-eu-west-1 was re-entered-for-the-2nd-time",
+    "the column re_indexed_on_something is missing",
     "GET /records/:collection/:id",
   ])("keeps what helps to find the error: %s", (text) => {
     expect(redact(text)).toBe(text)
