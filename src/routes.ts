@@ -10,6 +10,7 @@ import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
+import { metricsRoutes } from "./platform/metrics-routes.ts"
 
 /** The table of contents: every route of the deployment, in the order in which they are asked. */
 export function createRoutes(
@@ -22,6 +23,7 @@ export function createRoutes(
   http.route("/", identityRoutes)
   http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/health", healthRoutes)
+  http.route("/metrics", metricsRoutes(administrators))
   http.route("/", docsRoutes(collections))
   // For the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {

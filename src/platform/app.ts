@@ -1,6 +1,8 @@
 import { type Cost, type Database, openDatabase } from "./database.ts"
 import { uuidv7 } from "./ids.ts"
 import { createLog, type Log } from "./log.ts"
+import { type Count, countEvent } from "./metrics.ts"
+import { scheduleFlush } from "./metrics-flush.ts"
 import { Problem } from "./problem.ts"
 import type { Settings } from "./settings.ts"
 import { type Follower, pokeLater } from "./wake.ts"
@@ -27,6 +29,8 @@ export interface App {
   wake(follower: Follower): void
   /** Names of all databases, that of people too where it is one of its own. */
   readonly databases: readonly string[]
+  /** Counts something for administrators to see (`GET /metrics`). Writes nothing, and waits for nothing. */
+  count: Count
   /** The same app on another database. */
   on(database: string): App
   /** Signed bookmarks of the databases used so far, for the caller's next request; null when none was. */
@@ -117,6 +121,11 @@ export function createApp(options: AppOptions): App {
     waitUntil,
     wake(follower) {
       waitUntil(pokeLater(env, follower, open(database).name, log))
+    },
+    count(counter, labels) {
+      if (!settings.metrics) return
+      countEvent(now(), counter, labels)
+      scheduleFlush(env, waitUntil)
     },
     get databases() {
       return allDatabaseNames(env)

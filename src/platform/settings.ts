@@ -40,6 +40,8 @@ const variables = z.object({
   RATE_LIMIT: z.enum(["on", "off"]).optional(),
   /** `on` where read replication is switched on for the databases: reads may then go to the nearest replica. */
   READ_REPLICATION: z.enum(["on", "off"]).default("off"),
+  /** `off` counts nothing, and `GET /metrics` has nothing to tell. */
+  COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
 })
@@ -52,6 +54,8 @@ export interface Settings {
   readonly allowedOrigins: readonly string[]
   readonly rateLimited: boolean
   readonly readReplication: boolean
+  /** Where there is no object to keep counters, none are made. */
+  readonly metrics: boolean
   readonly adminCodeHash: string
 }
 
@@ -76,6 +80,7 @@ export function parseSettings(env: object): Settings {
     allowedOrigins: data.ALLOWED_ORIGINS,
     rateLimited: (data.RATE_LIMIT ?? (development ? "off" : "on")) === "on",
     readReplication: data.READ_REPLICATION === "on",
+    metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
     adminCodeHash: data.ADMIN_CODE_HASH,
   }
 }

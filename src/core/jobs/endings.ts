@@ -27,12 +27,14 @@ export function endingOf(
 /** Writes how a run ended, in one trip. False when the job was no longer this run's to end. */
 export async function endRun(
   app: App,
-  { id, runs, lane, name }: StoredJob,
+  { id, runs, lane, name, organisation }: StoredJob,
   ending: Ending,
 ): Promise<boolean> {
   const now = new Date(app.now()).toISOString()
   const [ended = []] = await app.db.batch(finish({ id, runs }, lane, ending, now))
   if (ended.length === 0) return false
+  const outcome = ending.state === "waiting" ? "failed" : ending.state
+  app.count("jobs", { job: name, outcome, organisation })
   if (ending.state === "waiting" || ending.state === "dead") {
     const { attempts, error } = ending
     app.log(ending.state === "dead" ? "error" : "warn", `job ${endedAs[ending.state]}`, {
