@@ -80,6 +80,8 @@ interface AppOptions {
   primary?: boolean
   waitUntil: (work: Promise<unknown>) => void
   now?: () => number
+  /** False for whoever sends what is counted itself, because nobody may wait for a timer of its. */
+  flushesCounts?: boolean
 }
 
 export function createApp(options: AppOptions): App {
@@ -125,7 +127,7 @@ export function createApp(options: AppOptions): App {
     count(counter, labels) {
       if (!settings.metrics) return
       countEvent(now(), counter, labels)
-      scheduleFlush(env, waitUntil)
+      if (options.flushesCounts !== false) scheduleFlush(env, waitUntil)
     },
     get databases() {
       return allDatabaseNames(env)

@@ -16,12 +16,23 @@ const lostAfterMilliseconds = 15_000
 /** The batch that is waited for; its identity tells whose turn it is. */
 let scheduled: { readonly at: number } | null = null
 
+/** When a batch was last sent, or tried to be. */
+let sentAt = 0
+
 /** On the hot path: a comparison. Work is handed to `waitUntil` once a batch. */
 export function scheduleFlush(env: object, waitUntil: (work: Promise<unknown>) => void): void {
   const now = Date.now()
   if (scheduled && now - scheduled.at < lostAfterMilliseconds) return
   scheduled = { at: now }
   waitUntil(flushLater(env, scheduled))
+}
+
+/**
+ * For a queue's consumer, whose next batch comes only when this one has let go: sends without waiting, and not much more
+ * often than the others do. `last` when there may be no next batch to send the rest.
+ */
+export async function flushInPassing(env: object, last: boolean): Promise<void> {
+  if (last || Date.now() - sentAt >= 1_000) await flush(env)
 }
 
 /** Nothing, when the batch was sent or given up for lost meanwhile. */
@@ -36,6 +47,7 @@ async function flushLater(env: object, mine: { readonly at: number }): Promise<v
  */
 export async function flush(env: object): Promise<void> {
   scheduled = null
+  sentAt = Date.now()
   const store = storeOf(env)
   if (!store) return
   const delta = drain()

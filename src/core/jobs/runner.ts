@@ -1,6 +1,7 @@
 import { type App, createApp } from "../../platform/app.ts"
 import { settingsOf } from "../../platform/http.ts"
 import { describeError } from "../../platform/log.ts"
+import { flushInPassing } from "../../platform/metrics-flush.ts"
 import type { JobMessage } from "./dispatcher.ts"
 import { endingOf, endRun } from "./endings.ts"
 import type { Registry } from "./registry.ts"
@@ -10,6 +11,9 @@ import { type StoredJob, storedJob } from "./stored-job.ts"
 
 /** What a deployment gives to its jobs, made anew for each run. */
 export type ReachFor<Reach> = (app: App, job: StoredJob, env: Env) => Reach
+
+/** As wrangler.toml has it: behind fewer messages than these, no others were waiting. */
+const fullBatch = 10
 
 /** Between two signs of life, which also bring word of cancellations. */
 const heartbeatMilliseconds = 10_000
@@ -35,6 +39,7 @@ export async function runBatch<Reach>(
       bookmark: null,
       primary: true,
       waitUntil: (work) => context.waitUntil(work),
+      flushesCounts: false,
     })
   await Promise.all(
     [...byDatabase].map(async ([database, messages]) => {
@@ -47,6 +52,7 @@ export async function runBatch<Reach>(
       }
     }),
   )
+  await flushInPassing(env, batch.messages.length < fullBatch)
 }
 
 async function runClaimed<Reach>(
