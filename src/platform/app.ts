@@ -58,6 +58,12 @@ export interface UserActor {
   /** Rises with every change of roles, password or status: a token with another epoch is outdated. */
   readonly epoch: number
   readonly session: string
+  /** How they proved who they are (RFC 8176): `pwd`, `otp`, `hwk`, `mail`, `fed`, … */
+  readonly methods: readonly string[]
+  /** When they last did, in milliseconds since the epoch. */
+  readonly authenticatedAt: number
+  /** Id of the administrator who acts in their name. */
+  readonly impersonator: string | null
 }
 
 export const system: Actor = { kind: "system" }

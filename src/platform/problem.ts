@@ -11,6 +11,11 @@ export const problems = {
   token_invalid: [401, "The token is not valid"],
   token_expired: [401, "The token has expired"],
   token_outdated: [401, "The token is outdated, refresh it"],
+  second_factor_required: [401, "A second factor is required"],
+  step_up_required: [401, "Prove once more that it is you"],
+  code_invalid: [401, "The code or link is not valid, or not any more"],
+  account_disabled: [403, "This account is disabled"],
+  email_unverified: [403, "The e-mail address is not verified yet"],
   forbidden: [403, "You may not do this"],
   not_found: [404, "There is no such thing here"],
   method_not_allowed: [405, "The method is not allowed here"],
@@ -41,6 +46,8 @@ interface ProblemDetails {
   errors?: InputError[]
   /** Position of the refused operation among several. */
   index?: number
+  /** Further members of the body (RFC 9457, 3.2), such as a challenge. */
+  extensions?: Readonly<Record<string, unknown>>
   /** Response headers, such as `Retry-After` in seconds. */
   headers?: Record<string, string>
   cause?: unknown
@@ -85,7 +92,7 @@ const maxCharacters = 300
 /** The body of `application/problem+json`. */
 export function problemBody(problem: Problem, requestId: string): Record<string, unknown> {
   const [status, title] = problems[problem.code]
-  const { detail, errors, index } = problem.details
+  const { detail, errors, index, extensions } = problem.details
   return {
     type: `/docs#problem-${problem.code}`,
     title,
@@ -95,6 +102,7 @@ export function problemBody(problem: Problem, requestId: string): Record<string,
     requestId,
     ...(errors && { errors }),
     ...(index !== undefined && { index }),
+    ...extensions,
   }
 }
 

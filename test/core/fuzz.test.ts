@@ -80,7 +80,9 @@ async function memberOfAnOrganisation(name: string): Promise<Person> {
   const organisation = crypto.randomUUID()
   const at = new Date().toISOString()
   await env.DB.batch([
-    env.DB.prepare("INSERT INTO organisations VALUES (?, 'Org', 'main', ?)").bind(organisation, at),
+    env.DB.prepare(
+      "INSERT INTO organisations (id, name, database, createdAt) VALUES (?, 'Org', 'main', ?)",
+    ).bind(organisation, at),
     env.DB.prepare("INSERT INTO organisation_members VALUES (?, ?, '[]', ?)").bind(
       organisation,
       id,

@@ -19,6 +19,9 @@ const person = (...roles: string[]): Actor => ({
   database: "main",
   epoch: 1,
   session: "",
+  methods: [],
+  authenticatedAt: 0,
+  impersonator: null,
 })
 
 const deployments: readonly (readonly [string, readonly Collection[]])[] = [

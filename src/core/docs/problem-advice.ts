@@ -14,6 +14,12 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   token_expired: "Exchange the refresh token for a new pair, and repeat the request.",
   token_outdated:
     "Roles, password or sessions have changed since the token was made. Exchange the refresh token; if that is refused, sign in again.",
+  second_factor_required:
+    "Send the `challenge` of this answer with a code of an authenticator, a recovery code or a passkey.",
+  step_up_required: "Sign in again, then repeat the call within `maxAge` seconds.",
+  code_invalid: "Ask for a new code or link: each works once, and not for long.",
+  account_disabled: "An administrator has disabled the account; only they can undo it.",
+  email_unverified: "Open the link in the verification mail, or ask for another.",
   forbidden: "You may see it, and may not do this to it. Another session might.",
   not_found: "It does not exist, or you may not know that it does: these two are never told apart.",
   method_not_allowed: "`Allow` lists the methods that the address knows.",

@@ -33,6 +33,10 @@ const claimsShape = z.object({
   org: z.string().nullable(),
   db: z.string(),
   epoch: z.number().int(),
+  // Absent from tokens that were signed before these were known.
+  amr: z.array(z.string()).default([]),
+  auth_time: z.number().default(0),
+  imp: z.string().nullable().default(null),
 })
 
 export async function signAccessToken(
@@ -54,6 +58,9 @@ export async function signAccessToken(
     org: actor.organisation,
     db: actor.database,
     epoch: actor.epoch,
+    amr: [...actor.methods],
+    auth_time: Math.floor(actor.authenticatedAt / 1000),
+    imp: actor.impersonator,
   }
   const signed = `${encode({ alg: "EdDSA", typ: "at+jwt", kid })}.${encode(claims)}`
   const signature = await crypto.subtle.sign("Ed25519", key, Buffer.from(signed))
@@ -105,7 +112,7 @@ async function verifyAnew(token: string, settings: Settings, now: number): Promi
   }
   const claims = claimsShape.safeParse(parseJson(body))
   if (!claims.success) throw new Problem("token_invalid")
-  const { sub, sid, nbf, exp, email, roles, org, db, epoch } = claims.data
+  const { sub, sid, nbf, exp, email, roles, org, db, epoch, amr, auth_time, imp } = claims.data
   if (nbf !== undefined && nbf * 1000 > now) throw new Problem("token_invalid")
   if (exp * 1000 <= now) throw new Problem("token_expired")
   const actor: UserActor = Object.freeze({
@@ -117,6 +124,9 @@ async function verifyAnew(token: string, settings: Settings, now: number): Promi
     database: db,
     epoch,
     session: sid,
+    methods: Object.freeze(amr),
+    authenticatedAt: auth_time * 1000,
+    impersonator: imp,
   })
   remember(settings, token, { actor, expiresAt: exp * 1000 })
   return actor

@@ -23,11 +23,16 @@ export interface Person extends User {
   readonly epoch: number
   readonly version: number
   readonly updatedAt: string
+  readonly kind: "person" | "anonymous" | "service"
+  readonly emailVerifiedAt: string | null
+  readonly disabledAt: string | null
+  /** Language of the mails to them. */
+  readonly locale: string | null
   readonly memberships: readonly Membership[]
 }
 
 export const selectPerson = (where: Sql): Sql =>
-  sql`SELECT id, email, name, roles, epoch, version, createdAt, updatedAt FROM users WHERE ${where}`
+  sql`SELECT id, email, name, roles, epoch, version, createdAt, updatedAt, kind, emailVerifiedAt, disabledAt, locale FROM users WHERE ${where}`
 
 /** Memberships of the person with the id `user` (SQL), the oldest first. */
 export const selectMemberships = (user: Sql): Sql =>
@@ -43,6 +48,10 @@ export const personOf = (row: Row, memberships: readonly Row[]): Person => ({
   version: row.version as number,
   createdAt: row.createdAt as string,
   updatedAt: row.updatedAt as string,
+  kind: row.kind as Person["kind"],
+  emailVerifiedAt: row.emailVerifiedAt as string | null,
+  disabledAt: row.disabledAt as string | null,
+  locale: row.locale as string | null,
   memberships: memberships.map((membership) => ({
     organisation: membership.organisation as string,
     database: membership.database as string,

@@ -65,7 +65,7 @@ export const credentials = z
 
 export const refreshRequest = z
   .strictObject({
-    refreshToken: text(500)
+    refreshToken: text(2_000)
       .optional()
       .meta({ description: "Without it, the cookie of the browser is used." }),
   })

@@ -6,6 +6,8 @@ import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 import { accessTokenSeconds, signAccessToken } from "./access-tokens.ts"
 import { assertUnlocked, attemptKeys, forgiveAttempt, reserveAttempt } from "./attempts.ts"
+import { auditEvent } from "./audit.ts"
+import type { Caller } from "./caller.ts"
 import { refreshSeconds } from "./cookies.ts"
 import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
@@ -33,12 +35,6 @@ export interface Tokens {
   /** Seconds until the access token expires. */
   readonly expiresIn: number
   readonly refreshToken: string
-}
-
-/** Where a sign-in comes from. */
-export interface Caller {
-  readonly address: string
-  readonly userAgent: string | null
 }
 
 /** For so long the immediate predecessor of a refresh token may come again: two tabs of one browser. */
@@ -76,26 +72,71 @@ export async function signIn(
   }
 
   const person = personOf(found[0] as Row, memberships)
+  return openSession(app, {
+    person,
+    methods: ["pwd"],
+    caller,
+    writes: forgiveAttempt(keys),
+  })
+}
+
+export interface SignIn {
+  /** As the trip before has read them. */
+  readonly person: Person
+  /** How they proved who they are (RFC 8176). */
+  readonly methods: readonly string[]
+  readonly caller: Caller
+  /** The organisation to act in; the first that the person joined, unless told. */
+  readonly organisation?: string | null
+  /** In the same batch, before the session is written: a code that is used up, an attempt that is forgiven. */
+  readonly writes?: readonly Sql[]
+  readonly impersonator?: string | null
+}
+
+/**
+ * Writes the session of a person who has proved who they are, whichever way: the second trip of every sign-in. The audit
+ * log has it in the same batch.
+ *
+ * @throws {Problem} `account_disabled`; `token_outdated` when the person changed since they were read
+ */
+export async function openSession(
+  app: App,
+  { person, methods, caller, organisation, writes = [], impersonator = null }: SignIn,
+): Promise<Tokens & { user: User }> {
+  if (person.disabledAt !== null) throw new Problem("account_disabled")
+  const now = app.now()
   // Which organisation a session speaks for can be chosen later; until then it is the first that the person joined.
-  const membership = person.memberships[0] ?? null
+  const membership =
+    (organisation === undefined
+      ? person.memberships[0]
+      : person.memberships.find((one) => one.organisation === organisation)) ?? null
   const session = app.newId()
-  const refreshToken = firstRefreshToken(settings.secret, session)
+  const refreshToken = firstRefreshToken(app.settings.secret, session)
   await commitSession(app, person, membership, [
     refuse(
       "outdated",
       sql`NOT EXISTS (SELECT 1 FROM users WHERE id = ${person.id} AND epoch = ${person.epoch})`,
     ),
-    ...forgiveAttempt(keys),
+    ...writes,
     sql`DELETE FROM sessions WHERE user = ${person.id} AND expiresAt <= ${iso(now)}`,
-    sql`INSERT INTO sessions (id, user, organisation, refreshHash, userAgent, createdAt, lastUsedAt, expiresAt)
-VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(now + refreshSeconds * 1000)})`,
+    sql`INSERT INTO sessions (id, user, organisation, refreshHash, userAgent, createdAt, lastUsedAt, expiresAt, methods, authenticatedAt, impersonator)
+VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(now + refreshSeconds * 1000)}, ${JSON.stringify(methods)}, ${iso(now)}, ${impersonator})`,
+    auditEvent(app, {
+      kind: "session.created",
+      user: person.id,
+      session,
+      organisation: membership?.organisation ?? null,
+      caller,
+      detail: { methods, impersonator },
+    }),
   ])
   app.log("info", "signed in", { user: person.id, session })
   app.count("signIns", {
     outcome: "succeeded",
     organisation: membership?.organisation ?? null,
   })
-  const tokens = await tokensOf(app, person, membership, session, refreshToken)
+  const proof = { methods, authenticatedAt: now, impersonator }
+  const tokens = await tokensOf(app, person, membership, session, refreshToken, proof)
   return { user: toUser(person), ...tokens }
 }
 
@@ -131,7 +172,7 @@ export async function refresh(app: App, presentedText: string): Promise<Tokens> 
   const user = sql`(SELECT user FROM sessions WHERE id = ${session})`
   const rows = await app.directory.batch([
     ...rotation(presented, successor, now),
-    sql`SELECT s.organisation, s.expiresAt, s.revokedAt, o.database FROM sessions s LEFT JOIN organisations o ON o.id = s.organisation WHERE s.id = ${session}`,
+    sql`SELECT s.organisation, s.expiresAt, s.revokedAt, s.methods, s.authenticatedAt, s.impersonator, o.database FROM sessions s LEFT JOIN organisations o ON o.id = s.organisation WHERE s.id = ${session}`,
     selectPerson(sql`id = ${user}`),
     selectMemberships(user),
   ])
@@ -150,10 +191,15 @@ export async function refresh(app: App, presentedText: string): Promise<Tokens> 
     throw new Problem("token_invalid")
   }
   const person = personOf(found[0] as Row, memberships)
+  if (person.disabledAt !== null) throw new Problem("token_invalid")
   const membership =
     person.memberships.find(({ organisation }) => organisation === row.organisation) ?? null
   await commitPerson(app, system, [], person, [databaseOf(membership)])
-  return tokensOf(app, person, membership, session, successor)
+  return tokensOf(app, person, membership, session, successor, {
+    methods: JSON.parse(row.methods as string) as string[],
+    authenticatedAt: Date.parse(row.authenticatedAt as string),
+    impersonator: row.impersonator as string | null,
+  })
 }
 
 /**
@@ -247,6 +293,7 @@ async function tokensOf(
   membership: Membership | null,
   session: string,
   refreshToken: RefreshToken,
+  proof: Pick<UserActor, "methods" | "authenticatedAt" | "impersonator">,
 ): Promise<Tokens> {
   const actor: UserActor = {
     kind: "user",
@@ -257,6 +304,7 @@ async function tokensOf(
     database: databaseOf(membership),
     epoch: person.epoch,
     session,
+    ...proof,
   }
   const accessToken = await signAccessToken(app.settings, actor, app.now())
   return { accessToken, expiresIn: accessTokenSeconds, refreshToken: refreshToken.text }

@@ -28,6 +28,13 @@ export const users = sqliteTable(
     version: integer().notNull(),
     createdAt: text().notNull(),
     updatedAt: text().notNull(),
+    /** Anonymous people and services have no address: theirs is `<kind>:<id>`, which no address looks like. */
+    kind: text({ enum: ["person", "anonymous", "service"] }).notNull(),
+    emailVerifiedAt: text(),
+    /** Signs in no more; whoever sets it raises the epoch. */
+    disabledAt: text(),
+    /** Language of mails, as BCP 47. */
+    locale: text(),
   },
   (table) => [
     uniqueIndex("users_emailNormalised").on(table.emailNormalised),
@@ -41,6 +48,9 @@ export const organisations = sqliteTable("organisations", {
   /** Where its records lie: `main`, or the lower-case name of a binding `DB_<NAME>`. */
   database: text().notNull(),
   createdAt: text().notNull(),
+  /** JSON: what it demands of its members (organisation-policy.ts). */
+  policy: text({ mode: "json" }).notNull(),
+  version: integer().notNull(),
 })
 
 /** Whoever writes here raises the person's epoch and version in the same batch. */
@@ -86,6 +96,12 @@ export const sessions = sqliteTable(
     /** 30 days after the last rotation. */
     expiresAt: text().notNull(),
     revokedAt: text(),
+    /** JSON array: how the person proved who they are (RFC 8176). */
+    methods: text({ mode: "json" }).$type<string[]>().notNull(),
+    /** When they last did. */
+    authenticatedAt: text().notNull(),
+    /** Id of the administrator who acts in the person's name. */
+    impersonator: text(),
   },
   (table) => [index("sessions_user").on(table.user, table.id)],
 )
@@ -115,4 +131,164 @@ export const sessionRevocations = sqliteTable(
     expiresAt: text().notNull(),
   },
   (table) => [index("session_revocations_expiresAt").on(table.expiresAt)],
+)
+
+/** Whatever is sent by mail and used once: links and codes. A token is deleted by the batch that uses it. */
+export const accountTokens = sqliteTable(
+  "account_tokens",
+  {
+    /** SHA-256 (hex) of a token of 256 random bits; for short codes an HMAC with the deployment's secret. */
+    hash: text().primaryKey(),
+    purpose: text().notNull(),
+    user: text().references(() => users.id),
+    /** JSON: what the purpose needs, such as a new address. */
+    data: text({ mode: "json" }).notNull(),
+    /** Wrong codes so far. */
+    attempts: integer().notNull(),
+    createdAt: text().notNull(),
+    expiresAt: text().notNull(),
+  },
+  (table) => [
+    index("account_tokens_user").on(table.user, table.purpose),
+    index("account_tokens_expiresAt").on(table.expiresAt),
+  ],
+)
+
+/** WebAuthn credentials. */
+export const passkeys = sqliteTable(
+  "passkeys",
+  {
+    /** The credential's id, base64url. */
+    id: text().primaryKey(),
+    user: text()
+      .notNull()
+      .references(() => users.id),
+    /** COSE, base64url. */
+    publicKey: text().notNull(),
+    /** Signatures so far, as the authenticator counts them; 0 where it does not. */
+    counter: integer().notNull(),
+    transports: text({ mode: "json" }).$type<string[]>().notNull(),
+    backedUp: integer().notNull(),
+    name: text().notNull(),
+    createdAt: text().notNull(),
+    lastUsedAt: text(),
+  },
+  (table) => [index("passkeys_user").on(table.user, table.createdAt)],
+)
+
+/** TOTP (RFC 6238). */
+export const authenticators = sqliteTable(
+  "authenticators",
+  {
+    id: text().primaryKey(),
+    user: text()
+      .notNull()
+      .references(() => users.id),
+    /** Encrypted: AES-GCM with a key that is derived from the deployment's secret. */
+    secret: text().notNull(),
+    name: text().notNull(),
+    /** Time step of the last code that was accepted: none is accepted twice. */
+    lastStep: integer().notNull(),
+    createdAt: text().notNull(),
+    /** Before it, the authenticator does not count. */
+    confirmedAt: text(),
+  },
+  (table) => [index("authenticators_user").on(table.user)],
+)
+
+export const recoveryCodes = sqliteTable(
+  "recovery_codes",
+  {
+    user: text()
+      .notNull()
+      .references(() => users.id),
+    /** HMAC with the deployment's secret. */
+    hash: text().notNull(),
+    createdAt: text().notNull(),
+    usedAt: text(),
+  },
+  (table) => [primaryKey({ columns: [table.user, table.hash] })],
+)
+
+/** Credentials of programs. */
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text().primaryKey(),
+    /** A person, or a service account. */
+    user: text()
+      .notNull()
+      .references(() => users.id),
+    organisation: text().references(() => organisations.id),
+    name: text().notNull(),
+    /** SHA-256 (hex) of the whole key, which has 256 random bits. */
+    hash: text().notNull(),
+    /** Its last characters, to tell keys apart. */
+    hint: text().notNull(),
+    /** JSON array: `<collection or *>:<read, create, update, delete or *>`. */
+    scopes: text({ mode: "json" }).$type<string[]>().notNull(),
+    createdAt: text().notNull(),
+    createdBy: text().notNull(),
+    expiresAt: text(),
+    /** To the hour: a key in use must not write at each call. */
+    lastUsedAt: text(),
+    revokedAt: text(),
+  },
+  (table) => [
+    uniqueIndex("api_keys_hash").on(table.hash),
+    index("api_keys_user").on(table.user, table.id),
+  ],
+)
+
+export const invitations = sqliteTable(
+  "invitations",
+  {
+    id: text().primaryKey(),
+    organisation: text()
+      .notNull()
+      .references(() => organisations.id),
+    email: text().notNull(),
+    emailNormalised: text().notNull(),
+    roles: text({ mode: "json" }).$type<string[]>().notNull(),
+    /** SHA-256 (hex) of the token in the link. */
+    hash: text().notNull(),
+    invitedBy: text().notNull(),
+    createdAt: text().notNull(),
+    expiresAt: text().notNull(),
+    acceptedAt: text(),
+    revokedAt: text(),
+  },
+  (table) => [
+    uniqueIndex("invitations_hash").on(table.hash),
+    index("invitations_organisation").on(table.organisation, table.id),
+  ],
+)
+
+/** Security events of people and organisations; written in the batch of what they tell of, and never changed. */
+export const auditEvents = sqliteTable(
+  "audit_events",
+  {
+    /** UUIDv7. */
+    id: text().primaryKey(),
+    at: text().notNull(),
+    kind: text().notNull(),
+    /** Whom it concerns. */
+    user: text(),
+    /** Who did it; null for the system. */
+    actor: text(),
+    organisation: text(),
+    session: text(),
+    /** The neighbourhood of the network address: /24, or /48. */
+    network: text(),
+    userAgent: text(),
+    /** JSON, without secrets and addresses. */
+    detail: text({ mode: "json" }).notNull(),
+    requestId: text().notNull(),
+  },
+  (table) => [
+    index("audit_events_user").on(table.user, table.id).where(sql`${table.user} IS NOT NULL`),
+    index("audit_events_organisation")
+      .on(table.organisation, table.id)
+      .where(sql`${table.organisation} IS NOT NULL`),
+  ],
 )

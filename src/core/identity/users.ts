@@ -59,6 +59,10 @@ async function insertUser(app: App, draft: NewUser, roles: string[], guards: Sql
     version: 1,
     createdAt: at,
     updatedAt: at,
+    kind: "person",
+    emailVerifiedAt: null,
+    disabledAt: null,
+    locale: null,
     memberships: [],
   }
   const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt)

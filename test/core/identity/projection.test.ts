@@ -35,7 +35,7 @@ beforeAll(async () => {
     ["far", "second"],
   ] as const) {
     await query(
-      sql`INSERT INTO organisations VALUES (${id}, ${id}, ${database}, ${"2026-11-21T00:00:00.000Z"})`,
+      sql`INSERT INTO organisations (id, name, database, createdAt) VALUES (${id}, ${id}, ${database}, ${"2026-11-21T00:00:00.000Z"})`,
     )
   }
 })

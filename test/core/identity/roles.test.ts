@@ -164,6 +164,9 @@ test("an administrator who loses the role between reading and writing writes not
     database: "main",
     epoch: 2,
     session: sid as string,
+    methods: [],
+    authenticatedAt: 0,
+    impersonator: null,
   } as const
   const app = toolApp()
   let reads = 0

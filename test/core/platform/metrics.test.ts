@@ -25,7 +25,9 @@ beforeAll(async () => {
   ann = await signedIn("ann")
   const at = new Date().toISOString()
   await env.DB.batch([
-    env.DB.prepare("INSERT INTO organisations VALUES (?, 'Org', 'main', ?)").bind(organisation, at),
+    env.DB.prepare(
+      "INSERT INTO organisations (id, name, database, createdAt) VALUES (?, 'Org', 'main', ?)",
+    ).bind(organisation, at),
     env.DB.prepare("INSERT INTO organisation_members VALUES (?, ?, '[]', ?)").bind(
       organisation,
       ann.id,

@@ -59,11 +59,10 @@ let theirs: Stored
 let mine: Stored
 beforeAll(async () => {
   for (const [id, database] of Object.entries(organisations)) {
-    await query("INSERT INTO organisations VALUES (?, ?, ?, '2026-01-01T00:00:00.000Z')", [
-      id,
-      id,
-      database,
-    ])
+    await query(
+      "INSERT INTO organisations (id, name, database, createdAt) VALUES (?, ?, ?, '2026-01-01T00:00:00.000Z')",
+      [id, id, database],
+    )
   }
   ann = await joined("ann", "acme")
   abe = await joined("abe", "acme")

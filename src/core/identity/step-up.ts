@@ -1,0 +1,32 @@
+import type { App, UserActor } from "../../platform/app.ts"
+import { Problem } from "../../platform/problem.ts"
+
+/** For so long after a proof of identity, sensitive calls need no new one. */
+export const recentSeconds = 10 * 60
+
+/** Methods of which each counts as two factors, or as a second one (RFC 8176). */
+const strong = new Set(["hwk", "otp", "rcv"])
+
+/** `aal2` with a second factor or a passkey, else `aal1` (NIST SP 800-63B). */
+export const levelOf = (methods: readonly string[]): "aal1" | "aal2" =>
+  methods.some((method) => strong.has(method)) ? "aal2" : "aal1"
+
+/**
+ * For calls that would let a thief of a session keep the account: the person proved who they are not long ago, and nobody
+ * acts in their name.
+ *
+ * @throws {Problem} `step_up_required` (RFC 9470): sign in again; `forbidden` for impersonators
+ */
+export function assertRecent(app: App, actor: UserActor, seconds = recentSeconds): void {
+  if (actor.impersonator !== null) {
+    throw new Problem("forbidden", "Nobody may do this in another's name.")
+  }
+  if (app.now() - actor.authenticatedAt <= seconds * 1_000) return
+  throw new Problem("step_up_required", {
+    detail: `Sign in again: this asks for a proof that is at most ${seconds} s old.`,
+    headers: {
+      "www-authenticate": `Bearer error="insufficient_user_authentication", max_age=${seconds}`,
+    },
+    extensions: { maxAge: seconds },
+  })
+}
