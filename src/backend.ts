@@ -1,6 +1,7 @@
 import type { Hono } from "hono"
 import { changePump } from "./core/changes/pump-object.ts"
 import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
+import type { MailTemplate } from "./core/mail/template.ts"
 import type { OwnHttp } from "./core/records/api.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { linkCollections } from "./core/records/link.ts"
@@ -14,6 +15,8 @@ import { createRoutes } from "./routes.ts"
 export interface Product {
   readonly collections: readonly Collection[]
   readonly routes: Hono<OwnHttp>
+  /** Kinds of mail that it sends: for the preview in development. */
+  readonly templates?: readonly MailTemplate[]
 }
 
 /**
@@ -23,7 +26,7 @@ export interface Product {
  */
 export function createBackend(product: Product) {
   const collections = linkCollections(product.collections)
-  const http = createRoutes(collections, product.routes)
+  const http = createRoutes(collections, product.routes, product.templates)
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
     if (!listening) return

@@ -1,6 +1,7 @@
 import { z } from "zod"
 import type { DocumentedModule, Operation } from "../../platform/operation.ts"
 import { identityDocs } from "../identity/openapi.ts"
+import { mailDocs } from "../mail/openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -9,7 +10,7 @@ import { badCredentials, everywhere, type problemAnswers } from "./problem-answe
 import { securityFor } from "./security.ts"
 
 /** Every module with routes of its own, in the order in which the reference shows them. */
-export const documentedModules: readonly DocumentedModule[] = [identityDocs]
+export const documentedModules: readonly DocumentedModule[] = [identityDocs, mailDocs]
 
 /** Names of the modules' objects on the wire, by schema: `newUser` is `NewUser`. Queries are parameters instead. */
 const names = new Map<z.ZodType, string>(

@@ -1,10 +1,11 @@
+import { type Html, html } from "../../platform/html.ts"
 import { type ProblemCode, problems } from "../../platform/problem.ts"
 import { type Located, locate, type OpenApi } from "./document.ts"
 import { expressionGuide } from "./expression-guide.ts"
-import { type Html, html, inline, prose } from "./html.ts"
 import { operationCard } from "./page-operations.ts"
 import { fieldTable } from "./page-schemas.ts"
 import { problemAdvice } from "./problem-advice.ts"
+import { inline, prose } from "./prose.ts"
 
 /**
  * The reference for people, from the same document that programs read: one page of HTML, whole without scripts and

@@ -1,13 +1,13 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono"
-import { isAdministrator, type UserActor } from "../../platform/app.ts"
+import type { UserActor } from "../../platform/app.ts"
 import type { Http } from "../../platform/http.ts"
-import { isId } from "../../platform/ids.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
-import type { Page } from "../../platform/page.ts"
+import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem, problemResponse } from "../../platform/problem.ts"
 import { clientAddress } from "../../platform/rate-limit.ts"
 import { parseJson, parseWith, readText } from "../../platform/validate.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
+import { administrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
 import { hashPassword } from "./passwords.ts"
@@ -32,7 +32,7 @@ import {
   setRoles,
 } from "./users.ts"
 
-/** The context behind the two middlewares below: the actor is a person. */
+/** The context behind the middleware below: the actor is a person. */
 interface SignedIn extends Http {
   Variables: Http["Variables"] & { actor: UserActor }
 }
@@ -40,14 +40,6 @@ interface SignedIn extends Http {
 /** @throws {Problem} `unauthenticated` */
 const signedIn: MiddlewareHandler<SignedIn> = async (c, next) => {
   if (c.get("actor").kind !== "user") throw new Problem("unauthenticated")
-  await next()
-}
-
-/** @throws {Problem} `unauthenticated`, `forbidden` */
-const administrators: MiddlewareHandler<SignedIn> = async (c, next) => {
-  const actor = c.get("actor")
-  if (actor.kind !== "user") throw new Problem("unauthenticated")
-  if (!isAdministrator(actor)) throw new Problem("forbidden", "Only administrators may do this.")
   await next()
 }
 
@@ -161,22 +153,4 @@ const setSessionCookies = (c: Answer, tokens: Tokens): void =>
 
 function setCookies(c: Answer, cookies: readonly string[]): void {
   for (const cookie of cookies) c.header("set-cookie", cookie, { append: true })
-}
-
-/** Lists are paged by the last id, which is all the cursor says. @throws {Problem} `invalid_cursor` */
-function pageOfQuery(query: { limit: number; cursor?: string | undefined }) {
-  const { limit, cursor = null } = query
-  if (cursor !== null && !isId(cursor)) {
-    const message = "The cursor was not made here."
-    const errors = [{ path: "query.cursor", code: "invalid_cursor", message }]
-    throw new Problem("invalid_cursor", { errors })
-  }
-  return { limit, cursor }
-}
-
-function nextLink(requestUrl: string, page: Page<unknown>): Record<string, string> {
-  if (page.next === null) return {}
-  const url = new URL(requestUrl)
-  url.searchParams.set("cursor", page.next)
-  return { link: `<${url.pathname}${url.search}>; rel="next"` }
 }

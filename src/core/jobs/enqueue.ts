@@ -1,6 +1,6 @@
 import type { ZodType, z } from "zod"
 import type { App } from "../../platform/app.ts"
-import { type Sql, sql } from "../../platform/sql.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { type Job, type Priority, priorities } from "./job.ts"
 
 export interface EnqueueOptions {
@@ -49,8 +49,9 @@ export function newJob<Schema extends ZodType>(
 /**
  * The statement that enqueues, for the batch of the write that causes it. After the commit, `app.wake("jobs")`.
  * Rows travel as one JSON parameter, so there may be many.
+ * With a condition, only when it holds at that place of the batch.
  */
-export function insertJobs(app: App, jobs: readonly NewJob[]): Sql {
+export function insertJobs(app: App, jobs: readonly NewJob[], condition: Sql = raw("true")): Sql {
   const rows = jobs.map(({ delaySeconds = 0, ...job }) => ({
     ...job,
     id: app.newId(),
@@ -58,10 +59,10 @@ export function insertJobs(app: App, jobs: readonly NewJob[]): Sql {
     runAt: new Date(app.now() + delaySeconds * 1_000).toISOString(),
   }))
   const at = new Date(app.now()).toISOString()
-  // `WHERE true`: without it SQLite takes ON for the condition of a join.
+  // There is always a WHERE: without it SQLite takes ON for the condition of a join.
   return sql`INSERT INTO jobs (id, name, version, payload, key, organisation, priority, lane, laneLimit, state, runAt, requestId, createdAt)
 SELECT value ->> 'id', value ->> 'name', value ->> 'version', value -> 'payload', value ->> 'key', value ->> 'organisation', value ->> 'priority', value ->> 'lane', value ->> 'laneLimit', 'waiting', value ->> 'runAt', ${app.requestId}, ${at}
-FROM json_each(${JSON.stringify(rows)}) WHERE true ON CONFLICT (name, key) WHERE key IS NOT NULL DO NOTHING`
+FROM json_each(${JSON.stringify(rows)}) WHERE ${condition} ON CONFLICT (name, key) WHERE key IS NOT NULL DO NOTHING`
 }
 
 /** For code that has no batch of its own. */
