@@ -11,6 +11,8 @@ export interface Reply {
 }
 
 export interface Connection {
+  /** @throws {Error} when nobody answers there, or in the name of somebody else. */
+  opened(milliseconds: number): Promise<void>
   /** @throws {Error} when none comes in time, when it is none, and when the other side has gone. */
   reply(milliseconds: number): Promise<Reply>
   write(text: string, milliseconds: number): Promise<void>
@@ -63,6 +65,9 @@ export function openConnection({ host, port, secure }: Target, signal: AbortSign
     }
   }
   return {
+    async opened(milliseconds) {
+      await within(socket.opened, milliseconds, signal)
+    },
     reply: (milliseconds) => within(nextReply(), milliseconds, signal),
     write: (text, milliseconds) =>
       within(writer.write(new TextEncoder().encode(text)), milliseconds, signal),

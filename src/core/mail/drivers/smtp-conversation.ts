@@ -47,6 +47,7 @@ export async function converse(
         wanted,
       )
     }
+    await connection.opened(server.replyMilliseconds)
     expected(await connection.reply(server.replyMilliseconds), "greeting", 2)
     const me = envelope.from.slice(envelope.from.lastIndexOf("@") + 1)
     let offers = (await say(`EHLO ${me}`, "EHLO", 2)).lines
