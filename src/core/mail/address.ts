@@ -26,8 +26,7 @@ export function checkedAddress({ email, name }: Address): Address {
 /** The form in which addresses are compared: without regard to case, composition, and how the domain is written. */
 export function normaliseAddress(email: string): string {
   const text = email.trim().normalize("NFC").toLowerCase()
-  const at = text.lastIndexOf("@")
-  return `${text.slice(0, at)}@${asciiDomain(text.slice(at + 1)) ?? text.slice(at + 1)}`
+  return text.includes("@") ? wireAddress(text) : text
 }
 
 /** The address with its domain as DNS knows it (`xn--…`): what servers are told. */
