@@ -20,7 +20,7 @@ export interface MailReach {
   readonly addressOf: AddressOf
 }
 
-const payload = z.object({ mail: z.uuid() })
+const payload = z.object({ mail: z.string() })
 
 /** Within eight hours, which is less than any provider remembers. */
 const retryDelays = exponential({ attempts: 12, firstSeconds: 15, mostSeconds: 14_400 })

@@ -120,7 +120,7 @@ const operations: readonly Operation[] = [
     operationId: "receiveResendEvent",
     summary: "Bounces and complaints, from Resend",
     description:
-      "Signed (`svix-id`, `svix-timestamp`, `svix-signature`). There is no such route where RESEND_WEBHOOK_SECRET is not set.",
+      "Signed (`svix-id`, `svix-timestamp`, `svix-signature`). There is no such route where the deployment has no key for it.",
     auth: "none",
     body: jsonBody(resendEvent),
     responses: { 204: { description: "It has been heeded." } },

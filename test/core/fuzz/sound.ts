@@ -45,7 +45,7 @@ export function partsOf(document: OpenApi, { path, operation }: Located) {
   const parameters = operation.parameters.map((one) => resolve<Parameter>(document, one))
   const content = Object.entries(operation.requestBody?.content ?? {})
   return {
-    collection: /^\/(?:records|auth)\/(\w+)/.exec(path)?.[1] ?? "users",
+    collection: poolOf(path),
     parameters,
     query: parameters.filter((parameter) => parameter.in === "query"),
     schema: content[0] ? resolve<Schema>(document, content[0][1].schema) : null,
@@ -53,6 +53,11 @@ export function partsOf(document: OpenApi, { path, operation }: Located) {
     record: recordOf(document, operation.responses["200"]),
   }
 }
+
+/** Whose ids a path takes. */
+const poolOf = (path: string): string =>
+  /^\/(?:records|auth|mails(?=\/suppressions))\/(\w+)/.exec(path)?.[1] ??
+  (path.startsWith("/mails/") ? "mails" : "users")
 
 /** The schema of the records that are answered, one or a page of them. */
 function recordOf(document: OpenApi, answer: Answer | Reference | undefined): Schema | null {

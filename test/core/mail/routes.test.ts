@@ -197,6 +197,19 @@ test("a link asks, and its button unsubscribes from its list alone", async () =>
   expect(await findSuppression(app, address, null)).toBeNull()
 })
 
+test("a link works whatever session its reader has, or had", async () => {
+  const link = await linkFor("signed-in@example.test", "News")
+  for (const headers of [
+    { cookie: "__Host-access=old" },
+    { cookie: `__Host-access=${bob.token}`, origin: "https://mail.example" },
+    { authorization: "Bearer old" },
+  ]) {
+    for (const method of ["GET", "POST"]) {
+      expect((await ask(link, { method, headers })).status).toBe(200)
+    }
+  }
+})
+
 test("a link that was not made here, or was changed, does nothing", async () => {
   const link = await linkFor("forged@example.test", "News")
   const token = link.split("token=")[1] as string
