@@ -62,6 +62,8 @@ const variables = z.object({
   /** How mail leaves: not at all, through the binding EMAIL, through a server, through Resend. */
   MAIL_DRIVER: z.enum(["outbox", "binding", "smtp", "resend"]).default("outbox"),
   MAIL_FROM: sender.optional(),
+  /** The binding that `binding` sends through. */
+  EMAIL: z.unknown().optional(),
   /** A secret: `smtps://user:password@host:465`, or `smtp://…:587`, which turns to TLS before it says anything. */
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   /** A secret. */
@@ -74,7 +76,7 @@ const variables = z.object({
 /** What each way of sending needs beside itself. */
 const neededBy = {
   outbox: [],
-  binding: ["MAIL_FROM"],
+  binding: ["MAIL_FROM", "EMAIL"],
   smtp: ["MAIL_FROM", "SMTP_URL"],
   resend: ["MAIL_FROM", "RESEND_API_KEY"],
 } as const

@@ -56,7 +56,8 @@ ${problemSection()}
 const isCollection = (document: OpenApi, tag: string): boolean =>
   `/records/${tag}` in document.paths || `/records/${tag}/{id}` in document.paths
 
-const titleOf = (tag: string): string => ({ auth: "Sign-in", deployment: "Deployment" })[tag] ?? tag
+const titleOf = (tag: string): string =>
+  ({ auth: "Sign-in", mail: "Mail", deployment: "Deployment" })[tag] ?? tag
 
 function contents(document: OpenApi, byTag: ReadonlyMap<string, readonly Located[]>): Html {
   const entry = (tag: string) => html`<li><a href="#tag-${tag}">${titleOf(tag)}</a>

@@ -27,7 +27,7 @@ const retryDelays = exponential({ attempts: 12, firstSeconds: 15, mostSeconds: 1
 
 /**
  * Delivers one mail, never twice: it is claimed before a driver gets it, and what was claimed and not settled may have
- * left. Four trips, and one more for people and for suppressions kept elsewhere.
+ * left. Four trips, and one more for a person's address.
  */
 export const deliverMail = job<typeof payload, MailReach>("mail.deliver", {
   payload,

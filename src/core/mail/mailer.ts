@@ -39,11 +39,7 @@ export interface Mailer {
   send(message: Message, signal: AbortSignal): Promise<Outcome>
 }
 
-/**
- * The way out that the settings choose.
- *
- * @throws {Problem} `misconfigured` when the binding is missing that it goes through.
- */
+/** The way out that the settings choose. No I/O yet. */
 export function createMailer(env: object, { mail }: Settings): Mailer {
   switch (mail.driver) {
     case "outbox":

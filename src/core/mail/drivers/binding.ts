@@ -1,4 +1,3 @@
-import { Problem } from "../../../platform/problem.ts"
 import type { MailSettings } from "../../../platform/settings.ts"
 import { type Address, wireAddress } from "../address.ts"
 import type { Mailer, Outcome } from "../mailer.ts"
@@ -9,13 +8,9 @@ import type { Mailer, Outcome } from "../mailer.ts"
  * @see https://developers.cloudflare.com/email-service/api/send-emails/workers-api/
  */
 
-/** @throws {Problem} `misconfigured` without the binding. */
 export function bindingDriver(env: object, { from }: MailSettings): Mailer {
-  const { EMAIL: binding } = env as { EMAIL?: SendEmail }
-  if (!binding) {
-    const cause = new Error("MAIL_DRIVER is binding, but there is no send_email binding EMAIL")
-    throw new Problem("misconfigured", { cause })
-  }
+  // That it is there is known from the settings.
+  const { EMAIL: binding } = env as { EMAIL: SendEmail }
   return {
     driver: "binding",
     remembersSeconds: 0,
