@@ -337,6 +337,19 @@ test("replies that were slipped in before TLS end the conversation", async () =>
   expect(heard.at(-1)).toBe("STARTTLS")
 })
 
+test("a server that promises TLS and then is silent is given up", async () => {
+  const port = await improvise((line) => {
+    if (line === "") return "220 here"
+    if (line.startsWith("EHLO")) return "250-here\r\n250 STARTTLS"
+    return line === "STARTTLS" ? "220 go" : undefined
+  })
+  const started = Date.now()
+  const outcome = await send(`smtp://localhost:${port}`, {}, { patience: 300 })
+  expect(outcome).toMatchObject({ kind: "deferred" })
+  expect(Date.now() - started).toBeLessThan(5_000)
+  expect(await (await dispatch("/")).text()).toBe("alive")
+}, 20_000)
+
 test.each<[string, (line: string) => string | null | undefined, object]>([
   ["does not want us", (line) => (line === "" ? "554 no" : undefined), { kind: "deferred" }],
   ["is not SMTP", (line) => (line === "" ? "SSH-2.0-OpenSSH" : undefined), { kind: "deferred" }],

@@ -81,7 +81,7 @@ export async function converse(
     const reason = error instanceof Error ? error.message : String(error)
     return { kind: given ? "unknown" : "deferred", reason: reason.slice(0, 300) }
   } finally {
-    await connection?.close()
+    connection?.close()
   }
 }
 
