@@ -1,20 +1,35 @@
 import type { Hono } from "hono"
+import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
+import { addressOf } from "./core/identity/mail-address.ts"
+import type { JobMessage } from "./core/jobs/dispatcher.ts"
 import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
+import type { Job } from "./core/jobs/job.ts"
+import { linkJobs } from "./core/jobs/registry.ts"
+import { runBatch } from "./core/jobs/runner.ts"
+import type { Schedule } from "./core/jobs/schedule.ts"
+import { ownJobs, ownSchedules } from "./core/jobs/sweep.ts"
+import type { MailReach } from "./core/mail/delivery.ts"
+import { createMailer } from "./core/mail/mailer.ts"
+import { mailJobs, mailSchedules } from "./core/mail/sweep.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
-import type { OwnHttp } from "./core/records/api.ts"
 import type { Collection } from "./core/records/collection.ts"
+import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
 import { deliverTo, hasListeners } from "./core/records/listeners.ts"
-import { databaseNames } from "./platform/app.ts"
+import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
+import { allDatabaseNames, databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
 import { createRoutes } from "./routes.ts"
 
-/** What a product built on this backend brings: its collections, and routes of its own. */
+/** What a product built on this backend brings. */
 export interface Product {
   readonly collections: readonly Collection[]
   readonly routes: Hono<OwnHttp>
+  /** What it does later. A job that is not listed does not run. */
+  readonly jobs?: readonly Job<ZodType, Reach>[]
+  readonly schedules?: readonly Schedule[]
   /** Kinds of mail that it sends: for the preview in development. */
   readonly templates?: readonly MailTemplate[]
 }
@@ -22,34 +37,49 @@ export interface Product {
 /**
  * Puts a deployment together: the handlers of its worker, and the classes of its Durable Objects.
  *
- * @throws {DefinitionError} at start-up, when a collection makes no sense.
+ * @throws {DefinitionError} at start-up, when a definition makes no sense.
  */
 export function createBackend(product: Product) {
   const collections = linkCollections(product.collections)
-  const http = createRoutes(collections, product.routes, product.templates)
+  const deliver = deliverTo(collections)
+  const later = deliverLater(deliver)
+  const registry = linkJobs<Reach & MailReach>(
+    [...ownJobs, ...mailJobs, later, ...(product.jobs ?? [])],
+    [...ownSchedules, ...mailSchedules, ...(product.schedules ?? [])],
+  )
+  const http = createRoutes(collections, registry, product.routes, product.templates)
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
-    if (!listening) return
-    await Promise.all(databaseNames(env).map((name) => poke(env, "changes", name)))
+    await Promise.all([
+      ...(listening ? databaseNames(env).map((name) => poke(env, "changes", name)) : []),
+      ...allDatabaseNames(env).map((name) => poke(env, "jobs", name)),
+    ])
   }
   let awake = false
   const handler = {
     fetch(request, env, context) {
-      // What a killed process left undelivered is picked up with the first request of the next one.
+      // What a killed process left undone is picked up with the first request of the next one.
       if (!awake) {
         awake = true
         context.waitUntil(wakeAll(env))
       }
       return http.fetch(request, env, context)
     },
+    async queue(batch, env, context) {
+      await runBatch(batch, env, context, registry, (app, { organisation }) => ({
+        ...reachFor(app, { kind: "system", organisation }, collections),
+        mailer: createMailer(env, app.settings),
+        addressOf,
+      }))
+    },
     async scheduled(_event, env) {
       await wakeAll(env)
     },
-  } satisfies ExportedHandler<Env>
+  } satisfies ExportedHandler<Env, JobMessage>
   return {
     handler,
-    ChangePump: changePump(deliverTo(collections)),
-    JobDispatcher: jobDispatcher(),
+    ChangePump: changePump(deliver, buryIn(later)),
+    JobDispatcher: jobDispatcher(registry),
     MetricsStore,
   }
 }

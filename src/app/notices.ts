@@ -16,13 +16,12 @@ export const notices = collection("notices", {
 })
 
 /** A new review of a film: everyone who has it on a watch list is told. At least once, so it looks before it writes. */
-export const tellWatchers: AfterCommit = async (_app, change, records) => {
+export const tellWatchers: AfterCommit = async (_app, change, { records }) => {
   if (change.kind !== "created") return
   const { film, author, stars } = change.image as { film: string; author: string; stars: number }
-  const lists = await records.list(watchlists, { filter: `any(films, id = "${film}")`, limit: 200 })
-  const told = await records.list(notices, { filter: `cause = "${change.id}"`, limit: 200 })
-  const known = new Set([author, ...told.items.map((notice) => notice.owner)])
-  for (const { owner } of lists.items) {
+  const told = await Array.fromAsync(records.all(notices, { filter: `cause = "${change.id}"` }))
+  const known = new Set([author, ...told.map((notice) => notice.owner)])
+  for await (const { owner } of records.all(watchlists, { filter: `any(films, id = "${film}")` })) {
     if (known.has(owner)) continue
     known.add(owner)
     await records.create(notices, { owner, cause: change.id, film, stars })

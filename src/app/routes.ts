@@ -1,5 +1,5 @@
 import { Hono } from "hono"
-import type { OwnHttp } from "../core/records/api.ts"
+import type { OwnHttp } from "../core/records/reach.ts"
 import { films } from "./films.ts"
 import { pageRoutes } from "./page.ts"
 import { reviews } from "./reviews.ts"

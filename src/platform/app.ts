@@ -1,6 +1,8 @@
 import { type Cost, type Database, openDatabase } from "./database.ts"
 import { uuidv7 } from "./ids.ts"
 import { createLog, type Log } from "./log.ts"
+import { type Count, countEvent } from "./metrics.ts"
+import { scheduleFlush } from "./metrics-flush.ts"
 import { Problem } from "./problem.ts"
 import type { Settings } from "./settings.ts"
 import { type Follower, pokeLater } from "./wake.ts"
@@ -25,6 +27,10 @@ export interface App {
   waitUntil(work: Promise<unknown>): void
   /** After a commit to `db`, without making the caller wait: what follows it may start. */
   wake(follower: Follower): void
+  /** Names of all databases, that of people too where it is one of its own. */
+  readonly databases: readonly string[]
+  /** Counts something for administrators to see (`GET /metrics`). Writes nothing, and waits for nothing. */
+  count: Count
   /** The same app on another database. */
   on(database: string): App
   /** Signed bookmarks of the databases used so far, for the caller's next request; null when none was. */
@@ -74,6 +80,8 @@ interface AppOptions {
   primary?: boolean
   waitUntil: (work: Promise<unknown>) => void
   now?: () => number
+  /** False for whoever sends what is counted itself, because nobody may wait for a timer of its. */
+  flushesCounts?: boolean
 }
 
 export function createApp(options: AppOptions): App {
@@ -116,6 +124,14 @@ export function createApp(options: AppOptions): App {
     wake(follower) {
       waitUntil(pokeLater(env, follower, open(database).name, log))
     },
+    count(counter, labels) {
+      if (!settings.metrics) return
+      countEvent(now(), counter, labels)
+      if (options.flushesCounts !== false) scheduleFlush(env, waitUntil)
+    },
+    get databases() {
+      return allDatabaseNames(env)
+    },
     on: app,
     async bookmarks() {
       const bookmarks = await Promise.all(
@@ -132,6 +148,12 @@ export const databaseNames = (env: object): string[] =>
   Object.keys(env)
     .filter((key) => key === "DB" || key.startsWith("DB_"))
     .map((key) => (key === "DB" ? "main" : key.slice(3).toLowerCase()))
+
+/** The directory among them, where people have a database of their own. */
+export const allDatabaseNames = (env: object): string[] => [
+  ...databaseNames(env),
+  ...("DIRECTORY" in env ? ["directory"] : []),
+]
 
 function findBinding(env: object, name: string): D1Database {
   const bindings = env as Record<string, D1Database | undefined>

@@ -1,8 +1,9 @@
 import { Hono, type MiddlewareHandler } from "hono"
-import { type Actor, type App, createApp, isAdministrator } from "./app.ts"
+import { type Actor, type App, createApp, isAdministrator, type UserActor } from "./app.ts"
 import { corsHeaders, preflight } from "./cors.ts"
 import { UniqueViolation } from "./database.ts"
-import { describeError } from "./log.ts"
+import { createLog, describeError } from "./log.ts"
+import { countHandled } from "./metrics-requests.ts"
 import { Problem, problemResponse } from "./problem.ts"
 import { limitRate } from "./rate-limit.ts"
 import { parseSettings, type Settings } from "./settings.ts"
@@ -10,7 +11,22 @@ import { parseSettings, type Settings } from "./settings.ts"
 /** What every handler finds in its Hono context. */
 export interface Http {
   Bindings: Env
-  Variables: { app: App; actor: Actor }
+  Variables: {
+    app: App
+    actor: Actor
+    /** Name of the collection that the route turned out to be about. */
+    collection?: string
+  }
+}
+
+/** The context behind a gate that lets only people through. */
+export interface SignedIn extends Http {
+  Variables: Http["Variables"] & { actor: UserActor }
+}
+
+/** The same behind a middleware that lets only people through. */
+export interface SignedIn extends Http {
+  Variables: Http["Variables"] & { actor: UserActor }
 }
 
 /**
@@ -81,18 +97,20 @@ function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
   return async (c, next) => {
     const request = c.req.raw
     const requestId = crypto.randomUUID()
+    // One instant for all of a request: rows, log lines and answers agree on it.
+    const received = Date.now()
+    const started = performance.now()
+    let settings: Settings | undefined
     let cors: Record<string, string> | undefined
     let app: App | undefined
     let actor: Actor | undefined
     try {
-      const settings = settingsOf(c.env)
+      settings = settingsOf(c.env)
       cors = corsHeaders(request, settings)
       if (request.method === "OPTIONS" && request.headers.has("access-control-request-method")) {
         c.res = preflight(cors)
       } else {
         if (settings.rateLimited) await limitRate(c.env.RATE_LIMITER, request)
-        // One instant for all of a request: rows, log lines and answers agree on it.
-        const received = Date.now()
         actor = await authenticate(request, settings, received)
         app = createApp({
           env: c.env,
@@ -119,18 +137,12 @@ function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
     headers.set("x-content-type-options", "nosniff")
     for (const name in cors) headers.set(name, cors[name] as string)
     if (app) await describeCost(app, actor as Actor, headers)
+    if (settings?.metrics) countHandled(c, { received, started, app, actor })
   }
 }
 
 function logFailure(requestId: string, error: unknown): void {
-  console.error(
-    JSON.stringify({
-      level: "error",
-      message: "request failed",
-      requestId,
-      error: describeError(error),
-    }),
-  )
+  createLog(requestId)("error", "request failed", { error: describeError(error) })
 }
 
 const bookmarkHeader = "x-bookmark"

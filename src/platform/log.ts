@@ -1,4 +1,9 @@
-/** One line of JSON a fact. Fields are chosen by the caller: never a body, a token, an address or a person's data. */
+import { redact } from "./redact.ts"
+
+/**
+ * One line of JSON a fact. Fields are chosen by the caller: never a body, a token, an address or a person's data. What
+ * slips in all the same, such as in the message of another program's error, is taken out where it can be recognised.
+ */
 export type Log = (level: "info" | "warn" | "error", message: string, fields?: LogFields) => void
 
 export interface LogFields {
@@ -7,11 +12,16 @@ export interface LogFields {
 
 export function createLog(requestId: string): Log {
   return (level, message, fields) => {
-    console[level](JSON.stringify({ level, message, requestId, ...fields }))
+    const line: LogFields = { level, message: redact(message), requestId }
+    for (const name in fields) {
+      const value = fields[name]
+      line[name] = typeof value === "string" ? redact(value) : value
+    }
+    console[level](JSON.stringify(line))
   }
 }
 
-/** An error with its causes and stacks, as text for the log. */
+/** An error with its causes and stacks, as text for the log: without secrets. */
 export function describeError(error: unknown): string {
   const parts: string[] = []
   for (
@@ -21,5 +31,5 @@ export function describeError(error: unknown): string {
   ) {
     parts.push(at instanceof Error ? (at.stack ?? String(at)) : String(at))
   }
-  return parts.join("\ncaused by ")
+  return redact(parts.join("\ncaused by "))
 }

@@ -52,6 +52,8 @@ const variables = z.object({
   RATE_LIMIT: z.enum(["on", "off"]).optional(),
   /** `on` where read replication is switched on for the databases: reads may then go to the nearest replica. */
   READ_REPLICATION: z.enum(["on", "off"]).default("off"),
+  /** `off` counts nothing, and `GET /metrics` has nothing to tell. */
+  COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
   /** Where this deployment is reached, for links in mails: `https://app.example.com`. */
@@ -97,6 +99,8 @@ export interface Settings {
   readonly allowedOrigins: readonly string[]
   readonly rateLimited: boolean
   readonly readReplication: boolean
+  /** Where there is no object to keep counters, none are made. */
+  readonly metrics: boolean
   readonly adminCodeHash: string
   /** Origin of links in mails; null where the deployment does not say it. */
   readonly publicUrl: string | null
@@ -134,6 +138,7 @@ export function parseSettings(env: object): Settings {
     allowedOrigins: data.ALLOWED_ORIGINS,
     rateLimited: (data.RATE_LIMIT ?? (development ? "off" : "on")) === "on",
     readReplication: data.READ_REPLICATION === "on",
+    metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
     adminCodeHash: data.ADMIN_CODE_HASH,
     publicUrl: data.PUBLIC_URL ?? (development ? "http://127.0.0.1:8787" : null),
     mail: {

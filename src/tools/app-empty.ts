@@ -31,7 +31,7 @@ const remains: Readonly<Record<string, string>> = {
 export const collections = [] as const
 `,
   "src/app/routes.ts": `import { Hono } from "hono"
-import type { OwnHttp } from "../core/records/api.ts"
+import type { OwnHttp } from "../core/records/reach.ts"
 
 /** Routes of this deployment's own, beside those of its collections. */
 export const routes = new Hono<OwnHttp>()

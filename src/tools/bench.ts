@@ -1,3 +1,4 @@
+import { printBackground } from "./bench/background.ts"
 import { type BenchDeployment, startBench } from "./bench/deployment.ts"
 import { type Load, load, makeRequest, median, percentile, takeTurns } from "./bench/load.ts"
 import { type Figure, printFigure, printHead } from "./bench/report.ts"
@@ -5,7 +6,8 @@ import { printRowsRead } from "./bench/scale.ts"
 
 /*
  * `npm run bench`: requests a second of the production bundle on workerd, beside a bare handler over the same rows.
- * `-- --json` prints only the figures, `-- --scale` how many rows are read from a thousand to a million.
+ * `-- --json` prints only the figures, `-- --scale` how many rows are read from a thousand to a million,
+ * `-- --background` what jobs and metrics cost the requests beside them.
  */
 
 interface Case {
@@ -27,6 +29,7 @@ const options = { connections: 16, seconds: 0.5 }
 const json = process.argv.includes("--json")
 
 if (process.argv.includes("--scale")) await printRowsRead()
+else if (process.argv.includes("--background")) await printBackground()
 else await main()
 
 async function main(): Promise<void> {

@@ -16,6 +16,12 @@ export interface DatabaseBinding {
   readonly database_id?: string
 }
 
+/** What the Worker works with, by the names of wrangler.toml. */
+export interface Resources {
+  readonly databases: readonly DatabaseBinding[]
+  readonly queues: readonly string[]
+}
+
 export interface Deployment {
   /** Where the Worker answers; null when wrangler did not say. */
   readonly url: string | null
@@ -30,7 +36,7 @@ export class DeploymentStopped extends Error {}
  * Deploys in an order in which each step can fail and be repeated:
  *
  * 1. The bundle is built but not sent: what cannot be built changes nothing.
- * 2. Databases that do not exist are created. Their ids stay out of the configuration: names find them.
+ * 2. Databases and queues that do not exist are created. Their ids stay out of the configuration: names find them.
  * 3. Secrets that do not exist are generated. On a first deploy this makes wrangler create the Worker, which answers
  *    nothing yet: the code may only be uploaded where its required secrets are.
  * 4. Migrations, each after the bookmark to which its database can be restored.
@@ -41,7 +47,7 @@ export class DeploymentStopped extends Error {}
 export async function deploy(
   run: Runner,
   worker: string,
-  databases: readonly DatabaseBinding[],
+  { databases, queues }: Resources,
   say: (line: string) => void,
 ): Promise<Deployment> {
   const step = async <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
@@ -58,6 +64,7 @@ export async function deploy(
   await step("Building the Worker", () => run({ parameters: ["deploy", "--dry-run", "--minify"] }))
   const names = [...new Set(databases.map((database) => databaseName(worker, database)))]
   await step("Creating databases that do not exist", () => createDatabases(run, worker, databases))
+  await step("Creating queues that do not exist", () => createQueues(run, queues))
   const existing = await step("Reading which secrets exist", () => listSecrets(run))
   await step("Generating secrets that do not exist", () => putMissing(run, existing))
   for (const name of names) {
@@ -86,6 +93,17 @@ async function createDatabases(
   const listed = parseList(await run({ parameters: ["d1", "list", "--json"] }))
   for (const name of new Set(wanted.map((database) => databaseName(worker, database)))) {
     if (!listed.includes(name)) await run({ parameters: ["d1", "create", name] })
+  }
+}
+
+async function createQueues(run: Runner, queues: readonly string[]): Promise<void> {
+  for (const name of new Set(queues)) {
+    try {
+      await run({ parameters: ["queues", "info", name] })
+    } catch (error) {
+      if (!/does not exist/.test((error as Error).message)) throw error
+      await run({ parameters: ["queues", "create", name] })
+    }
   }
 }
 

@@ -17,6 +17,7 @@ const really: Runner = ({ parameters, input }) => runWrangler(parameters, input)
 const recording: Runner = async ({ parameters, input }) => {
   const secrets = input ? `  < ${Object.keys(JSON.parse(input) as object).join(", ")}` : ""
   console.log(`  wrangler ${parameters.join(" ")}${secrets}`)
+  if (parameters[0] === "queues" && parameters[1] === "info") throw new Error("It does not exist.")
   return parameters.includes("list") ? "[]" : ""
 }
 
@@ -27,10 +28,11 @@ async function main(): Promise<number> {
     const problems = checkDefinitions()
     if (problems.length > 0) throw new Error(problems.join("\n"))
     await buildPage()
-    const { name, d1_databases: databases } = readConfig({ config: "wrangler.toml" })
+    const { name, d1_databases: databases, queues: bound } = readConfig({ config: "wrangler.toml" })
     if (!name) throw new Error("wrangler.toml has no name for the Worker.")
+    const queues = (bound.consumers ?? []).map(({ queue }: { queue: string }) => queue)
     const run = dryRun ? recording : really
-    console.log(conclusion(await deploy(run, name, databases, console.log)))
+    console.log(conclusion(await deploy(run, name, { databases, queues }, console.log)))
     return 0
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)

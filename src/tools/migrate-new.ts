@@ -3,7 +3,7 @@
  */
 import { createInterface } from "node:readline/promises"
 import { parseArgs } from "node:util"
-import { DefinitionError } from "../core/records/link.ts"
+import { DefinitionError } from "../platform/definition-error.ts"
 import { MigrationError } from "./migrations/files.ts"
 import { findUnlisted } from "./migrations/listing.ts"
 import { loadCollections } from "./migrations/load.ts"

@@ -66,6 +66,7 @@ beforeAll(async () => {
     sessions.results.map(({ id }) => id),
   )
   for (const person of Object.values(people)) if (person) await furnish(person)
+  await furnishJobs()
   await furnishMail()
 })
 
@@ -138,6 +139,26 @@ async function furnishMail(): Promise<void> {
       ).bind(id, addresses[n], at),
     ]),
   )
+}
+
+/** Jobs that wait for long, and some that have ended. */
+async function furnishJobs(): Promise<void> {
+  const at = new Date().toISOString()
+  const made = ["waiting", "dead", "cancelled", "succeeded"].flatMap((state) =>
+    Array.from({ length: 15 }, () => ({ id: crypto.randomUUID(), state })),
+  )
+  await env.DB.batch(
+    made.map(({ id, state }) =>
+      env.DB.prepare(
+        "INSERT INTO jobs (id, name, version, payload, priority, state, runAt, requestId, createdAt, finishedAt) VALUES (?1, 'chore', 1, '{\"label\":\"x\"}', 1, ?2, '2199-01-01T00:00:00.000Z', 'test', ?3, ?4)",
+      ).bind(id, state, at, state === "waiting" ? null : at),
+    ),
+  )
+  ids.set(
+    "jobs",
+    made.map(({ id }) => id),
+  )
+  ids.set("schedules", ["chores.yearly", "jobs.sweep"])
 }
 
 const names = ["anonymous", "person", "editor", "administrator", "member"]

@@ -1,3 +1,4 @@
+import { newJob } from "../../src/core/jobs/enqueue.ts"
 import { type AfterCommit, collection } from "../../src/core/records/collection.ts"
 import {
   backRelation,
@@ -18,6 +19,7 @@ import {
   url,
 } from "../../src/core/records/fields.ts"
 import { Problem } from "../../src/platform/problem.ts"
+import { chore } from "./jobs.ts"
 
 /*
  * Collections of the tests' own, with every field type and every kind of rule, so that no test leans on src/app.
@@ -211,7 +213,23 @@ export const parcels = collection("parcels", {
     update: "@me.id != null",
     delete: "@me.id != null",
   },
-  afterCommit: (app, change, records) => deliveries.listen(app, change, records),
+  afterCommit: (app, change, reach) => deliveries.listen(app, change, reach),
+})
+
+/** Each change of one is a chore. */
+export const wishes = collection("wishes", {
+  fields: { label: text({ required: true, unique: true }), granted: boolean({ default: false }) },
+  rules: {
+    read: "true",
+    create: 'label != "forbidden"',
+    update: "@me.id != null",
+    delete: "@me.id != null",
+  },
+  beforeWrite: {
+    run: ({ action, id, input }) => ({
+      jobs: [newJob(chore, { label: `${action} ${input?.label ?? id}` })],
+    }),
+  },
 })
 
 export const fixtures = [
@@ -226,4 +244,5 @@ export const fixtures = [
   orders,
   orderEvents,
   parcels,
+  wishes,
 ] as const

@@ -11,7 +11,7 @@ const receipts = collection("receipts", {
 const errands = collection("errands", {
   fields: { number: integer({ required: true }) },
   rules: { read: "true", create: "true" },
-  async afterCommit(_app, change, records) {
+  async afterCommit(_app, change, { records }) {
     const known = await records.list(receipts, { filter: `cause = "${change.id}"` })
     if (known.items.length > 0) return
     await records.create(receipts, { cause: change.id, errand: change.record })

@@ -3,8 +3,15 @@ import { describe, expect, test } from "vitest"
 import { type Command, DeploymentStopped, deploy } from "../../src/tools/deploy-steps.ts"
 
 /** An account as wrangler would show it: what it has, what it was told, and where it fails. */
-function account(has: { databases?: string[]; secrets?: string[] | null; failsAt?: string } = {}) {
-  const { databases = [], secrets = null, failsAt } = has
+function account(
+  has: {
+    databases?: string[]
+    queues?: string[]
+    secrets?: string[] | null
+    failsAt?: string
+  } = {},
+) {
+  const { databases = [], queues = [], secrets = null, failsAt } = has
   const commands: Command[] = []
   const run = async (command: Command): Promise<string> => {
     const text = command.parameters.join(" ")
@@ -12,6 +19,9 @@ function account(has: { databases?: string[]; secrets?: string[] | null; failsAt
     if (text === "secret list --format json") {
       if (!secrets) throw new Error(`wrangler ${text} failed:\nWorker "hinterland" not found.\n`)
       return JSON.stringify(secrets.map((name) => ({ name, type: "secret_text" })))
+    }
+    if (text.startsWith("queues info") && !queues.includes(command.parameters[2] as string)) {
+      throw new Error(`wrangler ${text} failed:\nQueue "${command.parameters[2]}" does not exist.`)
     }
     commands.push(command)
     if (text === "d1 list --json") return JSON.stringify(databases.map((name) => ({ name })))
@@ -23,16 +33,18 @@ function account(has: { databases?: string[]; secrets?: string[] | null; failsAt
 }
 
 const database = { binding: "DB", database_name: "hinterland" }
+const resources = { databases: [database], queues: ["hinterland-jobs"] }
 const quiet = () => {}
 
 describe("a first deploy", () => {
   test("creates, gives secrets, migrates, and only then serves", async () => {
     const { run, sequence } = account()
-    await deploy(run, "hinterland", [database], quiet)
+    await deploy(run, "hinterland", resources, quiet)
     expect(sequence()).toEqual([
       "deploy --dry-run --minify",
       "d1 list --json",
       "d1 create hinterland",
+      "queues create hinterland-jobs",
       "secret bulk",
       "d1 time-travel info hinterland --json",
       "d1 migrations apply hinterland --remote",
@@ -43,7 +55,7 @@ describe("a first deploy", () => {
 
   test("answers a code of which the account holds only the hash", async () => {
     const { run, commands } = account()
-    const { adminCode, url } = await deploy(run, "hinterland", [database], quiet)
+    const { adminCode, url } = await deploy(run, "hinterland", resources, quiet)
     const hash = createHash("sha256")
       .update(adminCode ?? "")
       .digest("hex")
@@ -53,7 +65,7 @@ describe("a first deploy", () => {
 
   test("puts no secret on a command line", async () => {
     const { run, commands } = account()
-    const { adminCode } = await deploy(run, "hinterland", [database], quiet)
+    const { adminCode } = await deploy(run, "hinterland", resources, quiet)
     const secrets = commands.flatMap(({ input }) =>
       input ? Object.values(JSON.parse(input) as Record<string, string>) : [],
     )
@@ -64,7 +76,7 @@ describe("a first deploy", () => {
 
   test("makes an Ed25519 key and 32 random bytes", async () => {
     const { run, commands } = account()
-    await deploy(run, "hinterland", [database], quiet)
+    await deploy(run, "hinterland", resources, quiet)
     const put = commands.find(({ parameters }) => parameters.join(" ") === "secret bulk")
     const { SECRET, SIGNING_KEYS } = JSON.parse(put?.input ?? "{}") as Record<string, string>
     expect(Buffer.from(SECRET ?? "", "base64url")).toHaveLength(32)
@@ -83,15 +95,17 @@ describe("a first deploy", () => {
 describe("a later deploy", () => {
   const settled = {
     databases: ["hinterland"],
+    queues: ["hinterland-jobs"],
     secrets: ["SECRET", "SIGNING_KEYS", "ADMIN_CODE_HASH"],
   }
 
   test("replaces nothing that exists", async () => {
     const { run, sequence } = account(settled)
-    const { adminCode } = await deploy(run, "hinterland", [database], quiet)
+    const { adminCode } = await deploy(run, "hinterland", resources, quiet)
     expect(sequence()).toEqual([
       "deploy --dry-run --minify",
       "d1 list --json",
+      "queues info hinterland-jobs",
       "d1 time-travel info hinterland --json",
       "d1 migrations apply hinterland --remote",
       "deploy --minify",
@@ -101,14 +115,14 @@ describe("a later deploy", () => {
 
   test("generates only the secret that is missing", async () => {
     const { run, commands } = account({ ...settled, secrets: ["SECRET", "ADMIN_CODE_HASH"] })
-    await deploy(run, "hinterland", [database], quiet)
+    await deploy(run, "hinterland", resources, quiet)
     const put = commands.filter(({ input }) => input).map(({ input }) => JSON.parse(input ?? ""))
     expect(put.map((secrets) => Object.keys(secrets as object))).toEqual([["SIGNING_KEYS"]])
   })
 
   test("says to which bookmark the database can go back", async () => {
     const lines: string[] = []
-    await deploy(account(settled).run, "hinterland", [database], (line) => lines.push(line))
+    await deploy(account(settled).run, "hinterland", resources, (line) => lines.push(line))
     expect(lines.join("\n")).toContain("d1 time-travel restore hinterland --bookmark=00000042-beef")
   })
 
@@ -119,7 +133,7 @@ describe("a later deploy", () => {
       { binding: "DIRECTORY", database_name: "hinterland" },
       { binding: "DB_ACME", database_name: "acme", database_id: "1" },
     ]
-    await deploy(run, "hinterland", bindings, quiet)
+    await deploy(run, "hinterland", { databases: bindings, queues: [] }, quiet)
     expect(sequence().filter((line) => line.includes("migrations apply"))).toEqual([
       "d1 migrations apply hinterland --remote",
       "d1 migrations apply acme --remote",
@@ -131,20 +145,30 @@ describe("a failure", () => {
   test.for([
     ["deploy --dry-run", []],
     ["d1 create", ["deploy --dry-run --minify", "d1 list --json"]],
-    ["secret bulk", ["deploy --dry-run --minify", "d1 list --json", "d1 create hinterland"]],
+    ["queues create", ["deploy --dry-run --minify", "d1 list --json", "d1 create hinterland"]],
+    [
+      "secret bulk",
+      [
+        "deploy --dry-run --minify",
+        "d1 list --json",
+        "d1 create hinterland",
+        "queues create hinterland-jobs",
+      ],
+    ],
     [
       "d1 migrations apply",
       [
         "deploy --dry-run --minify",
         "d1 list --json",
         "d1 create hinterland",
+        "queues create hinterland-jobs",
         "secret bulk",
         "d1 time-travel info hinterland --json",
       ],
     ],
   ] as const)("at `%s` stops there and says how to go on", async ([failsAt, before]) => {
     const { run, sequence } = account({ failsAt })
-    const stopped = await deploy(run, "hinterland", [database], quiet).catch((error) => error)
+    const stopped = await deploy(run, "hinterland", resources, quiet).catch((error) => error)
     expect(stopped).toBeInstanceOf(DeploymentStopped)
     expect(stopped.message).toMatch(/^Stopped at: .*npm run deploy again/s)
     expect(sequence()).toEqual(before)
@@ -152,7 +176,7 @@ describe("a failure", () => {
 
   test("to list the secrets for another reason replaces none of them", async () => {
     const { run, sequence } = account({ failsAt: "secret list" })
-    await expect(deploy(run, "hinterland", [database], quiet)).rejects.toThrow(DeploymentStopped)
+    await expect(deploy(run, "hinterland", resources, quiet)).rejects.toThrow(DeploymentStopped)
     expect(sequence()).not.toContain("secret bulk")
   })
 })

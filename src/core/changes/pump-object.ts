@@ -3,17 +3,16 @@ import { type App, createApp } from "../../platform/app.ts"
 import { describeError } from "../../platform/log.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import { sql } from "../../platform/sql.ts"
-import type { Deliver, StoredChange } from "./pump.ts"
+import type { Bury, Deliver, StoredChange } from "./pump.ts"
 import { backoffMilliseconds, batchSize, idleMilliseconds, isExhausted } from "./pump-schedule.ts"
 
 /*
  * One object a database. Storage: `database` its name, `cursor` the last line that was delivered, `attempts` at the next
- * one; the table `dead` keeps the lines that were given up. The alarm is set while there may be something to do, and
- * survives the process.
+ * one. The alarm is set while there may be something to do, and survives the process.
  */
 
-/** The Durable Object class that hands each line of the log to `deliver`, in order, at least once. */
-export const changePump = (deliver: Deliver) =>
+/** The Durable Object class that hands each line of the log to `deliver`, in order, at least once, or in the end to `bury`. */
+export const changePump = (deliver: Deliver, bury: Bury) =>
   class ChangePump extends DurableObject<Env> {
     /** Called after commits. Only sets the alarm, so that there is one path on which lines are delivered. */
     async poke(database: string): Promise<void> {
@@ -84,25 +83,11 @@ export const changePump = (deliver: Deliver) =>
           await storage.setAlarm(Date.now() + backoffMilliseconds(attempts))
           return false
         }
-        this.bury(change, error)
+        // What cannot be delivered must not stop those behind it for ever.
+        await bury(this.app(app.db.name), change)
       }
       await storage.put({ cursor: change.seq, attempts: 0 })
       return true
-    }
-
-    /** A line that cannot be delivered must not stop those behind it for ever. */
-    private bury(change: StoredChange, error: unknown): void {
-      const database = this.ctx.storage.sql
-      database.exec(
-        "CREATE TABLE IF NOT EXISTS dead (seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, at TEXT NOT NULL, error TEXT NOT NULL) STRICT",
-      )
-      database.exec(
-        "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?)",
-        change.seq,
-        change.subject,
-        new Date().toISOString(),
-        describeError(error).slice(0, 2_000),
-      )
     }
 
     /** For one line, or one look at the log: all that is done with it happens at one instant, as in a request. */

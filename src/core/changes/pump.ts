@@ -14,5 +14,8 @@ export interface StoredChange {
   readonly payload: string
 }
 
+/** Puts a line aside that could not be delivered. When it throws, the line is tried again later. */
+export type Bury = (app: App, change: StoredChange) => Promise<void>
+
 /** Handles one line. Called in order, at least once: what it throws is tried again. False when nobody listens to it. */
 export type Deliver = (app: App, change: StoredChange) => Promise<boolean>

@@ -1,13 +1,12 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono"
-import type { UserActor } from "../../platform/app.ts"
-import type { Http } from "../../platform/http.ts"
+import type { Http, SignedIn } from "../../platform/http.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem, problemResponse } from "../../platform/problem.ts"
 import { clientAddress } from "../../platform/rate-limit.ts"
 import { parseJson, parseWith, readText } from "../../platform/validate.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
-import { administrators } from "./administrators.ts"
+import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
 import { hashPassword } from "./passwords.ts"
@@ -31,11 +30,6 @@ import {
   renameMe,
   setRoles,
 } from "./users.ts"
-
-/** The context behind the middleware below: the actor is a person. */
-interface SignedIn extends Http {
-  Variables: Http["Variables"] & { actor: UserActor }
-}
 
 /** @throws {Problem} `unauthenticated` */
 const signedIn: MiddlewareHandler<SignedIn> = async (c, next) => {
@@ -111,12 +105,12 @@ export const identityRoutes = new Hono<Http>()
     return c.json(name === undefined ? await getMe(app, actor) : await renameMe(app, actor, name))
   })
 
-  .get("/auth/users", administrators, queryOf(pageQuery), async (c) => {
+  .get("/auth/users", claimedAdministrators, queryOf(pageQuery), async (c) => {
     const page = await listUsers(c.get("app"), c.get("actor"), pageOfQuery(c.req.valid("query")))
     return c.json(page, 200, nextLink(c.req.url, page))
   })
 
-  .patch("/auth/users/:id", administrators, jsonBody(userPatch, patchTypes), async (c) => {
+  .patch("/auth/users/:id", claimedAdministrators, jsonBody(userPatch, patchTypes), async (c) => {
     const { roles } = c.req.valid("json")
     return c.json(await setRoles(c.get("app"), c.req.param("id"), roles, c.get("actor")))
   })

@@ -70,7 +70,10 @@ export async function signIn(
   const [counts, found, hashes, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
   assertUnlocked(counts, keys, now)
   const phc = (hashes[0]?.passwordHash ?? null) as string | null
-  if (!verifyPassword(argon2, phc, credentials.password)) throw new Problem("invalid_credentials")
+  if (!verifyPassword(argon2, phc, credentials.password)) {
+    app.count("signIns", { outcome: "failed" })
+    throw new Problem("invalid_credentials")
+  }
 
   const person = personOf(found[0] as Row, memberships)
   // Which organisation a session speaks for can be chosen later; until then it is the first that the person joined.
@@ -88,6 +91,10 @@ export async function signIn(
 VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(now + refreshSeconds * 1000)})`,
   ])
   app.log("info", "signed in", { user: person.id, session })
+  app.count("signIns", {
+    outcome: "succeeded",
+    organisation: membership?.organisation ?? null,
+  })
   const tokens = await tokensOf(app, person, membership, session, refreshToken)
   return { user: toUser(person), ...tokens }
 }

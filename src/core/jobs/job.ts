@@ -1,6 +1,9 @@
 import type { ZodType, z } from "zod"
 import type { App } from "../../platform/app.ts"
 
+/** The platform ends the work on a message after 15 minutes. */
+export const maxTimeoutSeconds = 840
+
 export const priorities = ["high", "normal", "low"] as const
 export type Priority = (typeof priorities)[number]
 

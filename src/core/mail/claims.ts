@@ -54,6 +54,8 @@ type End =
 
 /** Nothing more happens to it by itself. `uncertain` still counts for the rate, the other failures do not. */
 export async function settleMail(app: App, mail: StoredMail, end: End): Promise<void> {
+  const { template, organisation } = mail
+  app.count("mails", { template, outcome: end.state, organisation })
   const change =
     end.state === "sent"
       ? sql`messageId = ${end.messageId}, text = ${end.bodies.text}, html = ${end.bodies.html}, error = NULL, sentAt = ${new Date(app.now()).toISOString()}`

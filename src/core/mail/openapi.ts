@@ -5,6 +5,7 @@ import {
   jsonBody,
   type Operation,
 } from "../../platform/operation.ts"
+import { databaseQuery } from "../jobs/schema.ts"
 import * as shapes from "./schema.ts"
 import {
   listQuery,
@@ -42,8 +43,9 @@ const operations: readonly Operation[] = [
       "Bodies are kept by the outbox, and until it is sent by any other driver. They may hold links that let one in: treat them like passwords.",
     auth: "administrator",
     pathParameters: { id: "Id of the mail." },
+    query: databaseQuery,
     responses: { 200: { description: "The mail.", schema: mail } },
-    problems: [...administrators, "not_found"],
+    problems: [...administrators, "not_found", "invalid_input"],
   },
   {
     method: "post",
@@ -54,8 +56,9 @@ const operations: readonly Operation[] = [
       "For a mail that failed, was suppressed, or is uncertain. One that is uncertain may arrive twice, unless the provider knows it again.",
     auth: "administrator",
     pathParameters: { id: "Id of the mail." },
+    query: databaseQuery,
     responses: { 202: { description: "The mail, which waits again.", schema: mail } },
-    problems: [...administrators, "not_found", "conflict"],
+    problems: [...administrators, "not_found", "conflict", "invalid_input"],
   },
   {
     method: "get",

@@ -1,9 +1,11 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono"
-import type { Http } from "../../platform/http.ts"
+import { onDatabase } from "../../platform/chosen-database.ts"
+import type { Http, SignedIn } from "../../platform/http.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { readText } from "../../platform/validate.ts"
+import { databaseQuery } from "../jobs/schema.ts"
 import { checkedAddress } from "./address.ts"
 import { getMail, latestMails, listMails, sendAgain } from "./mails.ts"
 import { pagePolicy } from "./page-style.ts"
@@ -17,8 +19,7 @@ import { unsubscribePage } from "./unsubscribe-page.ts"
 
 interface MailRoutesOptions {
   /** Lets administrators of the deployment pass, and nobody else. */
-  // biome-ignore lint/suspicious/noExplicitAny: it may know more of the context than these routes do.
-  readonly administrators: MiddlewareHandler<any>
+  readonly administrators: MiddlewareHandler<SignedIn>
   /** For the preview. */
   readonly templates: readonly MailTemplate[]
 }
@@ -28,39 +29,7 @@ const previewedMails = 20
 /** Mounted at the root: `/mails/…` for administrators, `/mail/…` for readers of mail and for providers. */
 export const mailRoutes = ({ administrators, templates }: MailRoutesOptions): Hono<Http> =>
   new Hono<Http>()
-
-    .get("/mails", administrators, queryOf(mailQuery), async (c) => {
-      const { limit, cursor, ...filter } = c.req.valid("query")
-      const page = await listMails(c.get("app"), { ...pageOfQuery({ limit, cursor }), ...filter })
-      return c.json(page, 200, nextLink(c.req.url, page))
-    })
-
-    .get("/mails/suppressions", administrators, queryOf(suppressionQuery), async (c) => {
-      const { address = null, ...asked } = c.req.valid("query")
-      const page = await listSuppressions(c.get("app"), { ...pageOfQuery(asked), address })
-      return c.json(page, 200, nextLink(c.req.url, page))
-    })
-
-    .post("/mails/suppressions", administrators, jsonBody(newSuppression), async (c) => {
-      const { address, list = null, detail = null } = c.req.valid("json")
-      checkedAddress({ email: address, name: null })
-      const reason = "administrator"
-      return c.json(await suppress(c.get("app"), { address, list, reason, detail }), 201)
-    })
-
-    .delete("/mails/suppressions/:address", administrators, queryOf(listQuery), async (c) => {
-      const { list = null } = c.req.valid("query")
-      await unsuppress(c.get("app"), c.req.param("address"), list)
-      return c.body(null, 204)
-    })
-
-    .get("/mails/:id", administrators, async (c) =>
-      c.json(await getMail(c.get("app"), c.req.param("id"))),
-    )
-
-    .post("/mails/:id/deliveries", administrators, async (c) =>
-      c.json(await sendAgain(c.get("app"), c.req.param("id")), 202),
-    )
+    .route("/mails", administration(administrators))
 
     .get("/mail/unsubscriptions", queryOf(tokenQuery), async (c) =>
       page(c, unsubscribePage(await unsubscriptionOf(c, c.req.valid("query").token), false)),
@@ -87,6 +56,49 @@ export const mailRoutes = ({ administrators, templates }: MailRoutesOptions): Ho
       const app = c.get("app")
       if (!app.settings.development) throw new Problem("not_found")
       return page(c, previewPage(templates, await latestMails(app, previewedMails)))
+    })
+
+/** Mails are those of one database; suppressions hold in all. */
+const administration = (administrators: MiddlewareHandler<SignedIn>): Hono<SignedIn> =>
+  new Hono<SignedIn>()
+    .use(administrators)
+
+    .get("/", queryOf(mailQuery), async (c) => {
+      const { limit, cursor, database, ...filter } = c.req.valid("query")
+      const app = onDatabase(c.get("app"), database)
+      const page = await listMails(app, { ...pageOfQuery({ limit, cursor }), ...filter })
+      return c.json(page, 200, nextLink(c.req.url, page))
+    })
+
+    .get("/suppressions", queryOf(suppressionQuery), async (c) => {
+      const { address = null, ...asked } = c.req.valid("query")
+      const page = await listSuppressions(c.get("app"), { ...pageOfQuery(asked), address })
+      return c.json(page, 200, nextLink(c.req.url, page))
+    })
+
+    .post("/suppressions", jsonBody(newSuppression), async (c) => {
+      const { address, list = null, detail = null } = c.req.valid("json")
+      checkedAddress({ email: address, name: null })
+      const reason = "administrator"
+      return c.json(await suppress(c.get("app"), { address, list, reason, detail }), 201)
+    })
+
+    .delete("/suppressions/:address", queryOf(listQuery), async (c) => {
+      const { list = null } = c.req.valid("query")
+      await unsuppress(c.get("app"), c.req.param("address"), list)
+      return c.body(null, 204)
+    })
+
+    .get("/:id", queryOf(databaseQuery), async (c) => {
+      const app = onDatabase(c.get("app"), c.req.valid("query").database)
+      return c.json(await getMail(app, c.req.param("id")))
+    })
+
+    .post("/:id/deliveries", queryOf(databaseQuery), async (c) => {
+      const app = onDatabase(c.get("app"), c.req.valid("query").database)
+      const mail = await sendAgain(app, c.req.param("id"))
+      app.log("info", "mail sent again", { mail: mail.id, by: c.get("actor").id })
+      return c.json(mail, 202)
     })
 
 /** @throws {Problem} `not_found` */

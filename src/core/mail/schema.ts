@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { databaseQuery } from "../jobs/schema.ts"
 import { mailStates, suppressionReasons } from "./tables.ts"
 
 /*
@@ -37,6 +38,7 @@ export const mailQuery = z
     state: z.enum(mailStates).optional().meta({ description: "Only those in this state." }),
     template: z.string().max(100).optional().meta({ description: "Only those of this template." }),
     address: z.string().max(254).optional().meta({ description: "Only those to this address." }),
+    ...databaseQuery.shape,
   })
   .meta({ description: "A page of mails." })
 

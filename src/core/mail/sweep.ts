@@ -2,6 +2,7 @@ import { z } from "zod"
 import type { App } from "../../platform/app.ts"
 import { sql } from "../../platform/sql.ts"
 import { job } from "../jobs/job.ts"
+import { schedule } from "../jobs/schedule.ts"
 import { deliverMail } from "./delivery.ts"
 
 const keptMilliseconds = 30 * 86_400_000
@@ -36,9 +37,14 @@ function idAt(instant: string): string {
   return `${time.slice(0, 8)}-${time.slice(8)}`
 }
 
-/** For the schedule, in every database: `sweepMails`. */
-export const sweepMailsJob = job("mail.sweep", {
+const sweep = job("mail.sweep", {
   payload: z.object({}),
   priority: "low",
   run: ({ app }) => sweepMails(app),
 })
+
+/** What the mail module itself does later. */
+export const mailJobs = [deliverMail, sweep]
+export const mailSchedules = [
+  schedule("mail.sweep", { cron: "43 * * * *", job: sweep, everywhere: true }),
+]

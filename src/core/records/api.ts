@@ -1,9 +1,8 @@
 import type { Actor, App } from "../../platform/app.ts"
-import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
 import type { Collection, Fields, InputOf, RecordOf } from "./collection.ts"
-import { parseCreate, parsePatch } from "./input.ts"
+import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery } from "./query.ts"
@@ -17,9 +16,20 @@ import { commit, type Draft, type Written } from "./write.ts"
  */
 export interface Records {
   list<C extends AnyCollection>(collection: C, query?: ListOptions): Promise<RecordPage<C>>
+  /** Each record that matches, a page of 200 at a time. */
+  all<C extends AnyCollection>(collection: C, query?: AllOptions): AsyncGenerator<RecordOf<C>>
   /** Null when there is none that the actor may see. */
   find<C extends AnyCollection>(collection: C, id: string): Promise<RecordOf<C> | null>
   create<C extends AnyCollection>(collection: C, input: InputOf<C>): Promise<RecordOf<C>>
+  /**
+   * Creates the record with this id (a UUID), or answers the one that has it, whatever it says: for what runs at least
+   * once and is to have its effect once.
+   */
+  ensure<C extends AnyCollection>(
+    collection: C,
+    id: string,
+    input: InputOf<C>,
+  ): Promise<RecordOf<C>>
   update<C extends AnyCollection>(
     collection: C,
     id: string,
@@ -39,16 +49,12 @@ export interface ListOptions {
   expand?: string
   count?: "exact"
 }
+export type AllOptions = Omit<ListOptions, "limit" | "cursor" | "count">
+
 export interface RecordPage<C> {
   readonly items: readonly RecordOf<C>[]
   readonly next: string | null
   readonly count?: number
-}
-
-/** What the handlers of `src/app/routes.ts` find in their Hono context, beside `app` and `actor`. */
-export interface OwnHttp {
-  Bindings: Http["Bindings"]
-  Variables: Http["Variables"] & { records: Records }
 }
 
 /** @throws {Problem} as the HTTP routes do. */
@@ -61,7 +67,7 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
   }
   const write = async (draft: Draft): Promise<Written> =>
     (await commit(app, actor, collections, [draft]))[0] as Written
-  return {
+  const records: Records = {
     async list<C extends AnyCollection>(of: C, query: ListOptions = {}) {
       const collection = linked(of)
       const parameters = new URLSearchParams(
@@ -74,6 +80,17 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
         parseListQuery(view, collection, parameters),
       )
       return page as unknown as RecordPage<C>
+    },
+    async *all<C extends AnyCollection>(of: C, query: AllOptions = {}) {
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const page: RecordPage<C> = await records.list(of, {
+          ...query,
+          limit: 200,
+          ...(cursor && { cursor }),
+        })
+        yield* page.items
+        cursor = page.next
+      }
     },
     async find<C extends AnyCollection>(of: C, id: string) {
       const collection = linked(of)
@@ -92,6 +109,20 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
       })
       return recordOf<C>(written)
     },
+    async ensure<C extends AnyCollection>(of: C, id: string, input: InputOf<C>) {
+      const collection = linked(of)
+      const whole = parseReplacement(view, collection, parseNewId(id), input)
+      const only = "create"
+      const draft: Draft = { action: "put", collection, id, input: whole, expected: null, only }
+      try {
+        return recordOf<C>(await write(draft))
+      } catch (error) {
+        if (!(error instanceof Problem && error.code === "precondition_failed")) throw error
+        const known = await records.find(of, id)
+        if (!known) throw new Problem("not_found", { cause: error })
+        return known
+      }
+    },
     async update<C extends AnyCollection>(of: C, id: string, patch: InputOf<C>) {
       const collection = linked(of)
       const input = parsePatch(view, collection, id, patch)
@@ -101,6 +132,7 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
       await write({ action: "delete", collection: linked(of), id, expected: null })
     },
   }
+  return records
 }
 
 function recordOf<C>(written: Written): RecordOf<C> {

@@ -1,7 +1,8 @@
 import type { Actor, App } from "../../platform/app.ts"
 import type { StoredChange } from "../changes/pump.ts"
-import type { Records } from "./api.ts"
+import type { NewJob } from "../jobs/enqueue.ts"
 import type { Computed, Field, IsRequired, ValueOf } from "./fields.ts"
+import type { Reach } from "./reach.ts"
 
 export type Fields = Readonly<Record<string, Field>>
 
@@ -61,10 +62,13 @@ export interface Writing {
   readonly app: App
 }
 
-/** What `beforeWrite` may answer: fields that it derives, and writes that join the same batch as the system's own. */
+/** What `beforeWrite` may answer: fields that it derives, and what joins the same batch. */
 export interface WriteAmendment {
   set?: HookRecord
+  /** Writes of the system's own. */
   also?: readonly AlsoWrite[]
+  /** Made with `newJob`, enqueued when the record changes, and only then. They act within the record's organisation. */
+  jobs?: readonly NewJob[]
 }
 export type AlsoWrite =
   | { action: "create"; collection: string; input: HookRecord }
@@ -89,13 +93,9 @@ export interface CommittedChange extends Omit<StoredChange, "payload"> {
 
 /**
  * Runs after the commit, in order, at least once: also when the process died in between. Make it idempotent, by
- * `change.id` or by what it finds. `records` acts as the system.
+ * `change.id` or by what it finds. `reach` acts as the system.
  */
-export type AfterCommit = (
-  app: App,
-  change: CommittedChange,
-  records: Records,
-) => Promise<void> | void
+export type AfterCommit = (app: App, change: CommittedChange, reach: Reach) => Promise<void> | void
 
 export interface CollectionOptions<F extends Fields> {
   fields: F

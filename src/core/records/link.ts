@@ -1,3 +1,4 @@
+import { DefinitionError } from "../../platform/definition-error.ts"
 import { checkExpression } from "../expression/check.ts"
 import type { Checked } from "../expression/checked.ts"
 import { checkOperand } from "../expression/default-value.ts"
@@ -63,9 +64,6 @@ export interface LinkedCollection {
 }
 
 export type LinkedCollections = ReadonlyMap<string, LinkedCollection>
-
-/** What is wrong with a definition, and how to mend it. Thrown at start-up and by the tools, never by a request. */
-export class DefinitionError extends Error {}
 
 /** Columns and parts of an answer; `<collection>_search` is the full-text index. */
 const reservedFields: readonly string[] = ["pk", "organisation", "expanded", "search"]

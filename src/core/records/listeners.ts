@@ -1,9 +1,9 @@
 import type { App } from "../../platform/app.ts"
 import type { Deliver, StoredChange } from "../changes/pump.ts"
-import { recordsFor } from "./api.ts"
 import type { CommittedChange } from "./collection.ts"
 import { decodeImage } from "./image.ts"
 import type { LinkedCollections } from "./link.ts"
+import { reachFor } from "./reach.ts"
 
 /** Hands lines of the log to the `afterCommit` of their collection, with the rights of the system. */
 export const deliverTo =
@@ -15,7 +15,7 @@ export const deliverTo =
     const { payload, ...line } = change
     const committed: CommittedChange = { ...line, image: decodeImage(collection, payload) }
     const actor = { kind: "system", organisation: change.organisation } as const
-    await listener(app, committed, recordsFor(app, actor, collections))
+    await listener(app, committed, reachFor(app, actor, collections))
     return true
   }
 

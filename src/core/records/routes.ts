@@ -22,6 +22,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   const find = (c: Context<Http>): { collection: LinkedCollection; view: View } => {
     const collection = collections.get(c.req.param("collection") ?? "")
     if (!collection) throw new Problem("not_found", "There is no such collection.")
+    c.set("collection", collection.name)
     return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
   }
   /** The collection of a write that the caller may at least attempt. */

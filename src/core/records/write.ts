@@ -4,6 +4,7 @@ import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
+import { insertJobs, type NewJob } from "../jobs/enqueue.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
 import { freshRecord } from "./fresh.ts"
 import { type Objection, refusalProblem } from "./guard.ts"
@@ -118,6 +119,8 @@ interface Planned {
     readonly view: View
     readonly draft: number
   }[]
+  /** Of hooks, in one statement for each write that they answered. */
+  readonly jobs: readonly Sql[]
   /** True when a hook pinned a version that the caller did not. */
   readonly pinned: boolean
 }
@@ -129,6 +132,7 @@ async function plan(
   drafts: readonly Draft[],
 ): Promise<Planned> {
   const steps: { operation: Operation; view: View; draft: number }[] = []
+  const jobs: Sql[] = []
   let pinned = false
   const add = async (draft: Draft, writer: Actor, index: number, depth: number): Promise<void> => {
     if (depth > maxHookDepth) {
@@ -146,8 +150,12 @@ async function plan(
     const amended = await amend(app, view, collections, filled)
     pinned ||= amended.pinned
     steps.push({ operation: operationOf(view, amended.draft, given), view, draft: index })
+    const organisation = writer.kind === "anonymous" ? null : (writer.organisation ?? null)
+    if (amended.jobs.length > 0) {
+      const own = amended.jobs.map((job) => ({ organisation, ...job }))
+      jobs.push(insertJobs(app, own, changed(app, amended.draft)))
+    }
     for (const also of amended.also) {
-      const organisation = writer.kind === "anonymous" ? null : (writer.organisation ?? null)
       await add(
         draftOfHook(app, collections, also),
         { kind: "system", organisation },
@@ -157,7 +165,7 @@ async function plan(
     }
   }
   for (const [index, draft] of drafts.entries()) await add(draft, actor, index, 0)
-  return { steps, pinned }
+  return { steps, jobs, pinned }
 }
 
 /**
@@ -186,6 +194,7 @@ export function refuseAnonymous(
 interface Amended {
   readonly draft: Draft
   readonly also: readonly AlsoWrite[]
+  readonly jobs: readonly NewJob[]
   readonly pinned: boolean
 }
 
@@ -197,7 +206,7 @@ async function amend(
   draft: Draft,
 ): Promise<Amended> {
   const hook = draft.collection.definition.options.beforeWrite
-  if (!hook) return { draft, also: [], pinned: false }
+  if (!hook) return { draft, also: [], jobs: [], pinned: false }
   // Whether a PUT creates or replaces is for the database to say.
   const looks = draft.action === "put" || (hook.needs === "record" && draft.action !== "create")
   const stored = looks ? await storedRecord(app, view, collections, draft) : null
@@ -226,6 +235,7 @@ async function amend(
       ...(only && { only }),
     } as Draft,
     also: amendment?.also ?? [],
+    jobs: amendment?.jobs ?? [],
     pinned: pins || only !== null,
   }
 }
@@ -341,7 +351,7 @@ async function run(
   actor: Actor,
   collections: LinkedCollections,
   drafts: readonly Draft[],
-  { steps }: Planned,
+  { steps, jobs }: Planned,
   idempotency: Idempotency | null,
 ): Promise<Written[]> {
   const statements: Sql[] = []
@@ -355,6 +365,7 @@ async function run(
     statements.push(...statementsOf(app, view, operation, Math.max(draft, 0), first))
     first = []
   }
+  statements.push(...jobs)
   if (once) statements.push(once.keep, once.sweep)
 
   const view = viewFor(app, actor, collections)
@@ -390,9 +401,20 @@ async function run(
   const results = await app.db.batch(statements)
   const heard = steps.some(({ operation }) => operation.collection.definition.options.afterCommit)
   if (heard) app.wake("changes")
+  if (jobs.length > 0) app.wake("jobs")
   return answers.map((answer) => answer(results))
 }
 
+/** Whether this very request has changed the record: a patch may change nothing, and then nothing follows. */
+const changed = (app: App, { action, collection, id }: Draft): Sql =>
+  action === "create" || action === "delete"
+    ? raw("true")
+    : sql`EXISTS (${changeQuery(app, collection, id)})`
+
+/** A row when this very request wrote the record as it now stands. */
+const changeQuery = (app: App, { name }: LinkedCollection, id: string): Sql =>
+  sql`SELECT 1 FROM changes c JOIN ${raw(`"${name}"`)} t ON t."id" = c.record AND t."version" = c.version WHERE c.subject = ${name} AND c.record = ${id} AND c.requestId = ${app.requestId}`
+
 /** A row when the PUT of this very request created the record, and did not replace it. */
 const createdQuery = (app: App, { collection, id }: Draft): Sql =>
-  sql`SELECT 1 FROM changes c JOIN ${raw(`"${collection.name}"`)} t ON t."id" = c.record AND t."version" = c.version WHERE c.subject = ${collection.name} AND c.record = ${id} AND c.kind = 'created' AND c.requestId = ${app.requestId}`
+  sql`${changeQuery(app, collection, id)} AND c.kind = 'created'`

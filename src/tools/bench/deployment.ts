@@ -49,15 +49,73 @@ export async function startBench(rows: number): Promise<BenchDeployment> {
   return {
     ...urls,
     database,
-    async signIn() {
-      const { accessToken } = await post(`${urls.ours}/auth/sessions`, person)
-      return accessToken as string
-    },
+    signIn: () => signIn(urls.ours, person),
     async stop() {
       await stop()
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** The backend with all that goes on behind requests, or without. */
+export interface Backend {
+  readonly url: string
+  readonly database: D1Database
+  signIn(): Promise<string>
+  stop(): Promise<void>
+}
+
+/** One backend in a workerd of its own, with `waiting` jobs that are not due for years. */
+export async function startBackend(
+  rows: number,
+  { background, waiting }: { background: boolean; waiting: number },
+): Promise<Backend> {
+  const folder = await mkdtemp(join(tmpdir(), "bench-"))
+  const bundle = await bundleWorker("src/tools/bench/worker.ts", join(folder, "backend"))
+  const variables = {
+    ...generateSecrets(),
+    RATE_LIMIT: "off",
+    COLLECT_METRICS: background ? "on" : "off",
+  }
+  const { urls, bindings, stop } = await startBundles(
+    { backend: { bundle, variables } },
+    { stateDirectory: join(folder, "state") },
+  )
+  const database = bindings.DB
+  if (!database) throw new Error("wrangler.toml has no D1 binding DB.")
+  await createTables(database)
+  await fill(database, rows)
+  await enqueue(database, waiting)
+  const person = { email: "bench@example.com", password: generatePassword() }
+  await post(`${urls.backend}/auth/users`, person)
+  return {
+    url: urls.backend,
+    database,
+    signIn: () => signIn(urls.backend, person),
+    async stop() {
+      await stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Past the engine, so that there are many of them quickly. */
+async function enqueue(database: D1Database, jobs: number): Promise<void> {
+  const at = new Date().toISOString()
+  await database
+    .prepare(
+      `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+INSERT INTO jobs (id, name, version, payload, priority, state, runAt, requestId, createdAt)
+SELECT printf('01900000-0000-7000-8000-%012x', n), 'chore', 1, '{}', 1, 'waiting', '2199-01-01T00:00:00.000Z', 'bench', ?2
+FROM n WHERE ?1 > 0`,
+    )
+    .bind(jobs, at)
+    .run()
+}
+
+async function signIn(url: string, person: object): Promise<string> {
+  const { accessToken } = await post(`${url}/auth/sessions`, person)
+  return accessToken as string
 }
 
 async function createTables(database: D1Database): Promise<void> {

@@ -2,8 +2,9 @@ import { env } from "cloudflare:workers"
 import { Hono } from "hono"
 import { expect, test } from "vitest"
 import { locate, type OpenApi } from "../../../src/core/docs/document.ts"
-import type { OwnHttp } from "../../../src/core/records/api.ts"
+import { linkJobs } from "../../../src/core/jobs/registry.ts"
 import { linkCollections } from "../../../src/core/records/link.ts"
+import type { OwnHttp, Reach } from "../../../src/core/records/reach.ts"
 import { createRoutes } from "../../../src/routes.ts"
 import { fixtures } from "../../support/collections.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
@@ -20,7 +21,11 @@ test("every route is documented, and nothing else", async () => {
   const described = locate(document.paths).map(
     ({ method, path }) => `${method.toUpperCase()} ${shapeOf(path)}`,
   )
-  const routes = createRoutes(linkCollections(fixtures), new Hono<OwnHttp>())
+  const routes = createRoutes(
+    linkCollections(fixtures),
+    linkJobs<Reach>([], []),
+    new Hono<OwnHttp>(),
+  )
     .routes.filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${shapeOf(path)}`)
     .filter((route) => route !== "GET /docs/style.css")

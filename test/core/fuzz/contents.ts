@@ -21,7 +21,7 @@ const counts = [
   ["changes", "max(seq) || ':' || count(*)"],
   ["idempotency_keys", "count(*)"],
   ["refusals", "count(*)"],
-  ["mails", "count(*) || ':' || count(sentAt) || ':' || sum(state = 'waiting')"],
+  ["mails", "count(*)"],
   ["mail_suppressions", "count(*)"],
   ["users", "count(*) || ':' || sum(version) || ':' || sum(epoch)"],
 ] as const

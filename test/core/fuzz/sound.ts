@@ -45,7 +45,9 @@ export function partsOf(document: OpenApi, { path, operation }: Located) {
   const parameters = operation.parameters.map((one) => resolve<Parameter>(document, one))
   const content = Object.entries(operation.requestBody?.content ?? {})
   return {
-    collection: poolOf(path),
+    // What the first parameter of the path names, or the collection itself.
+    collection:
+      (/\/(\w+)\/\{/.exec(path) ?? /^\/(?:records|auth)\/(\w+)/.exec(path))?.[1] ?? "users",
     parameters,
     query: parameters.filter((parameter) => parameter.in === "query"),
     schema: content[0] ? resolve<Schema>(document, content[0][1].schema) : null,
@@ -53,11 +55,6 @@ export function partsOf(document: OpenApi, { path, operation }: Located) {
     record: recordOf(document, operation.responses["200"]),
   }
 }
-
-/** Whose ids a path takes. */
-const poolOf = (path: string): string =>
-  /^\/(?:records|auth|mails(?=\/suppressions))\/(\w+)/.exec(path)?.[1] ??
-  (path.startsWith("/mails/") ? "mails" : "users")
 
 /** The schema of the records that are answered, one or a page of them. */
 function recordOf(document: OpenApi, answer: Answer | Reference | undefined): Schema | null {
@@ -157,6 +154,7 @@ function soundParameter(
       )
     default:
       if (schema.enum) return fc.constantFrom(...(schema.enum as string[]))
+      if (schema.examples?.[0]) return fc.constant(String(schema.examples[0]))
       return fc.integer({ min: schema.minimum ?? 1, max: schema.maximum ?? 9 }).map(String)
   }
 }

@@ -59,9 +59,10 @@ interface AppOptions {
   readonly now?: () => number
 }
 
+/** An app whose jobs nobody starts: the tests are the engine, attempt by attempt. */
 export const appWith = ({ variables = {}, database = "main", now }: AppOptions = {}): App => {
   const bound = { ...bindings, ...variables }
-  return createApp({
+  const app = createApp({
     env: bound,
     settings: settingsOf(bound),
     requestId: "test",
@@ -70,6 +71,7 @@ export const appWith = ({ variables = {}, database = "main", now }: AppOptions =
     waitUntil: () => {},
     ...(now && { now }),
   })
+  return Object.create(app, { wake: { value: () => {} } }) as App
 }
 
 let causes = 0

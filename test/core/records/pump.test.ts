@@ -84,7 +84,7 @@ describe("afterCommit", () => {
   })
 
   test("may write, as the system", async () => {
-    deliveries.listen = async (_, change, records) => {
+    deliveries.listen = async (_, change, { records }) => {
       heard.push(change)
       const name = `for ${change.image.label}`
       if (change.kind === "created") await records.create(tags, { name })

@@ -1,0 +1,66 @@
+import type { App } from "../../platform/app.ts"
+import { endSilent } from "./endings.ts"
+import type { Registry } from "./registry.ts"
+import { type DueTimes, schedulesOf, startDue } from "./schedules.ts"
+import {
+  dispatch,
+  findSilent,
+  nextLook,
+  queuedLeaseMilliseconds,
+  requeueLost,
+  windowSize,
+} from "./statements.ts"
+import { storedJob } from "./stored-job.ts"
+
+/** What travels to the worker. */
+export interface JobMessage {
+  readonly database: string
+  readonly id: string
+}
+
+/** As much of a queue as the dispatcher needs. */
+export type JobQueue = Pick<Queue<JobMessage>, "sendBatch">
+
+/**
+ * Starts what is due in the app's database: schedules, jobs, and those whose run or message was lost. At most a window
+ * of jobs is on its way at a time, so memory does not grow with what waits. Answers when to look again, in milliseconds
+ * since the epoch; null when nothing is waited for.
+ */
+export async function startJobs(
+  app: App,
+  queue: JobQueue,
+  registry: Registry<never>,
+  times: DueTimes,
+): Promise<number | null> {
+  await startDue(app, schedulesOf(registry.schedules, app.db.name), times)
+  const now = new Date(app.now()).toISOString()
+  const leaseUntil = new Date(app.now() + queuedLeaseMilliseconds).toISOString()
+  for (let first = true; ; first = false) {
+    const [silent = [], picked = [], [look] = []] = (
+      await app.db.batch([
+        ...(first ? [requeueLost(now)] : []),
+        findSilent(now),
+        dispatch(now, leaseUntil),
+        nextLook(),
+      ])
+    ).slice(first ? 1 : 0)
+    for (const row of silent) await endSilent(app, registry, storedJob(row))
+    const queued = picked.filter(({ state }) => state === "queued")
+    if (queued.length > 0) {
+      const database = app.db.name
+      await queue.sendBatch(queued.map(({ id }) => ({ body: { database, id: id as string } })))
+    }
+    // Some were held, or ended: behind them others may be due.
+    if (picked.length > queued.length || silent.length > 0) continue
+    return lookAgainAt(app, times, look?.at as string | null, (look?.busy as number) >= windowSize)
+  }
+}
+
+/** A full window is opened by those who end their jobs: until then only silence has to be watched for. */
+function lookAgainAt(app: App, times: DueTimes, at: string | null, full: boolean): number | null {
+  const moments = [at, ...times.values()].flatMap((time) => (time === null ? [] : Date.parse(time)))
+  if (moments.length === 0) return null
+  return Math.max(Math.min(...moments), app.now() + (full ? fullWindowMilliseconds : 0))
+}
+
+const fullWindowMilliseconds = 1_000

@@ -1,0 +1,64 @@
+import type { App } from "../../platform/app.ts"
+import { describeError } from "../../platform/log.ts"
+import { isPermanent, type Job, retryAfterOf } from "./job.ts"
+import type { Registry } from "./registry.ts"
+import { defaultRetryDelays, retryMilliseconds } from "./retry.ts"
+import { type Ending, finish } from "./statements.ts"
+import type { StoredJob } from "./stored-job.ts"
+
+const maxErrorCharacters = 4_000
+
+/** What a failure means for the job: another attempt, or the end. `attempts` counts those that failed before. */
+export function endingOf(
+  error: unknown,
+  { id, attempts }: Pick<StoredJob, "id" | "attempts">,
+  job: Job | undefined,
+  now: number,
+): Ending {
+  const failed = attempts + 1
+  const text = describeError(error).slice(0, maxErrorCharacters)
+  const wait = retryMilliseconds(job?.options.retryDelays ?? defaultRetryDelays, failed, id)
+  if (isPermanent(error) || wait === null) return { state: "dead", attempts: failed, error: text }
+  const asked = retryAfterOf(error)
+  const runAt = new Date(now + (asked === null ? wait : asked * 1_000)).toISOString()
+  return { state: "waiting", attempts: failed, error: text, runAt }
+}
+
+/** Writes how a run ended, in one trip. False when the job was no longer this run's to end. */
+export async function endRun(
+  app: App,
+  { id, runs, lane, name, organisation }: StoredJob,
+  ending: Ending,
+): Promise<boolean> {
+  const now = new Date(app.now()).toISOString()
+  const [ended = []] = await app.db.batch(finish({ id, runs }, lane, ending, now))
+  if (ended.length === 0) return false
+  const outcome = ending.state === "waiting" ? "failed" : ending.state
+  app.count("jobs", { job: name, outcome, organisation })
+  if (ending.state === "waiting" || ending.state === "dead") {
+    const { attempts, error } = ending
+    app.log(ending.state === "dead" ? "error" : "warn", `job ${endedAs[ending.state]}`, {
+      job: id,
+      name,
+      attempts,
+      error,
+    })
+  }
+  return true
+}
+
+const endedAs = { waiting: "failed, and is tried again", dead: "was given up" } as const
+
+/** A run that fell silent counts as failed: what kills its process each time must come to an end as well. */
+export async function endSilent(
+  app: App,
+  registry: Registry<never>,
+  job: StoredJob,
+): Promise<void> {
+  const ending: Ending = job.cancelRequestedAt
+    ? { state: "cancelled" }
+    : endingOf(silence, job, registry.jobs.get(job.name), app.now())
+  await endRun(app, job, ending)
+}
+
+const silence = "The run fell silent: its process was stopped, or ran out of time or memory."

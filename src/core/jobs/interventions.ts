@@ -1,0 +1,142 @@
+import type { z } from "zod"
+import type { App } from "../../platform/app.ts"
+import { invalidInput, Problem } from "../../platform/problem.ts"
+import { join, raw, type Sql, sql } from "../../platform/sql.ts"
+import { describeIssue } from "../../platform/validate.ts"
+import { insertJobs, newJob } from "./enqueue.ts"
+import { priorities } from "./job.ts"
+import { detailsOf, type JobDetails, jobQueries } from "./listing.ts"
+import type { Registry } from "./registry.ts"
+import type { jobPatch } from "./schema.ts"
+import { type JobState, storedJob } from "./stored-job.ts"
+
+/* What administrators do to jobs. Each is one batch whose UPDATE names the states that it may start from. */
+
+/**
+ * Changes what a job is to do, when, or how soon it is chosen. The payload has to be one that its kind takes.
+ *
+ * @throws {Problem} `invalid_input`, `not_found`; `conflict` while it runs, and when it has succeeded.
+ */
+export async function editJob(
+  app: App,
+  registry: Registry<never>,
+  id: string,
+  patch: z.output<typeof jobPatch>,
+): Promise<JobDetails> {
+  const set: Sql[] = []
+  if ("payload" in patch) {
+    const [row] = await app.db.all(jobQueries(id)[0])
+    if (!row) throw new Problem("not_found")
+    const { name, version } = storedJob(row)
+    set.push(sql`payload = ${checkedPayload(registry, name, version, patch.payload)}`)
+  }
+  if (patch.runAt) set.push(sql`runAt = ${patch.runAt}`)
+  if (patch.priority) {
+    set.push(sql`priority = CAST(${priorities.indexOf(patch.priority)} AS INTEGER)`)
+  }
+  return change(
+    app,
+    id,
+    join(set),
+    ["waiting", "held", "dead", "cancelled"],
+    "It runs, or has run.",
+  )
+}
+
+/** As JSON. A payload of an older version is edited as it is: whether it is one is seen when it runs. */
+function checkedPayload(
+  registry: Registry<never>,
+  name: string,
+  version: number,
+  payload: unknown,
+): string {
+  const options = registry.jobs.get(name)?.options
+  if (options && (options.version ?? 1) === version) {
+    const parsed = options.payload.safeParse(payload)
+    if (!parsed.success) {
+      const errors = parsed.error.issues.flatMap(describeIssue)
+      throw invalidInput(...errors.map((error) => ({ ...error, path: pathIn(error.path) })))
+    }
+  }
+  return JSON.stringify(payload ?? null)
+}
+
+const pathIn = (path: string): string => (path === "body" ? "payload" : `payload.${path}`)
+
+/**
+ * What has not started is cancelled at once; a run is told to stop at its next step or sign of life.
+ *
+ * @throws {Problem} `not_found`; `conflict` when it has ended.
+ */
+export function cancelJob(app: App, id: string): Promise<JobDetails> {
+  const now = new Date(app.now()).toISOString()
+  // A running one stays so: the states on the right of each assignment are those before.
+  const running = raw("state = 'running'")
+  const set = sql`cancelRequestedAt = coalesce(cancelRequestedAt, ${now}), finishedAt = CASE WHEN ${running} THEN NULL ELSE ${now} END, leaseUntil = CASE WHEN ${running} THEN leaseUntil END, state = CASE WHEN ${running} THEN state ELSE 'cancelled' END`
+  return change(app, id, set, ["waiting", "held", "queued", "running"], "It has ended.")
+}
+
+/**
+ * Runs a job again that was given up or cancelled, or one that waits for its next attempt now. It goes on from its last
+ * step, with all its attempts before it.
+ *
+ * @throws {Problem} `not_found`; `conflict` while it runs, and when it has succeeded.
+ */
+export function retryJob(app: App, id: string): Promise<JobDetails> {
+  const now = new Date(app.now()).toISOString()
+  const set = sql`state = 'waiting', runAt = ${now}, attempts = 0, finishedAt = NULL, cancelRequestedAt = NULL`
+  return change(app, id, set, ["waiting", "dead", "cancelled"], "It runs, or has run.")
+}
+
+/** @throws {Problem} `not_found`; `conflict` when it has not ended. */
+export async function deleteJob(app: App, id: string): Promise<void> {
+  const ended = raw("state IN ('succeeded', 'cancelled', 'dead')")
+  const [, deleted, left] = await app.db.batch([
+    sql`DELETE FROM job_steps WHERE job IN (SELECT id FROM jobs WHERE id = ${id} AND ${ended})`,
+    sql`DELETE FROM jobs WHERE id = ${id} AND ${ended} RETURNING id`,
+    sql`SELECT 1 FROM jobs WHERE id = ${id}`,
+  ])
+  if (deleted?.length) return
+  throw left?.length
+    ? new Problem("conflict", "It has not ended: cancel it first.")
+    : new Problem("not_found")
+}
+
+/** Starts what a schedule would start, now. @throws {Problem} `not_found` */
+export async function runSchedule(
+  app: App,
+  registry: Registry<never>,
+  name: string,
+): Promise<JobDetails> {
+  const found = registry.schedules.find(({ schedule }) => schedule.name === name)
+  if (!found) throw new Problem("not_found")
+  const { job, payload } = found.schedule
+  const now = new Date(app.now()).toISOString()
+  const wanted = newJob(job, payload ? payload(now) : {}, { key: `schedule/${name}/${now}` })
+  const [, rows = []] = await app.db.batch([
+    insertJobs(app, [wanted]),
+    sql`SELECT * FROM jobs WHERE name = ${job.name} AND key = ${wanted.key as string}`,
+  ])
+  app.wake("jobs")
+  return detailsOf(rows[0], [])
+}
+
+async function change(
+  app: App,
+  id: string,
+  set: Sql,
+  from: readonly JobState[],
+  otherwise: string,
+): Promise<JobDetails> {
+  const states = raw(from.map((state) => `'${state}'`).join(", "))
+  const [changed, , row, steps] = await app.db.batch([
+    sql`UPDATE jobs SET ${set} WHERE id = ${id} AND state IN (${states}) RETURNING id`,
+    // What was taken out of its lane makes room for the next.
+    sql`UPDATE jobs SET state = 'waiting' WHERE id = (SELECT h.id FROM jobs h WHERE h.state = 'held' AND h.lane = (SELECT lane FROM jobs WHERE id = ${id} AND state = 'cancelled') ORDER BY h.priority, h.runAt, h.id LIMIT 1)`,
+    ...jobQueries(id),
+  ])
+  const details = detailsOf(row?.[0], steps ?? [])
+  if (!changed?.length) throw new Problem("conflict", otherwise)
+  app.wake("jobs")
+  return details
+}

@@ -1,0 +1,78 @@
+import type { App } from "../../platform/app.ts"
+import { sql } from "../../platform/sql.ts"
+import { nextOccurrence } from "./cron.ts"
+import { insertJobs, newJob } from "./enqueue.ts"
+import type { LinkedSchedule } from "./registry.ts"
+
+/** When each schedule is due next (ISO 8601), by name. */
+export type DueTimes = Map<string, string>
+
+/** Of a database; `everywhere` says which schedules are kept outside of `main`. */
+export const schedulesOf = (all: readonly LinkedSchedule[], database: string): LinkedSchedule[] =>
+  all.filter(({ schedule }) => database === "main" || schedule.everywhere === true)
+
+/**
+ * What is stored, brought in line with the code: a schedule that is new, or says something new, counts from now; one
+ * that is gone is forgotten. One trip, or two when something changed.
+ */
+export async function loadSchedules(
+  app: App,
+  schedules: readonly LinkedSchedule[],
+): Promise<DueTimes> {
+  const rows = await app.db.all(sql`SELECT name, definition, nextAt FROM job_schedules`)
+  const stored = new Map(rows.map((row) => [row.name as string, row]))
+  const times: DueTimes = new Map()
+  const changes = schedules.flatMap((linked) => {
+    const { name } = linked.schedule
+    const known = stored.get(name)
+    stored.delete(name)
+    const definition = definitionOf(linked)
+    if (known?.definition === definition) {
+      times.set(name, known.nextAt as string)
+      return []
+    }
+    const nextAt = timeAfter(linked, app.now())
+    times.set(name, nextAt)
+    return [
+      sql`INSERT INTO job_schedules (name, definition, nextAt) VALUES (${name}, ${definition}, ${nextAt}) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, nextAt = excluded.nextAt`,
+    ]
+  })
+  const gone = [...stored.keys()].map((name) => sql`DELETE FROM job_schedules WHERE name = ${name}`)
+  if (changes.length + gone.length > 0) await app.db.batch([...changes, ...gone])
+  return times
+}
+
+/** Enqueues what is due: one job a schedule, however often it was missed. One trip, when anything is. */
+export async function startDue(
+  app: App,
+  schedules: readonly LinkedSchedule[],
+  times: DueTimes,
+): Promise<void> {
+  const now = new Date(app.now()).toISOString()
+  const due = schedules.filter(({ schedule }) => (times.get(schedule.name) ?? never) <= now)
+  if (due.length === 0) return
+  const next = new Map(due.map((linked) => [linked.schedule.name, timeAfter(linked, app.now())]))
+  const jobs = due.map(({ schedule: { name, job, payload } }) => {
+    const dueAt = times.get(name) as string
+    return newJob(job, payload ? payload(dueAt) : {}, { key: `schedule/${name}/${dueAt}` })
+  })
+  await app.db.batch([
+    insertJobs(app, jobs),
+    ...[...next].map(
+      ([name, nextAt]) =>
+        sql`UPDATE job_schedules SET nextAt = ${nextAt}, lastAt = ${now} WHERE name = ${name}`,
+    ),
+  ])
+  for (const [name, nextAt] of next) times.set(name, nextAt)
+}
+
+/** An expression without another occurrence, such as the 31st of February, is due at the end of time. */
+const never = "9999-12-31T23:59:59.999Z"
+
+function timeAfter({ cron }: LinkedSchedule, moment: number): string {
+  const next = nextOccurrence(cron(), moment)
+  return next === null ? never : new Date(next).toISOString()
+}
+
+const definitionOf = ({ schedule: { cron, timeZone = "UTC" } }: LinkedSchedule): string =>
+  `${cron} ${timeZone}`

@@ -1,0 +1,52 @@
+import { z } from "zod"
+import type { App } from "../../platform/app.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
+import { job } from "./job.ts"
+import { schedule } from "./schedule.ts"
+import { releaseIdleLanes } from "./statements.ts"
+import type { JobState } from "./stored-job.ts"
+
+const dayMilliseconds = 86_400_000
+
+/** How many days an ended job is kept. One with a key stays longer, because it stands in the way of a second. */
+const kept: readonly (readonly [state: JobState, keyed: boolean, days: number])[] = [
+  ["succeeded", false, 7],
+  ["cancelled", false, 7],
+  ["succeeded", true, 30],
+  ["cancelled", true, 30],
+  ["dead", false, 90],
+  ["dead", true, 90],
+]
+
+/** In one batch; D1 gives it 30 s. */
+const sweptRows = 1_000
+
+/** Deletes jobs that ended long ago, with their steps. One trip for a thousand of each kind. */
+export async function sweepJobs(app: App): Promise<void> {
+  const old = kept.map(([state, keyed, days]): Sql => {
+    const before = new Date(app.now() - days * dayMilliseconds).toISOString()
+    return sql`SELECT id FROM jobs WHERE state = ${state} AND finishedAt < ${before} AND (key IS NOT NULL) = ${keyed} LIMIT ${sweptRows}`
+  })
+  for (let full = true; full; ) {
+    const results = await app.db.batch([
+      releaseIdleLanes(),
+      ...old.flatMap((ids) => [
+        sql`DELETE FROM job_steps WHERE job IN (${ids})`,
+        sql`DELETE FROM jobs WHERE id IN (${ids}) RETURNING id`,
+      ]),
+    ])
+    full = results.some((rows) => rows.length === sweptRows)
+  }
+}
+
+const sweep = job("jobs.sweep", {
+  payload: z.object({}),
+  priority: "low",
+  run: ({ app }) => sweepJobs(app),
+})
+
+/** What the jobs module itself does later. */
+export const ownJobs = [sweep]
+export const ownSchedules = [
+  schedule("jobs.sweep", { cron: "17 * * * *", job: sweep, everywhere: true }),
+]

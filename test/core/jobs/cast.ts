@@ -1,0 +1,43 @@
+import { env } from "cloudflare:workers"
+import { vi } from "vitest"
+import type { StoredJob } from "../../../src/core/jobs/stored-job.ts"
+
+/* What all tests of jobs say often. */
+
+/** Jobs as they are stored, oldest first; those that match `where`. */
+export async function storedJobs(where = "name LIKE 'chore%'"): Promise<StoredJob[]> {
+  const { results } = await env.DB.prepare(
+    `SELECT * FROM jobs WHERE ${where} ORDER BY id`,
+  ).all<StoredJob>()
+  return results
+}
+
+/** Waits until every chore has ended, or waits for a later attempt. */
+export async function settled(): Promise<StoredJob[]> {
+  return vi.waitFor(
+    async () => {
+      const jobs = await storedJobs()
+      const now = new Date().toISOString()
+      const busy = jobs.filter(
+        ({ state, runAt }) =>
+          state === "queued" ||
+          state === "running" ||
+          state === "held" ||
+          (state === "waiting" && runAt <= now),
+      )
+      if (busy.length > 0) throw new Error(`not settled: ${JSON.stringify(busy[0])}`)
+      return jobs
+    },
+    { timeout: 10_000, interval: 20 },
+  )
+}
+
+/** Brings the next attempt of every waiting chore forward, and wakes the dispatcher. */
+export async function skipWaits(): Promise<void> {
+  await env.DB.prepare(
+    "UPDATE jobs SET runAt = '2000-01-01T00:00:00.000Z' WHERE state = 'waiting'",
+  ).run()
+  await dispatcher().poke("main")
+}
+
+export const dispatcher = () => env.JOB_DISPATCHER.get(env.JOB_DISPATCHER.idFromName("main"))
