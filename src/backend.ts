@@ -1,6 +1,7 @@
 import type { Hono } from "hono"
 import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
+import { addressOf } from "./core/identity/mail-address.ts"
 import type { JobMessage } from "./core/jobs/dispatcher.ts"
 import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
 import type { Job } from "./core/jobs/job.ts"
@@ -8,6 +9,10 @@ import { linkJobs } from "./core/jobs/registry.ts"
 import { runBatch } from "./core/jobs/runner.ts"
 import type { Schedule } from "./core/jobs/schedule.ts"
 import { ownJobs, ownSchedules } from "./core/jobs/sweep.ts"
+import type { MailReach } from "./core/mail/delivery.ts"
+import { createMailer } from "./core/mail/mailer.ts"
+import { mailJobs, mailSchedules } from "./core/mail/sweep.ts"
+import type { MailTemplate } from "./core/mail/template.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
@@ -25,6 +30,8 @@ export interface Product {
   /** What it does later. A job that is not listed does not run. */
   readonly jobs?: readonly Job<ZodType, Reach>[]
   readonly schedules?: readonly Schedule[]
+  /** Kinds of mail that it sends: for the preview in development. */
+  readonly templates?: readonly MailTemplate[]
 }
 
 /**
@@ -36,11 +43,11 @@ export function createBackend(product: Product) {
   const collections = linkCollections(product.collections)
   const deliver = deliverTo(collections)
   const later = deliverLater(deliver)
-  const registry = linkJobs<Reach>(
-    [...ownJobs, later, ...(product.jobs ?? [])],
-    [...ownSchedules, ...(product.schedules ?? [])],
+  const registry = linkJobs<Reach & MailReach>(
+    [...ownJobs, ...mailJobs, later, ...(product.jobs ?? [])],
+    [...ownSchedules, ...mailSchedules, ...(product.schedules ?? [])],
   )
-  const http = createRoutes(collections, registry, product.routes)
+  const http = createRoutes(collections, registry, product.routes, product.templates)
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
     await Promise.all([
@@ -59,9 +66,11 @@ export function createBackend(product: Product) {
       return http.fetch(request, env, context)
     },
     async queue(batch, env, context) {
-      await runBatch(batch, env, context, registry, (app, { organisation }) =>
-        reachFor(app, { kind: "system", organisation }, collections),
-      )
+      await runBatch(batch, env, context, registry, (app, { organisation }) => ({
+        ...reachFor(app, { kind: "system", organisation }, collections),
+        mailer: createMailer(env, app.settings),
+        addressOf,
+      }))
     },
     async scheduled(_event, env) {
       await wakeAll(env)

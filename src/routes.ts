@@ -5,6 +5,8 @@ import { authenticate } from "./core/identity/authenticate.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
 import type { Registry } from "./core/jobs/registry.ts"
 import { jobRoutes } from "./core/jobs/routes.ts"
+import { mailRoutes } from "./core/mail/routes.ts"
+import type { MailTemplate } from "./core/mail/template.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
@@ -17,11 +19,13 @@ export function createRoutes(
   collections: LinkedCollections,
   jobs: Registry<Reach>,
   own: Hono<OwnHttp>,
+  templates: readonly MailTemplate[] = [],
 ): Hono<Http> {
   const http = createHttp(authenticate)
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
   http.route("/jobs", jobRoutes(jobs, administrators))
+  http.route("/", mailRoutes({ administrators, templates }))
   http.route("/health", healthRoutes)
   http.route("/metrics", metricsRoutes(administrators))
   http.route("/", docsRoutes(collections))

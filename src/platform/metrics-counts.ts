@@ -5,7 +5,7 @@
 /** What is counted beside requests, and how each can end. */
 export const outcomes = {
   jobs: ["succeeded", "failed", "dead", "cancelled"],
-  mails: ["sent", "failed", "suppressed", "dead"],
+  mails: ["sent", "failed", "suppressed", "uncertain"],
   signIns: ["succeeded", "failed"],
 } as const
 

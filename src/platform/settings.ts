@@ -9,6 +9,18 @@ const jwk = z.object({
   d: z.string(),
 })
 
+/** `Name <address>`, or the address alone; a name may stand in quotation marks. */
+const sender = z
+  .string()
+  .regex(
+    /^(?:[^<>"\p{Cc}]*<|"[^<>"\\\p{Cc}]*" *<|)[^\s@<>"\p{Cc}]+@[^\s@<>"\p{Cc}]+>?$/u,
+    "is not of the form Name <address>",
+  )
+  .transform((text) => {
+    const [, name = "", bracketed] = /^"?([^"<]*)"?\s*<(.*)>$/.exec(text) ?? []
+    return { name: name.trim() || null, email: bracketed ?? text }
+  })
+
 const variables = z.object({
   /** `development` opens CORS to loopback origins and shows Server-Timing. */
   ENVIRONMENT: z.enum(["development", "production"]).default("production"),
@@ -44,6 +56,39 @@ const variables = z.object({
   COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
+  /** Where this deployment is reached, for links in mails: `https://app.example.com`. */
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .transform((text) => new URL(text).origin)
+    .optional(),
+  /** How mail leaves: not at all, through the binding EMAIL, through a server, through Resend. */
+  MAIL_DRIVER: z.enum(["outbox", "binding", "smtp", "resend"]).default("outbox"),
+  MAIL_FROM: sender.optional(),
+  /** The binding that `binding` sends through. */
+  EMAIL: z.unknown().optional(),
+  /** A secret: `smtps://user:password@host:465`, or `smtp://…:587`, which turns to TLS before it says anything. */
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  /** A secret. */
+  RESEND_API_KEY: z.string().min(1).optional(),
+  RESEND_URL: z.url({ protocol: /^https?$/ }).default("https://api.resend.com"),
+  /** A secret, `whsec_…`: with it `POST /mail/events/resend` takes bounces and complaints. */
+  RESEND_WEBHOOK_SECRET: z.string().startsWith("whsec_").optional(),
+})
+
+/** What each way of sending needs beside itself. */
+const neededBy = {
+  outbox: [],
+  binding: ["MAIL_FROM", "EMAIL"],
+  smtp: ["MAIL_FROM", "SMTP_URL"],
+  resend: ["MAIL_FROM", "RESEND_API_KEY"],
+} as const
+
+const checkedVariables = variables.superRefine((given, context) => {
+  for (const name of neededBy[given.MAIL_DRIVER]) {
+    if (given[name] !== undefined) continue
+    const message = `is needed, because MAIL_DRIVER is ${given.MAIL_DRIVER}`
+    context.addIssue({ code: "custom", path: [name], message })
+  }
 })
 
 /** The deployment's variables, parsed once an isolate. */
@@ -57,13 +102,26 @@ export interface Settings {
   /** Where there is no object to keep counters, none are made. */
   readonly metrics: boolean
   readonly adminCodeHash: string
+  /** Origin of links in mails; null where the deployment does not say it. */
+  readonly publicUrl: string | null
+  readonly mail: MailSettings
+}
+
+export interface MailSettings {
+  readonly driver: z.output<typeof variables>["MAIL_DRIVER"]
+  /** Always there unless the driver is `outbox`. */
+  readonly from: z.output<typeof sender> | null
+  readonly smtpUrl: string | null
+  readonly resendApiKey: string | null
+  readonly resendUrl: string
+  readonly resendWebhookSecret: string | null
 }
 
 /**
  * @throws {Problem} `misconfigured`, naming the variables (never their values).
  */
 export function parseSettings(env: object): Settings {
-  const parsed = variables.safeParse(env)
+  const parsed = checkedVariables.safeParse(env)
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`)
     throw new Problem("misconfigured", {
@@ -82,5 +140,14 @@ export function parseSettings(env: object): Settings {
     readReplication: data.READ_REPLICATION === "on",
     metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
     adminCodeHash: data.ADMIN_CODE_HASH,
+    publicUrl: data.PUBLIC_URL ?? (development ? "http://127.0.0.1:8787" : null),
+    mail: {
+      driver: data.MAIL_DRIVER,
+      from: data.MAIL_FROM ?? null,
+      smtpUrl: data.SMTP_URL ?? null,
+      resendApiKey: data.RESEND_API_KEY ?? null,
+      resendUrl: data.RESEND_URL.replace(/\/$/, ""),
+      resendWebhookSecret: data.RESEND_WEBHOOK_SECRET ?? null,
+    },
   }
 }

@@ -1,4 +1,5 @@
-import { type Html, html, inline } from "./html.ts"
+import { type Html, html } from "../../platform/html.ts"
+import { inline } from "./prose.ts"
 
 /** Each of them parses: a test sees to it. */
 export const expressionExamples: readonly (readonly [string, string])[] = [

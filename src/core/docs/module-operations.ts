@@ -3,6 +3,7 @@ import { metricsDocs } from "../../platform/metrics-openapi.ts"
 import type { DocumentedModule, Operation } from "../../platform/operation.ts"
 import { identityDocs } from "../identity/openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
+import { mailDocs } from "../mail/openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -11,7 +12,12 @@ import { badCredentials, everywhere, type problemAnswers } from "./problem-answe
 import { securityFor } from "./security.ts"
 
 /** Every module with routes of its own, in the order in which the reference shows them. */
-export const documentedModules: readonly DocumentedModule[] = [identityDocs, jobsDocs, metricsDocs]
+export const documentedModules: readonly DocumentedModule[] = [
+  identityDocs,
+  jobsDocs,
+  mailDocs,
+  metricsDocs,
+]
 
 /** Names of the modules' objects on the wire, by schema: `newUser` is `NewUser`. Queries are parameters instead. */
 const names = new Map<z.ZodType, string>(

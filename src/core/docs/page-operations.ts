@@ -1,6 +1,7 @@
+import { type Html, html } from "../../platform/html.ts"
 import type { Answer, Content, Located, OpenApi, Parameter, Schema } from "./document.ts"
-import { type Html, html, inline, prose } from "./html.ts"
 import { propertyTable, typeOf } from "./page-schemas.ts"
+import { inline, prose } from "./prose.ts"
 import { curlOf, resolve } from "./sample.ts"
 
 /** One operation: a line that opens to its parameters, body and answers. */

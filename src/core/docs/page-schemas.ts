@@ -1,5 +1,6 @@
+import { type Html, html } from "../../platform/html.ts"
 import type { Located, OpenApi, Schema } from "./document.ts"
-import { type Html, html, inline } from "./html.ts"
+import { inline } from "./prose.ts"
 import { resolve } from "./sample.ts"
 
 /** The fields of a collection: of what it answers, or, where nobody reads, of what it takes. */

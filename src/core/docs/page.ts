@@ -1,10 +1,11 @@
+import { type Html, html } from "../../platform/html.ts"
 import { type ProblemCode, problems } from "../../platform/problem.ts"
 import { type Located, locate, type OpenApi } from "./document.ts"
 import { expressionGuide } from "./expression-guide.ts"
-import { type Html, html, inline, prose } from "./html.ts"
 import { operationCard } from "./page-operations.ts"
 import { fieldTable } from "./page-schemas.ts"
 import { problemAdvice } from "./problem-advice.ts"
+import { inline, prose } from "./prose.ts"
 
 /**
  * The reference for people, from the same document that programs read: one page of HTML, whole without scripts and
@@ -55,7 +56,8 @@ ${problemSection()}
 const isCollection = (document: OpenApi, tag: string): boolean =>
   `/records/${tag}` in document.paths || `/records/${tag}/{id}` in document.paths
 
-const titleOf = (tag: string): string => ({ auth: "Sign-in", deployment: "Deployment" })[tag] ?? tag
+const titleOf = (tag: string): string =>
+  ({ auth: "Sign-in", mail: "Mail", deployment: "Deployment" })[tag] ?? tag
 
 function contents(document: OpenApi, byTag: ReadonlyMap<string, readonly Located[]>): Html {
   const entry = (tag: string) => html`<li><a href="#tag-${tag}">${titleOf(tag)}</a>

@@ -20,7 +20,7 @@ export const authenticate: Authenticate = (request, settings, now) => {
   const cookies = request.headers.get("cookie")
   if (cookies === null) return anonymous
   const token = findCookie(cookies, accessCookie)
-  if (token === null || isEntrance(request)) return anonymous
+  if (token === null || isEntrance(request) || isPublic(request)) return anonymous
   return byCookie(request, token, settings, now)
 }
 
@@ -30,8 +30,12 @@ const entrances = /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrat
 const isEntrance = (request: Request): boolean =>
   request.method === "POST" && entrances.test(request.url)
 
-/** Says the same to everybody: a probe or a verifier must not fail on a credential that it brings along. */
-const publicPaths = /^https?:\/\/[^/]+\/(?:health|\.well-known\/.*)(?:[?#]|$)/
+/**
+ * Says the same to everybody: a probe or a verifier must not fail on a credential that it brings along, nor somebody who
+ * unsubscribes on the cookie of an old session.
+ */
+const publicPaths =
+  /^https?:\/\/[^/]+\/(?:health|\.well-known\/.*|mail\/(?:unsubscriptions|events\/.*))(?:[?#]|$)/
 
 const isPublic = (request: Request): boolean => publicPaths.test(request.url)
 

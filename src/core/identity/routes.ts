@@ -1,8 +1,7 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono"
 import type { Http, SignedIn } from "../../platform/http.ts"
-import { isId } from "../../platform/ids.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
-import type { Page } from "../../platform/page.ts"
+import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem, problemResponse } from "../../platform/problem.ts"
 import { clientAddress } from "../../platform/rate-limit.ts"
 import { parseJson, parseWith, readText } from "../../platform/validate.ts"
@@ -148,22 +147,4 @@ const setSessionCookies = (c: Answer, tokens: Tokens): void =>
 
 function setCookies(c: Answer, cookies: readonly string[]): void {
   for (const cookie of cookies) c.header("set-cookie", cookie, { append: true })
-}
-
-/** Lists are paged by the last id, which is all the cursor says. @throws {Problem} `invalid_cursor` */
-function pageOfQuery(query: { limit: number; cursor?: string | undefined }) {
-  const { limit, cursor = null } = query
-  if (cursor !== null && !isId(cursor)) {
-    const message = "The cursor was not made here."
-    const errors = [{ path: "query.cursor", code: "invalid_cursor", message }]
-    throw new Problem("invalid_cursor", { errors })
-  }
-  return { limit, cursor }
-}
-
-function nextLink(requestUrl: string, page: Page<unknown>): Record<string, string> {
-  if (page.next === null) return {}
-  const url = new URL(requestUrl)
-  url.searchParams.set("cursor", page.next)
-  return { link: `<${url.pathname}${url.search}>; rel="next"` }
 }

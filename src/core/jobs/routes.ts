@@ -1,9 +1,10 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono"
 import type { App } from "../../platform/app.ts"
+import { onDatabase } from "../../platform/chosen-database.ts"
 import type { SignedIn } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
-import { invalidInput, Problem } from "../../platform/problem.ts"
+import { Problem } from "../../platform/problem.ts"
 import { cancelJob, deleteJob, editJob, retryJob, runSchedule } from "./interventions.ts"
 import { getJob, listJobs, listSchedules } from "./listing.ts"
 import type { Registry } from "./registry.ts"
@@ -69,15 +70,7 @@ function idOf(c: Context<SignedIn>): string {
 }
 
 /** The app on the database that was asked for. */
-function on(c: Context<SignedIn>, database = "main"): App {
-  const app = c.get("app")
-  if (app.databases.includes(database)) return app.on(database)
-  throw invalidInput({
-    path: "query.database",
-    code: "unknown",
-    message: `There is no database "${database}"; there is ${app.databases.join(", ")}.`,
-  })
-}
+const on = (c: Context<SignedIn>, database?: string): App => onDatabase(c.get("app"), database)
 
 function tell(c: Context<SignedIn>, message: string, fields: Record<string, string>): void {
   c.get("app").log("info", message, { ...fields, actor: c.get("actor").id })

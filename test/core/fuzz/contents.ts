@@ -21,6 +21,8 @@ const counts = [
   ["changes", "max(seq) || ':' || count(*)"],
   ["idempotency_keys", "count(*)"],
   ["refusals", "count(*)"],
+  ["mails", "count(*)"],
+  ["mail_suppressions", "count(*)"],
   ["users", "count(*) || ':' || sum(version) || ':' || sum(epoch)"],
 ] as const
 
