@@ -72,6 +72,8 @@ export function spawnServer({ port, stateDirectory, envFiles }: Serving): ChildP
     "--inspector-port=0",
     `--persist-to=${stateDirectory}`,
     "--show-interactive-dev-session=false",
+    // Where links in mails lead: to this very server.
+    `--var=PUBLIC_URL:http://127.0.0.1:${port}`,
     ...envFiles.map((file) => `--env-file=${file}`),
   ]
   const watchParent = `--import=${import.meta.resolve("./dev-orphan.ts")}`
