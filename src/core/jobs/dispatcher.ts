@@ -8,6 +8,7 @@ import {
   nextLook,
   queuedLeaseMilliseconds,
   requeueLost,
+  runningLeaseMilliseconds,
   windowSize,
 } from "./statements.ts"
 import { storedJob } from "./stored-job.ts"
@@ -52,15 +53,22 @@ export async function startJobs(
     }
     // Some were held, or ended: behind them others may be due.
     if (picked.length > queued.length || silent.length > 0) continue
-    return lookAgainAt(app, times, look?.at as string | null, (look?.busy as number) >= windowSize)
+    return lookAgainAt(app, times, look?.at as string | null, look?.busy as number)
   }
 }
 
-/** A full window is opened by those who end their jobs: until then only silence has to be watched for. */
-function lookAgainAt(app: App, times: DueTimes, at: string | null, full: boolean): number | null {
+/**
+ * A full window is opened by those who end their jobs: until then only silence has to be watched for. What is on its way
+ * may start at once and fall silent, long before its message would count as lost.
+ */
+function lookAgainAt(app: App, times: DueTimes, at: string | null, busy: number): number | null {
   const moments = [at, ...times.values()].flatMap((time) => (time === null ? [] : Date.parse(time)))
+  if (busy > 0) moments.push(app.now() + runningLeaseMilliseconds)
   if (moments.length === 0) return null
-  return Math.max(Math.min(...moments), app.now() + (full ? fullWindowMilliseconds : 0))
+  return Math.max(
+    Math.min(...moments),
+    app.now() + (busy >= windowSize ? fullWindowMilliseconds : 0),
+  )
 }
 
 const fullWindowMilliseconds = 1_000
