@@ -29,8 +29,18 @@ export const sendDigest = job("digest", {
     const { items } = await records.list(reviews, { ...query, expand: "film,author" })
     const news = items.map(({ stars, expanded: { film, author } }) => ({ film, author, stars }))
     for await (const { member, language } of records.all(digestReaders))
-      await mail.send(digestMail, { user: member }, { reviews: news }, { list: "digest", cause: key, locale: language })
+      await mail.send(
+        digestMail,
+        { user: member },
+        { reviews: news },
+        { list: "digest", cause: key, locale: language },
+      )
   },
 })
 
-export const mondayDigest = schedule("digest.monday", { cron: "0 9 * * MON", timeZone: "Europe/Berlin", job: sendDigest, payload: (dueAt) => ({ dueAt }) })
+export const mondayDigest = schedule("digest.monday", {
+  cron: "0 9 * * MON",
+  timeZone: "Europe/Berlin",
+  job: sendDigest,
+  payload: (dueAt) => ({ dueAt }),
+})
