@@ -16,7 +16,8 @@ const heartbeatMilliseconds = 10_000
 
 /**
  * Does the jobs of a batch of messages, all at once. Never fails for a job's sake: its retries are the database's. Only
- * what could not even be claimed goes back to the queue.
+ * what could not even be claimed goes back to the queue. Returns when all is claimed; the runs are left to the context, so
+ * that a long one does not keep the next batch from being handed over where the platform does not wait for them.
  */
 export async function runBatch<Reach>(
   batch: MessageBatch<JobMessage>,
@@ -40,7 +41,9 @@ export async function runBatch<Reach>(
     [...byDatabase].map(async ([database, messages]) => {
       const ids = messages.map(({ body }) => body.id)
       try {
-        await runClaimed(appOn, database, ids, registry, (app, job) => reachFor(app, job, env))
+        const running = await claimRuns(appOn, database, ids)
+        const reach = (app: App, job: StoredJob) => reachFor(app, job, env)
+        context.waitUntil(runClaimed(appOn(database), running, registry, reach))
       } catch (error) {
         appOn(database).log("error", "jobs could not be claimed", { error: describeError(error) })
         for (const message of messages) message.retry({ delaySeconds: 1 })
@@ -49,13 +52,12 @@ export async function runBatch<Reach>(
   )
 }
 
-async function runClaimed<Reach>(
+/** By id. One trip. */
+async function claimRuns(
   appOn: (database: string) => App,
   database: string,
   ids: readonly string[],
-  registry: Registry<Reach>,
-  reachFor: (app: App, job: StoredJob) => Reach,
-): Promise<void> {
+): Promise<Map<string, Run>> {
   const app = appOn(database)
   const now = new Date(app.now()).toISOString()
   const [claimed = [], kept = []] = await app.db.batch([
@@ -76,6 +78,16 @@ async function runClaimed<Reach>(
       controller: new AbortController(),
     })
   }
+  return running
+}
+
+async function runClaimed<Reach>(
+  app: App,
+  running: Map<string, Run>,
+  registry: Registry<Reach>,
+  reachFor: (app: App, job: StoredJob) => Reach,
+): Promise<void> {
+  if (running.size === 0) return
   const beat = setInterval(() => void showLife(app, running), heartbeatMilliseconds)
   try {
     await Promise.all(
