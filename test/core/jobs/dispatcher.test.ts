@@ -435,16 +435,16 @@ describe("a run that falls silent", () => {
   })
 
   test("is cancelled when that was asked for; so is one that fails", async () => {
-    await it.enqueue(chore("silent"), chore("fails"))
+    await it.enqueue(chore("silent"), chore("fails"), newJob(brief, { label: "last attempt" }))
     await it.look()
-    const [silent, fails] = await it.take()
-    for (const run of [silent, fails]) await cancelJob(it.app(), run?.id as string)
+    const [silent, fails, last] = await it.take()
+    for (const run of [silent, fails, last]) await cancelJob(it.app(), run?.id as string)
     const runAt = new Date(it.clock).toISOString()
     const waiting = { state: "waiting", attempts: 1, error: "no", runAt } as const
     await endRun(it.app(), fails as StoredJob, waiting)
     it.clock += 30 * second
     expect(await it.lookAll()).toBeNull()
-    expect(await statesOf()).toEqual({ cancelled: 2 })
+    expect(await statesOf()).toEqual({ cancelled: 3 })
   })
 
   test("lets its lane go on", async () => {
