@@ -2,38 +2,45 @@ import { z } from "zod"
 import { heading, list, paragraph } from "../core/mail/content.ts"
 import { mailTemplate } from "../core/mail/template.ts"
 
-const review = z.object({ film: z.string(), author: z.string().nullable(), stars: z.int() })
+const related = z.record(z.string(), z.unknown()).nullable()
+const review = z.object({
+  stars: z.int(),
+  expanded: z.record(z.string(), related).optional(),
+})
 
-/** What the club thought of films in a week. */
+/** What the club thought of films in a week: reviews as the API answers them. */
 export const digestMail = mailTemplate("digest", {
-  data: z.object({ reviews: z.array(review) }),
+  data: z.object({ items: z.array(review).readonly() }),
   sample: {
-    reviews: [
-      { film: "The Third Man", author: "Anna", stars: 5 },
-      { film: "Metropolis", author: null, stars: 4 },
+    items: [
+      { stars: 5, expanded: { film: { title: "The Third Man" }, author: { name: "Anna" } } },
+      { stars: 4, expanded: { film: { title: "Metropolis" }, author: null } },
     ],
   },
   messages: {
     en: {
-      subject: ({ reviews }) => `${reviews.length} new at the film club`,
+      subject: ({ items }) => `${items.length} new at the film club`,
       title: "New reviews of the week",
       invitation: "Tell the club what you have seen.",
       nobody: "a member",
+      gone: "A film that has left",
     },
     de: {
-      subject: ({ reviews }) => `${reviews.length} Mal Neues aus dem Filmklub`,
+      subject: ({ items }) => `${items.length} Mal Neues aus dem Filmklub`,
       title: "Neue Kritiken der Woche",
       invitation: "Erzählen Sie dem Klub, was Sie gesehen haben.",
       nobody: "ein Mitglied",
+      gone: "Ein Film, der gegangen ist",
     },
   },
-  content: (t, { reviews }) => ({
+  content: (t, { items }) => ({
     subject: t.subject,
     blocks: [
       heading(t.title),
       list(
-        reviews.map(
-          ({ film, author, stars }) => `${film}: ${"★".repeat(stars)} (${author ?? t.nobody})`,
+        items.map(
+          ({ stars, expanded: { film, author } = {} }) =>
+            `${film?.title ?? t.gone}: ${"★".repeat(stars)} (${author?.name ?? t.nobody})`,
         ),
       ),
       paragraph(t.invitation),

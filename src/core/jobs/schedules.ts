@@ -1,19 +1,21 @@
 import type { App } from "../../platform/app.ts"
+import { describeError } from "../../platform/log.ts"
 import { sql } from "../../platform/sql.ts"
 import { nextOccurrence } from "./cron.ts"
 import { insertJobs, newJob } from "./enqueue.ts"
 import type { LinkedSchedule } from "./registry.ts"
+import { endOfTime, momentOf } from "./stored-job.ts"
 
 /** When each schedule is due next (ISO 8601), by name. */
 export type DueTimes = Map<string, string>
 
 /** Of a database; `everywhere` says which schedules are kept outside of `main`. */
 export const schedulesOf = (all: readonly LinkedSchedule[], database: string): LinkedSchedule[] =>
-  all.filter(({ schedule }) => database === "main" || schedule.everywhere === true)
+  all.filter(({ schedule }) => database === "main" || schedule.everywhere)
 
 /**
  * What is stored, brought in line with the code: a schedule that is new, or says something new, counts from now; one
- * that is gone is forgotten. One trip, or two when something changed.
+ * that is gone is forgotten; one in a zone that the runtime does not know is left out. One trip, or two when something changed.
  */
 export async function loadSchedules(
   app: App,
@@ -31,7 +33,8 @@ export async function loadSchedules(
       times.set(name, known.nextAt as string)
       return []
     }
-    const nextAt = timeAfter(linked, app.now())
+    const nextAt = orSay(app, name, () => timeAfter(linked, app.now()))
+    if (nextAt === null) return []
     times.set(name, nextAt)
     return [
       sql`INSERT INTO job_schedules (name, definition, nextAt) VALUES (${name}, ${definition}, ${nextAt}) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, nextAt = excluded.nextAt`,
@@ -42,19 +45,21 @@ export async function loadSchedules(
   return times
 }
 
-/** Enqueues what is due: one job a schedule, however often it was missed. One trip, when anything is. */
+/**
+ * Enqueues what is due: one job a schedule, however often it was missed. One trip, when anything is due.
+ */
 export async function startDue(
   app: App,
   schedules: readonly LinkedSchedule[],
   times: DueTimes,
 ): Promise<void> {
   const now = new Date(app.now()).toISOString()
-  const due = schedules.filter(({ schedule }) => (times.get(schedule.name) ?? never) <= now)
+  const due = schedules.filter(({ schedule }) => (times.get(schedule.name) ?? endOfTime) <= now)
   if (due.length === 0) return
   const next = new Map(due.map((linked) => [linked.schedule.name, timeAfter(linked, app.now())]))
-  const jobs = due.map(({ schedule: { name, job, payload } }) => {
+  const jobs = due.map(({ schedule: { name, job } }) => {
     const dueAt = times.get(name) as string
-    return newJob(job, payload ? payload(dueAt) : {}, { key: `schedule/${name}/${dueAt}` })
+    return newJob(job, { dueAt }, { key: `schedule/${name}/${dueAt}` })
   })
   await app.db.batch([
     insertJobs(app, jobs),
@@ -67,12 +72,20 @@ export async function startDue(
 }
 
 /** An expression without another occurrence, such as the 31st of February, is due at the end of time. */
-const never = "9999-12-31T23:59:59.999Z"
-
 function timeAfter({ cron }: LinkedSchedule, moment: number): string {
   const next = nextOccurrence(cron(), moment)
-  return next === null ? never : new Date(next).toISOString()
+  return next === null ? endOfTime : momentOf(next)
 }
 
-const definitionOf = ({ schedule: { cron, timeZone = "UTC" } }: LinkedSchedule): string =>
+/** Null, and a line in the log, where the product's own code throws. */
+function orSay<Result>(app: App, schedule: string, work: () => Result): Result | null {
+  try {
+    return work()
+  } catch (error) {
+    app.log("error", "a schedule does not work", { schedule, error: describeError(error) })
+    return null
+  }
+}
+
+const definitionOf = ({ schedule: { cron, timeZone } }: LinkedSchedule): string =>
   `${cron} ${timeZone}`

@@ -82,10 +82,9 @@ export const jobPatch = z
 
 export const jobSchedule = z
   .object({
-    name: z.string(),
+    name: z.string().meta({ description: "Of the schedule, and of the jobs that it starts." }),
     cron: z.string(),
     timeZone: z.string().meta({ examples: ["Europe/Berlin"] }),
-    job: z.string().meta({ description: "What it starts." }),
     nextAt: instant.nullable().meta({ description: "Null before the first look at it." }),
     lastAt: instant.nullable(),
   })

@@ -1,7 +1,5 @@
-import { z } from "zod"
 import type { App } from "../../platform/app.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
-import { job } from "./job.ts"
 import { schedule } from "./schedule.ts"
 import { releaseIdleLanes } from "./statements.ts"
 import type { JobState } from "./stored-job.ts"
@@ -39,14 +37,10 @@ export async function sweepJobs(app: App): Promise<void> {
   }
 }
 
-const sweep = job("jobs.sweep", {
-  payload: z.object({}),
+/** What the jobs module itself does later. */
+export const jobsSweep = schedule("jobs.sweep", {
+  cron: "17 * * * *",
+  everywhere: true,
   priority: "low",
   run: ({ app }) => sweepJobs(app),
 })
-
-/** What the jobs module itself does later. */
-export const ownJobs = [sweep]
-export const ownSchedules = [
-  schedule("jobs.sweep", { cron: "17 * * * *", job: sweep, everywhere: true }),
-]

@@ -52,7 +52,7 @@ export const jobs = sqliteTable(
     index("jobs_held").on(table.lane, table.priority, table.runAt).where(sql`state = 'held'`),
     index("jobs_leases").on(table.leaseUntil).where(sql`state IN ('queued', 'running')`),
     index("jobs_finished").on(table.state, table.finishedAt).where(sql`finishedAt IS NOT NULL`),
-    index("jobs_open").on(table.id).where(sql`finishedAt IS NULL`),
+    index("jobs_state").on(table.state, table.id).where(sql`state NOT IN ('queued', 'running')`),
     index("jobs_name").on(table.name, table.id),
   ],
 )
