@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { heading, list, paragraph } from "../core/mail/content.ts"
 import { mailTemplate } from "../core/mail/template.ts"
 

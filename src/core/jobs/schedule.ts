@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { type Job, type JobOptions, type JobRun, job } from "./job.ts"
 
 /** What a scheduled job is given. */
