@@ -46,5 +46,6 @@ CREATE TABLE job_schedules (
   name TEXT PRIMARY KEY NOT NULL,
   definition TEXT NOT NULL,
   nextAt TEXT NOT NULL,
+  sinceAt TEXT NOT NULL,
   lastAt TEXT
 ) STRICT, WITHOUT ROWID;

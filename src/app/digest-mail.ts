@@ -19,14 +19,14 @@ export const digestMail = mailTemplate("digest", {
   },
   messages: {
     en: {
-      subject: ({ items }) => `${items.length} new at the film club`,
+      subject: "New at the film club",
       title: "New reviews of the week",
       invitation: "Tell the club what you have seen.",
       nobody: "a member",
       gone: "A film that has left",
     },
     de: {
-      subject: ({ items }) => `${items.length} Mal Neues aus dem Filmklub`,
+      subject: "Neues aus dem Filmklub",
       title: "Neue Kritiken der Woche",
       invitation: "Erzählen Sie dem Klub, was Sie gesehen haben.",
       nobody: "ein Mitglied",

@@ -19,14 +19,17 @@ export const digestReaders = collection("digestReaders", {
   },
 })
 
-/** New reviews, to whoever asked for them. Whatever becomes of the job, nobody gets those of a week twice. */
-async function run({ key }: DueRun, { records, mail }: Reach): Promise<void> {
-  const { items } = await records.list(reviews, lastWeek)
-  if (items.length === 0) return
-  for await (const { member, language: locale } of records.all(digestReaders)) {
+/** The reviews since the last digest, to whoever asked for them. However often the job is tried, nobody gets it twice. */
+async function run({ key, payload }: DueRun, { records, mail }: Reach): Promise<void> {
+  const filter = `createdAt >= "${payload.since}" && createdAt < "${payload.dueAt}"`
+  const { items } = await records.list(reviews, {
+    filter,
+    sort: "-createdAt",
+    expand: "film,author",
+  })
+  for await (const { member, language: locale } of items[0] ? records.all(digestReaders) : []) {
     const options = { cause: `${key}/${member}`, locale, list: "Film Club" }
     await mail.send(digestMail, { user: member }, { items }, options)
   }
 }
-const lastWeek = { filter: "createdAt > @now - 7d", sort: "-createdAt", expand: "film,author" }
 export const digest = schedule("digest", { cron: "0 9 * * MON", timeZone: "Europe/Berlin", run })

@@ -62,7 +62,8 @@ const byUrgency = (a: StoredJob, b: StoredJob): number =>
  * may start at once and fall silent, long before its message would count as lost.
  */
 function lookAgainAt(app: App, times: DueTimes, at: string | null, busy: number): number | null {
-  const moments = [at, ...times.values()].flatMap((time) => (time === null ? [] : Date.parse(time)))
+  const due = [...times.values()].map(({ dueAt }) => dueAt)
+  const moments = [at, ...due].flatMap((time) => (time === null ? [] : Date.parse(time)))
   if (busy > 0) moments.push(app.now() + runningLeaseMilliseconds)
   if (moments.length === 0) return null
   return Math.max(

@@ -5,12 +5,12 @@ import { type Job, type Priority, priorities } from "./job.ts"
 import { momentOf } from "./stored-job.ts"
 
 export interface EnqueueOptions {
-  /** Of all jobs of a kind with one key there is one, until 30 days after it has ended: a second is not enqueued. */
+  /** Of all jobs of a kind with one key there is one, until it is swept, 30 days after it has ended (90, when it was given up): a second is not enqueued. */
   readonly key?: string
   /** Not before so many seconds have passed; any length. */
   readonly delaySeconds?: number
   readonly priority?: Priority
-  /** Within which the job acts; none, for the whole deployment. */
+  /** Within which the job acts: that of whoever enqueues it, unless told. Null: the whole deployment. */
   readonly organisation?: string | null
 }
 
@@ -87,9 +87,10 @@ export interface Jobs {
   ): Promise<void>
 }
 
-export const jobsFor = (app: App): Jobs => ({
+/** On behalf of somebody who acts within this organisation. */
+export const jobsFor = (app: App, organisation: string | null): Jobs => ({
   async enqueue(job, payload, options) {
-    await app.db.all(insertJobs(app, [newJob(job, payload, options)]))
+    await app.db.all(insertJobs(app, [newJob(job, payload, { organisation, ...options })]))
     app.wake("jobs")
   },
 })

@@ -1,5 +1,6 @@
 import type { z } from "zod"
 import type { App } from "../../platform/app.ts"
+import { mergePatch } from "../../platform/merge-patch.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { join, raw, type Sql, sql } from "../../platform/sql.ts"
 import { describeIssue } from "../../platform/validate.ts"
@@ -14,7 +15,8 @@ import { type JobState, storedJob } from "./stored-job.ts"
 /* What administrators do to jobs. Each is one batch whose UPDATE names the states that it may start from. */
 
 /**
- * Changes what a job is to do, when, or how soon it is chosen. The payload has to be one that its kind takes.
+ * Changes what a job is to do, when, or how soon it is chosen. A payload is merged (RFC 7396), and has to be one that its
+ * kind takes.
  *
  * @throws {Problem} `invalid_input`, `not_found`; `conflict` while it runs, and when it has succeeded.
  */
@@ -29,8 +31,9 @@ export async function editJob(
   if ("payload" in patch) {
     const [row] = await app.db.all(jobQueries(id)[0])
     if (!row) throw new Problem("not_found")
-    const { name, version } = storedJob(row)
-    set.push(...newPayload(registry, name, version, patch.payload))
+    const { name, version, payload } = storedJob(row)
+    const merged = mergePatch(JSON.parse(payload), patch.payload)
+    set.push(...newPayload(registry, name, version, merged))
   }
   if (patch.runAt) set.push(sql`runAt = ${patch.runAt}`)
   if (patch.priority) {
@@ -122,7 +125,9 @@ export async function runSchedule(
   if (!found) throw new Problem("not_found")
   const { job } = found.schedule
   const now = new Date(app.now()).toISOString()
-  const wanted = newJob(job, { dueAt: now }, { key: `schedule/${name}/${now}` })
+  const [row] = await app.db.all(sql`SELECT sinceAt FROM job_schedules WHERE name = ${name}`)
+  const since = (row?.sinceAt as string | undefined) ?? now
+  const wanted = newJob(job, { since, dueAt: now }, { key: `schedule/${name}/${now}` })
   const [, rows = []] = await app.db.batch([
     insertJobs(app, [wanted]),
     sql`SELECT * FROM jobs WHERE name = ${job.name} AND key = ${wanted.key as string}`,
@@ -141,7 +146,7 @@ async function change(
   const states = raw(from.map((state) => `'${state}'`).join(", "))
   const [, changed, row, steps] = await app.db.batch([
     // It may have been the one for which others of its lane are held. One too many is held again.
-    sql`UPDATE jobs SET state = 'waiting' WHERE id = (SELECT h.id FROM jobs h WHERE h.state = 'held' AND h.lane = (SELECT lane FROM jobs WHERE id = ${id}) AND h.id <> ${id} ORDER BY h.priority, h.runAt, h.id LIMIT 1)`,
+    sql`UPDATE jobs SET state = 'waiting' WHERE id = (SELECT h.id FROM jobs h WHERE h.state = 'held' AND h.lane = (SELECT lane FROM jobs WHERE id = ${id}) AND h.id <> ${id} AND EXISTS (SELECT 1 FROM jobs WHERE id = ${id} AND state IN (${states})) ORDER BY h.priority, h.runAt, h.id LIMIT 1)`,
     sql`UPDATE jobs SET ${set} WHERE id = ${id} AND state IN (${states}) RETURNING id`,
     ...jobQueries(id),
   ])

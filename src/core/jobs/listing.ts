@@ -16,7 +16,8 @@ export type JobDetails = z.output<typeof jobDetails>
 /** The newest first. */
 export async function listJobs(
   app: App,
-  { state, name, limit, cursor }: z.output<typeof jobsQuery>,
+  { state, name }: Pick<z.output<typeof jobsQuery>, "state" | "name">,
+  { limit, cursor }: { limit: number; cursor: string | null },
 ): Promise<Page<JobSummary>> {
   const conditions = [
     ...(state ? [inState(state)] : []),
@@ -24,10 +25,14 @@ export async function listJobs(
     ...(cursor ? [sql`id < ${cursor}`] : []),
   ]
   const rows = await app.db.all(
-    sql`SELECT * FROM jobs WHERE ${allOf(conditions)} ORDER BY id DESC LIMIT CAST(${limit + 1} AS INTEGER)`,
+    sql`SELECT ${raw(summaryColumns)} FROM jobs WHERE ${allOf(conditions)} ORDER BY id DESC LIMIT CAST(${limit + 1} AS INTEGER)`,
   )
   return pageOf(rows.map(summaryOf), limit)
 }
+
+/** Payloads and errors may be large, and are not shown in a list. */
+const summaryColumns =
+  "id, name, key, organisation, priority, lane, state, runAt, attempts, cancelRequestedAt, progress, requestId, createdAt, startedAt, finishedAt"
 
 /** In the words of the partial index that finds it, so that what is in other states is not passed over. */
 const inState = (state: JobState): Sql =>

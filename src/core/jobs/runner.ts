@@ -12,9 +12,6 @@ import { type StoredJob, storedJob } from "./stored-job.ts"
 /** What a deployment gives to its jobs, made anew for each run. */
 export type ReachFor<Reach> = (app: App, job: StoredJob, env: Env) => Reach
 
-/** As wrangler.toml has it: behind fewer messages than these, no others were waiting. */
-const fullBatch = 10
-
 /** Between two signs of life, which also bring word of cancellations. */
 const heartbeatMilliseconds = 10_000
 
@@ -55,7 +52,7 @@ export async function runBatch<Reach>(
       }
     }),
   )
-  const work = Promise.all(runs).then(() => flushInPassing(env, batch.messages.length < fullBatch))
+  const work = Promise.all(runs).then(() => flushInPassing(env))
   // The local queue hands over one batch at a time, so there a long job must not be waited for (the flag
   // queue_consumer_no_wait_for_wait_until). In production Cloudflare starts more consumers, and only what the handler
   // waits for surely has its 15 minutes.

@@ -5,6 +5,8 @@ import { type Job, type JobOptions, type JobRun, job } from "./job.ts"
 const payload = z.object({
   /** When it was due (ISO 8601 UTC): the first hour that was missed, where some were. */
   dueAt: z.iso.datetime({ precision: 3 }),
+  /** When it was due before, or first known. From here to `dueAt` is its stretch: no moment is in two, and none in no one. */
+  since: z.iso.datetime({ precision: 3 }),
 })
 type Due = typeof payload
 

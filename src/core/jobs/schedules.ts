@@ -6,8 +6,14 @@ import { insertJobs, newJob } from "./enqueue.ts"
 import type { LinkedSchedule } from "./registry.ts"
 import { endOfTime, momentOf } from "./stored-job.ts"
 
-/** When each schedule is due next (ISO 8601), by name. */
-export type DueTimes = Map<string, string>
+/** When a schedule was due before, or first known, and when it is due next (ISO 8601). */
+export interface Stretch {
+  readonly since: string
+  readonly dueAt: string
+}
+
+/** The stretch of each schedule, by name. */
+export type DueTimes = Map<string, Stretch>
 
 /** Of a database; `everywhere` says which schedules are kept outside of `main`. */
 export const schedulesOf = (all: readonly LinkedSchedule[], database: string): LinkedSchedule[] =>
@@ -21,7 +27,7 @@ export async function loadSchedules(
   app: App,
   schedules: readonly LinkedSchedule[],
 ): Promise<DueTimes> {
-  const rows = await app.db.all(sql`SELECT name, definition, nextAt FROM job_schedules`)
+  const rows = await app.db.all(sql`SELECT name, definition, nextAt, sinceAt FROM job_schedules`)
   const stored = new Map(rows.map((row) => [row.name as string, row]))
   const times: DueTimes = new Map()
   const changes = schedules.flatMap((linked) => {
@@ -30,14 +36,16 @@ export async function loadSchedules(
     stored.delete(name)
     const definition = definitionOf(linked)
     if (known?.definition === definition) {
-      times.set(name, known.nextAt as string)
+      times.set(name, { since: known.sinceAt as string, dueAt: known.nextAt as string })
       return []
     }
-    const nextAt = orSay(app, name, () => timeAfter(linked, app.now()))
-    if (nextAt === null) return []
-    times.set(name, nextAt)
+    const dueAt = orSay(app, name, () => timeAfter(linked, app.now()))
+    if (dueAt === null) return []
+    // A new definition does not cut the stretch that has begun.
+    const since = (known?.sinceAt as string | undefined) ?? momentOf(app.now())
+    times.set(name, { since, dueAt })
     return [
-      sql`INSERT INTO job_schedules (name, definition, nextAt) VALUES (${name}, ${definition}, ${nextAt}) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, nextAt = excluded.nextAt`,
+      sql`INSERT INTO job_schedules (name, definition, nextAt, sinceAt) VALUES (${name}, ${definition}, ${dueAt}, ${since}) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, nextAt = excluded.nextAt`,
     ]
   })
   const gone = [...stored.keys()].map((name) => sql`DELETE FROM job_schedules WHERE name = ${name}`)
@@ -53,22 +61,28 @@ export async function startDue(
   schedules: readonly LinkedSchedule[],
   times: DueTimes,
 ): Promise<void> {
-  const now = new Date(app.now()).toISOString()
-  const due = schedules.filter(({ schedule }) => (times.get(schedule.name) ?? endOfTime) <= now)
+  const now = momentOf(app.now())
+  const due = schedules.flatMap((linked) => {
+    const stretch = times.get(linked.schedule.name)
+    return stretch && stretch.dueAt <= now ? [{ ...linked.schedule, linked, stretch }] : []
+  })
   if (due.length === 0) return
-  const next = new Map(due.map((linked) => [linked.schedule.name, timeAfter(linked, app.now())]))
-  const jobs = due.map(({ schedule: { name, job } }) => {
-    const dueAt = times.get(name) as string
-    return newJob(job, { dueAt }, { key: `schedule/${name}/${dueAt}` })
+  const next = due.map(({ name, linked, stretch }) => {
+    return { name, since: stretch.dueAt, dueAt: timeAfter(linked, app.now()) }
   })
   await app.db.batch([
-    insertJobs(app, jobs),
-    ...[...next].map(
-      ([name, nextAt]) =>
-        sql`UPDATE job_schedules SET nextAt = ${nextAt}, lastAt = ${now} WHERE name = ${name}`,
+    insertJobs(
+      app,
+      due.map(({ name, job, stretch }) =>
+        newJob(job, stretch, { key: `schedule/${name}/${stretch.dueAt}` }),
+      ),
+    ),
+    ...next.map(
+      ({ name, since, dueAt }) =>
+        sql`UPDATE job_schedules SET nextAt = ${dueAt}, sinceAt = ${since}, lastAt = ${now} WHERE name = ${name}`,
     ),
   ])
-  for (const [name, nextAt] of next) times.set(name, nextAt)
+  for (const { name, since, dueAt } of next) times.set(name, { since, dueAt })
 }
 
 /** An expression without another occurrence, such as the 31st of February, is due at the end of time. */

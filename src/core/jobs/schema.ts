@@ -22,7 +22,7 @@ export const jobsQuery = z.strictObject({
   state: state.optional(),
   name: z.string().max(200).optional().meta({ description: "Jobs of this kind alone." }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.uuid().optional(),
+  cursor: z.string().optional(),
   database,
 })
 

@@ -78,6 +78,8 @@ export const jobSchedules = sqliteTable("job_schedules", {
   /** Expression and zone: when they change, the count begins anew. */
   definition: text().notNull(),
   nextAt: text().notNull(),
+  /** When it was due before, or first known: where the stretch begins that the next run is about. */
+  sinceAt: text().notNull(),
   /** When it was last started. */
   lastAt: text(),
 })

@@ -4,6 +4,7 @@ import { type Jobs, jobsFor } from "../jobs/enqueue.ts"
 import { type Mail, mailFor } from "../mail/enqueue.ts"
 import { type Records, recordsFor } from "./api.ts"
 import type { LinkedCollections } from "./link.ts"
+import { organisationOf } from "./view.ts"
 
 /** What the product's own code works with, beside `app`: in routes, after commits, in jobs. */
 export interface Reach {
@@ -21,6 +22,6 @@ export interface OwnHttp {
 
 export const reachFor = (app: App, actor: Actor, collections: LinkedCollections): Reach => ({
   records: recordsFor(app, actor, collections),
-  jobs: jobsFor(app),
-  mail: mailFor(app),
+  jobs: jobsFor(app, organisationOf(actor)),
+  mail: mailFor(app, organisationOf(actor)),
 })

@@ -14,7 +14,7 @@ beforeEach(async () => {
   await clearJobs()
 })
 
-const jobs = () => jobsFor(toolApp())
+const jobs = () => jobsFor(toolApp(), null)
 const alarmAt = () => runInDurableObject(dispatcher(), (_, state) => state.storage.getAlarm())
 const inSeconds = async () => (((await alarmAt()) ?? Number.NaN) - Date.now()) / 1_000
 /** The alarm has gone off, and has set the next one. */

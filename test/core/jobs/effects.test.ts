@@ -189,8 +189,8 @@ describe("a batch of messages", () => {
     const long = gate()
     chores.run = ({ payload }) => (payload.label === "long" ? long.passed() : undefined)
     const app = { ...toolApp(), wake() {} }
-    await jobsFor(app).enqueue(chore, { label: "long" })
-    for (let n = 0; n < 9; n++) await jobsFor(app).enqueue(chore, { label: "short" })
+    await jobsFor(app, null).enqueue(chore, { label: "long" })
+    for (let n = 0; n < 9; n++) await jobsFor(app, null).enqueue(chore, { label: "short" })
     const doneWithin = (count: number) =>
       vi.waitFor(async () => expect(await storedJobs("state = 'succeeded'")).toHaveLength(count), {
         timeout: 3_000,
@@ -198,7 +198,7 @@ describe("a batch of messages", () => {
       })
     await skipWaits()
     await doneWithin(9)
-    for (let n = 0; n < 15; n++) await jobsFor(app).enqueue(chore, { label: "next" })
+    for (let n = 0; n < 15; n++) await jobsFor(app, null).enqueue(chore, { label: "next" })
     await skipWaits()
     await doneWithin(24)
     expect(await storedJobs("state = 'running'")).toHaveLength(1)

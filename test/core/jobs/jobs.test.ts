@@ -22,7 +22,7 @@ beforeEach(async () => {
   await env.DB.batch([env.DB.prepare("DELETE FROM job_steps"), env.DB.prepare("DELETE FROM jobs")])
 })
 
-const jobs = () => jobsFor(toolApp())
+const jobs = () => jobsFor(toolApp(), null)
 
 describe("a write that enqueues", () => {
   test("is followed by its job, in one trip of its own", async () => {

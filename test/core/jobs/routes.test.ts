@@ -36,7 +36,7 @@ const later = { delaySeconds: 3_600 }
 /** Enqueued, and started when it is due; answers its id. */
 async function enqueue(kind: typeof chore, label: string, options = {}): Promise<string> {
   const known = new Set((await storedJobs()).map(({ id }) => id))
-  await jobsFor(toolApp()).enqueue(kind, { label }, options)
+  await jobsFor(toolApp(), null).enqueue(kind, { label }, options)
   return (await storedJobs()).find(({ id }) => !known.has(id))?.id as string
 }
 async function ask(method: string, path: string, body?: unknown, status = 200) {
@@ -413,7 +413,7 @@ describe("schedules", () => {
 test("a job of another database is seen and run there", async () => {
   const databases: string[] = []
   chores.run = ({ app }) => void databases.push(app.db.name)
-  await jobsFor(toolApp("second")).enqueue(chore, { label: "x" }, later)
+  await jobsFor(toolApp("second"), null).enqueue(chore, { label: "x" }, later)
   const { items } = await list("database=second&name=chore")
   expect(items).toHaveLength(1)
   const path = `/${items[0]?.id}`
