@@ -24,6 +24,8 @@ const worker = (main: string) =>
     wrangler: { configPath: "./wrangler.toml" },
     remoteBindings: false,
     miniflare: {
+      // As `npm run dev` has it: a long job does not keep the next batch waiting.
+      compatibilityFlags: ["queue_consumer_no_wait_for_wait_until"],
       bindings: { ...variables, TEST_MIGRATIONS: migrations },
       d1Databases: { DB: "main", DB_SECOND: "second" },
     },

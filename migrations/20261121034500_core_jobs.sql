@@ -31,7 +31,7 @@ CREATE INDEX jobs_due ON jobs (priority, runAt) WHERE state = 'waiting';
 CREATE INDEX jobs_held ON jobs (lane, priority, runAt) WHERE state = 'held';
 CREATE INDEX jobs_leases ON jobs (leaseUntil) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_finished ON jobs (state, finishedAt) WHERE finishedAt IS NOT NULL;
-CREATE INDEX jobs_open ON jobs (id) WHERE finishedAt IS NULL;
+CREATE INDEX jobs_state ON jobs (state, id) WHERE state NOT IN ('queued', 'running');
 CREATE INDEX jobs_name ON jobs (name, id);
 
 CREATE TABLE job_steps (
@@ -46,5 +46,6 @@ CREATE TABLE job_schedules (
   name TEXT PRIMARY KEY NOT NULL,
   definition TEXT NOT NULL,
   nextAt TEXT NOT NULL,
+  sinceAt TEXT NOT NULL,
   lastAt TEXT
 ) STRICT, WITHOUT ROWID;

@@ -8,10 +8,10 @@ import type { Job } from "./core/jobs/job.ts"
 import { linkJobs } from "./core/jobs/registry.ts"
 import { runBatch } from "./core/jobs/runner.ts"
 import type { Schedule } from "./core/jobs/schedule.ts"
-import { ownJobs, ownSchedules } from "./core/jobs/sweep.ts"
-import type { MailReach } from "./core/mail/delivery.ts"
+import { jobsSweep } from "./core/jobs/sweep.ts"
+import { deliverMail, type MailReach } from "./core/mail/delivery.ts"
 import { createMailer } from "./core/mail/mailer.ts"
-import { mailJobs, mailSchedules } from "./core/mail/sweep.ts"
+import { mailSweep } from "./core/mail/sweep.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
@@ -29,7 +29,7 @@ export interface Product {
   readonly routes: Hono<OwnHttp>
   /** What it does later. A job that is not listed does not run. */
   readonly jobs?: readonly Job<ZodType, Reach>[]
-  readonly schedules?: readonly Schedule[]
+  readonly schedules?: readonly Schedule<Reach>[]
   /** Kinds of mail that it sends: for the preview in development. */
   readonly templates?: readonly MailTemplate[]
 }
@@ -44,8 +44,8 @@ export function createBackend(product: Product) {
   const deliver = deliverTo(collections)
   const later = deliverLater(deliver)
   const registry = linkJobs<Reach & MailReach>(
-    [...ownJobs, ...mailJobs, later, ...(product.jobs ?? [])],
-    [...ownSchedules, ...mailSchedules, ...(product.schedules ?? [])],
+    [deliverMail, later, ...(product.jobs ?? [])],
+    [jobsSweep, mailSweep, ...(product.schedules ?? [])],
   )
   const http = createRoutes(collections, registry, product.routes, product.templates)
   const listening = hasListeners(collections)

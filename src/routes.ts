@@ -31,10 +31,11 @@ export function createRoutes(
   http.route("/", docsRoutes(collections))
   // For the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {
-    const { records, jobs } = reachFor(c.get("app"), c.get("actor"), collections)
+    const { records, jobs, mail } = reachFor(c.get("app"), c.get("actor"), collections)
     const own = c as unknown as Context<OwnHttp>
     own.set("records", records)
     own.set("jobs", jobs)
+    own.set("mail", mail)
     await next()
   })
   http.route("/", own)

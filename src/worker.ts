@@ -1,8 +1,9 @@
 import { collections } from "./app/collections.ts"
+import { jobs, schedules, templates } from "./app/jobs.ts"
 import { routes } from "./app/routes.ts"
 import { createBackend } from "./backend.ts"
 
-const backend = createBackend({ collections, routes })
+const backend = createBackend({ collections, routes, jobs, schedules, templates })
 
 export default backend.handler
 export const { ChangePump, JobDispatcher, MetricsStore } = backend

@@ -16,6 +16,9 @@ const lostAfterMilliseconds = 15_000
 /** The batch that is waited for; its identity tells whose turn it is. */
 let scheduled: { readonly at: number } | null = null
 
+/** In a burst of jobs, what is counted within so long of a batch goes with the next one. */
+const inPassingMilliseconds = 50
+
 /** When a batch was last sent, or tried to be. */
 let sentAt = 0
 
@@ -29,10 +32,10 @@ export function scheduleFlush(env: object, waitUntil: (work: Promise<unknown>) =
 
 /**
  * For a queue's consumer, whose next batch comes only when this one has let go: sends without waiting, and not much more
- * often than the others do. `last` when there may be no next batch to send the rest.
+ * often than it is worth.
  */
-export async function flushInPassing(env: object, last: boolean): Promise<void> {
-  if (last || Date.now() - sentAt >= 1_000) await flush(env)
+export async function flushInPassing(env: object): Promise<void> {
+  if (Date.now() - sentAt >= inPassingMilliseconds) await flush(env)
 }
 
 /** Nothing, when the batch was sent or given up for lost meanwhile. */

@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { type Counter, type Outcome, outcomes } from "./metrics-counts.ts"
 
 const instant = z.iso.datetime()

@@ -16,6 +16,8 @@ const filmClub: readonly string[] = [
   "src/app/reviews.ts",
   "src/app/watchlists.ts",
   "src/app/notices.ts",
+  "src/app/digest.ts",
+  "src/app/digest-mail.ts",
   "src/app/demo.ts",
   "src/app/demo",
   "src/app/page.ts",
@@ -29,6 +31,15 @@ const filmClub: readonly string[] = [
 const remains: Readonly<Record<string, string>> = {
   "src/app/collections.ts": `/** The collections of this deployment. A collection that is not listed here does not exist. */
 export const collections = [] as const
+`,
+  "src/app/jobs.ts": `/** What this deployment does later. A job that is not listed here does not run. */
+export const jobs = [] as const
+
+/** Jobs by the clock. */
+export const schedules = [] as const
+
+/** Kinds of mail that it sends, for http://127.0.0.1:8787/mail/preview. */
+export const templates = [] as const
 `,
   "src/app/routes.ts": `import { Hono } from "hono"
 import type { OwnHttp } from "../core/records/reach.ts"

@@ -64,7 +64,11 @@ export async function startBundles<Name extends string>(
         modules: modulesOf(workers[name].bundle),
         modulesRoot: resolve(workers[name].bundle.directory),
         compatibilityDate,
-        compatibilityFlags,
+        // The local queue would let every batch wait for the longest job of the one before.
+        compatibilityFlags: [
+          ...(compatibilityFlags ?? []),
+          "queue_consumer_no_wait_for_wait_until",
+        ],
         d1Databases,
         durableObjects,
         ratelimits,

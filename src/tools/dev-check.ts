@@ -1,5 +1,8 @@
 import { fileURLToPath } from "node:url"
 import { collections } from "../app/collections.ts"
+import { jobs, schedules } from "../app/jobs.ts"
+import { linkJobs } from "../core/jobs/registry.ts"
+import type { Reach } from "../core/records/reach.ts"
 import { findUnlisted } from "./migrations/listing.ts"
 import { checkSchema, listMigrations } from "./migrations.ts"
 
@@ -8,10 +11,11 @@ import { checkSchema, listMigrations } from "./migrations.ts"
  *
  * @throws {DefinitionError} when a definition itself is wrong.
  */
-export const checkDefinitions = (): string[] => [
-  ...findUnlisted("src/app", collections),
-  ...checkSchema(collections, listMigrations()),
-]
+export function checkDefinitions(): string[] {
+  // Zones are not looked at when the Worker starts, so they are here.
+  for (const { cron } of linkJobs<Reach>(jobs, schedules).schedules) cron()
+  return [...findUnlisted("src/app", collections), ...checkSchema(collections, listMigrations())]
+}
 
 /** As a program: prints what is wrong, for `npm run dev` when a definition was saved. */
 function main(): number {

@@ -11,6 +11,7 @@ export function greeting(prepared: Prepared, port: number, stateDirectory: strin
     "",
     `  Hinterland is ready at ${origin}`,
     `  API reference: ${origin}/docs`,
+    `  Mail preview: ${origin}/mail/preview`,
     `  ${administrator(prepared)}`,
     `  Data: ${state} (${prepared.restarted ? "kept from the last run" : "new"})`,
     "",

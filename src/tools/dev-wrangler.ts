@@ -63,6 +63,12 @@ interface Serving {
   envFiles: readonly string[]
 }
 
+/**
+ * Those of wrangler.toml, and one for here alone: the local queue hands over one batch at a time, and without it would wait
+ * until the longest job of the batch has ended.
+ */
+const localFlags = ["nodejs_compat", "queue_consumer_no_wait_for_wait_until"]
+
 /** `wrangler dev` as a process group of its own: Ctrl-C reaches only this process, which ends wrangler in good order. */
 export function spawnServer({ port, stateDirectory, envFiles }: Serving): ChildProcess {
   const parameters = [
@@ -72,6 +78,9 @@ export function spawnServer({ port, stateDirectory, envFiles }: Serving): ChildP
     "--inspector-port=0",
     `--persist-to=${stateDirectory}`,
     "--show-interactive-dev-session=false",
+    // Where links in mails lead: to this very server.
+    `--var=PUBLIC_URL:http://127.0.0.1:${port}`,
+    ...localFlags.map((flag) => `--compatibility-flags=${flag}`),
     ...envFiles.map((file) => `--env-file=${file}`),
   ]
   const watchParent = `--import=${import.meta.resolve("./dev-orphan.ts")}`

@@ -1,16 +1,47 @@
+import { z } from "zod"
+import { newJob } from "../../src/core/jobs/enqueue.ts"
+import { job } from "../../src/core/jobs/job.ts"
 import { collection } from "../../src/core/records/collection.ts"
 import { integer, text } from "../../src/core/records/fields.ts"
+import type { Reach } from "../../src/core/records/reach.ts"
+
+/* For a process that is killed between a commit and what follows it. A turn is the number of one write, whatever becomes of it. */
 
 /** What the listener makes of an errand. Its cause is unique: a second delivery leaves no second one. */
 const receipts = collection("receipts", {
   fields: { cause: text({ required: true, unique: true }), errand: text({ required: true }) },
-  rules: { read: "true" },
 })
 
-/** Anyone may run one; after the commit it gets its receipt. */
+/** What the job makes of an errand. Nothing but its id guards it. */
+const deliveries = collection("deliveries", {
+  fields: { turn: integer({ required: true }), parcel: integer({ required: true }) },
+})
+
+/** Tells the world outside, which counts. Answers how often it has been told. */
+async function tell(what: "packed" | "departed", turn: number): Promise<number> {
+  const told = await fetch(`${process.env.WORLD}/${what}/${turn}`, { method: "POST" })
+  return told.json()
+}
+
+const runErrand = job("errand.run", {
+  payload: z.object({ turn: z.int() }),
+  async run({ payload: { turn }, step, idFor }, { records }: Reach) {
+    const parcel = await step("pack", () => tell("packed", turn))
+    await tell("departed", turn)
+    await records.ensure(deliveries, await idFor("delivery"), { turn, parcel })
+  },
+})
+
+/** Anyone may run one. The write enqueues its job; after the commit it gets its receipt. */
 const errands = collection("errands", {
-  fields: { number: integer({ required: true }) },
-  rules: { read: "true", create: "true" },
+  fields: {
+    number: integer({ required: true, unique: true }),
+    turn: integer({ required: true }),
+  },
+  rules: { read: "true", create: "number > 0", update: "true" },
+  beforeWrite: {
+    run: ({ input }) => ({ jobs: [newJob(runErrand, { turn: input?.turn as number })] }),
+  },
   async afterCommit(_app, change, { records }) {
     const known = await records.list(receipts, { filter: `cause = "${change.id}"` })
     if (known.items.length > 0) return
@@ -18,5 +49,5 @@ const errands = collection("errands", {
   },
 })
 
-/** For a process that is killed between a commit and what follows it. */
-export const crashCollections = [receipts, errands] as const
+export const crashCollections = [receipts, deliveries, errands] as const
+export const crashJobs = [runErrand]

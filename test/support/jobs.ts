@@ -48,7 +48,8 @@ export const fixtureSchedules = [
   schedule("chores.yearly", {
     cron: "0 0 1 1 *",
     timeZone: "Europe/Berlin",
-    job: chore,
-    payload: (dueAt) => ({ label: `due ${dueAt}` }),
+    retryDelays: [60, 120],
+    run: ({ payload: { dueAt }, ...run }, reach: Reach) =>
+      chores.run({ ...run, payload: { label: `due ${dueAt}` } }, reach),
   }),
 ]

@@ -22,7 +22,11 @@ function copy() {
 test("what is left of the app is empty, typed, formatted, and in need of no migration", () => {
   const { directory, run } = copy()
   emptyApp(directory)
-  expect(readdirSync(join(directory, "src/app")).sort()).toEqual(["collections.ts", "routes.ts"])
+  expect(readdirSync(join(directory, "src/app")).sort()).toEqual([
+    "collections.ts",
+    "jobs.ts",
+    "routes.ts",
+  ])
   expect(
     readdirSync(join(directory, "migrations")).filter((name) => name.includes("_app_")),
   ).toEqual([])

@@ -1,107 +1,130 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { type Bundle, bundleWorker } from "../../src/tools/bundle.ts"
+import { startCrashServer } from "../support/crash-server.ts"
+import { startWorld, type World } from "../support/crash-world.ts"
+import { type Ledger, startWriters } from "../support/crash-writers.ts"
 
-const program = "test/support/crash-server.ts"
-const kills = 12
+const kills = 200
+const writes = 5_000
 
-let bundle: string
-const state = mkdtempSync(join(tmpdir(), "crash-state-"))
+const directory = mkdtempSync(join(tmpdir(), "crash-"))
+const state = join(directory, "state")
+let bundle: Bundle
+let world: World
 
-beforeAll(() => {
-  bundle = execFileSync(process.execPath, [program, state], { encoding: "utf8" })
-    .trim()
-    .split("\n")
-    .at(-1) as string
+beforeAll(async () => {
+  bundle = await bundleWorker("test/support/crash-worker.ts", join(directory, "bundle"))
+  world = await startWorld()
 })
 afterAll(() => {
-  rmSync(state, { recursive: true, force: true })
-  rmSync(JSON.parse(bundle).directory, { recursive: true, force: true })
+  world.close()
+  rmSync(directory, { recursive: true, force: true })
 })
 
-/** In a process group of its own: a kill takes workerd along, as a power cut would. */
-async function start(): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, [program, state, bundle], {
-    detached: true,
-    stdio: ["ignore", "pipe", "inherit"],
+test(`killed ${kills} times during ${writes} writes: what is committed is followed up, what is refused is not`, async () => {
+  const started = performance.now()
+  const ledger = await writeAmidKills()
+  const killed = performance.now()
+  const { changes, errands, jobs, steps, deliveries, receipts } = await readWhenDone()
+  const ended = performance.now()
+  const committed = turnsOf(changes)
+  console.log({
+    killingSeconds: Math.round((killed - started) / 1_000),
+    endingSeconds: Math.round((ended - killed) / 1_000),
+    acknowledged: ledger.acknowledged.size,
+    committed: committed.length,
+    refusals: ledger.refusals,
+    runsThatDied: sum(jobs.map(({ runs }) => runs)) - jobs.length,
+    packedTwice: sum([...world.packed.values()].map((times) => times - 1)),
+    departedTwice: sum([...world.departed.values()].map((times) => times - 1)),
   })
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.startsWith("http")) return { url: line, child }
+
+  expect(ledger.unexpected).toEqual([])
+  expect([...ledger.refusals.keys()].toSorted()).toEqual([401, 409, 412])
+  expect(ledger.acknowledged.size).toBeGreaterThanOrEqual(writes)
+  // Nothing acknowledged is lost; whatever is committed is whole, whether its answer arrived or not.
+  expect(compare(committed, [...ledger.acknowledged]).missing).toEqual([])
+  expect(committed.filter((turn) => ledger.refused.has(turn))).toEqual([])
+  const created = changes.filter(({ kind }) => kind === "created").map(({ record }) => record)
+  expect(compare(idsOf(errands), created)).toEqual(same)
+  // One job a write, and none of a write that was refused or rolled back.
+  expect(jobs.filter(({ state }) => state !== "succeeded")).toEqual([])
+  expect(compare(turnsOf(jobs), committed)).toEqual(same)
+  expect(steps).toBe(0)
+  // At least once what nothing guards; once what the key guards, and what follows the commit; no step that was kept.
+  expect(compare([...world.departed.keys()], committed)).toEqual(same)
+  expect(compare(turnsOf(deliveries), committed)).toEqual(same)
+  expect(compare(idsOf(receipts), idsOf(changes))).toEqual(same)
+  expect(world.packedAgain).toEqual([])
+}, 480_000)
+
+/** Kills at random moments of the work, evenly over all writes. What the last one leaves has its leases before it. */
+async function writeAmidKills(): Promise<Ledger> {
+  const server = await startCrashServer(bundle, state, world.url)
+  const { ledger, stop } = startWriters(server.url, 8)
+  for (let round = 1; round <= kills; round++) {
+    const last = round === kills
+    const due = last ? writes : ((round - Math.random()) * writes) / kills
+    while (ledger.acknowledged.size < due && ledger.unexpected.length === 0) await sleep(1)
+    // Not always when a write was just acknowledged.
+    await sleep(Math.random() * 20)
+    await (last ? server.stop() : server.kill())
   }
-  throw new Error("the server did not start")
+  await stop()
+  return ledger
 }
 
-async function kill(child: ChildProcess): Promise<void> {
-  const closed = once(child, "exit")
-  process.kill(-(child.pid as number), "SIGKILL")
-  await closed
-}
-
-async function* everything(
-  url: string,
-  collection: string,
-): AsyncGenerator<Record<string, unknown>> {
-  for (let cursor: string | null = ""; cursor !== null; ) {
-    const page = await fetch(
-      `${url}/records/${collection}?limit=200${cursor && `&cursor=${cursor}`}`,
-    )
-    const { items, next } = (await page.json()) as {
-      items: Record<string, unknown>[]
-      next: string | null
-    }
-    yield* items
-    cursor = next
-  }
-}
-
-test(`killed ${kills} times amid writes: nothing acknowledged is lost, and each commit is followed up exactly once`, async () => {
-  const acknowledged = new Set<string>()
-  let number = 0
-  for (let round = 0; round < kills; round++) {
-    const { url, child } = await start()
-    let alive = true
-    const writers = Array.from({ length: 8 }, async () => {
-      while (alive) {
-        try {
-          const made = await fetch(`${url}/records/errands`, {
-            method: "POST",
-            headers: { "content-type": "application/json" },
-            body: JSON.stringify({ number: ++number }),
-          })
-          if (made.status === 201) acknowledged.add(((await made.json()) as { id: string }).id)
-        } catch {
-          // The connection died with the server: this write was never acknowledged.
-        }
-      }
-    })
-    // From before the first write has answered to well into the follow-up of many.
-    await sleep(20 + Math.random() * 400)
-    await kill(child)
-    alive = false
-    await Promise.all(writers)
-  }
-
-  const { url, child } = await start()
+/** Starts once more, waits until nothing is left to be done, and reads all. */
+async function readWhenDone() {
+  const server = await startCrashServer(bundle, state, world.url)
+  const { url, database } = server
+  const read = async <Row>(sql: string): Promise<Row[]> =>
+    (await database.prepare(sql).all<Row>()).results
+  const count = (of: string) =>
+    database.prepare(`SELECT count(*) AS count FROM ${of}`).first("count")
   try {
-    const errands = (await Array.fromAsync(everything(url, "errands"))).map(
-      ({ id }) => id as string,
-    )
-    expect(errands.length).toBeGreaterThan(kills)
-    expect([...acknowledged].filter((id) => !errands.includes(id))).toEqual([])
-    // Also those whose answer was lost on the way: what is committed is followed up.
-    await expect
-      .poll(async () => (await Array.fromAsync(everything(url, "receipts"))).length, {
-        timeout: 60_000,
-      })
-      .toBe(errands.length)
-    const receipts = await Array.fromAsync(everything(url, "receipts"))
-    expect(new Set(receipts.map(({ errand }) => errand))).toEqual(new Set(errands))
+    await fetch(`${url}/health`)
+    const open = () =>
+      Promise.all([
+        count("jobs WHERE finishedAt IS NULL"),
+        count("changes WHERE subject = 'errands' AND id NOT IN (SELECT cause FROM receipts)"),
+      ])
+    await expect.poll(open, { timeout: 240_000, interval: 500 }).toEqual([0, 0])
+    return {
+      changes: await read<{ id: string; record: string; kind: string; turn: number }>(
+        "SELECT id, record, kind, payload ->> 'turn' AS turn FROM changes WHERE subject = 'errands'",
+      ),
+      errands: await read<{ id: string }>("SELECT id FROM errands"),
+      jobs: await read<{ turn: number; state: string; runs: number; error: string | null }>(
+        "SELECT payload ->> 'turn' AS turn, state, runs, error FROM jobs WHERE name NOT LIKE 'jobs.%'",
+      ),
+      steps: await count("job_steps"),
+      deliveries: await read<{ turn: number }>("SELECT turn FROM deliveries"),
+      receipts: await read<{ id: string }>("SELECT cause AS id FROM receipts"),
+    }
   } finally {
-    await kill(child)
+    await server.stop()
   }
-}, 240_000)
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
+
+const turnsOf = (rows: readonly { turn: number }[]): number[] => rows.map(({ turn }) => turn)
+const idsOf = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id)
+
+/** How one list differs from another, in which nothing comes twice. */
+function compare<Value>(actual: readonly Value[], expected: readonly Value[]) {
+  const present = new Set(actual)
+  const wanted = new Set(expected)
+  return {
+    missing: expected.filter((value) => !present.has(value)),
+    surplus: actual.filter((value) => !wanted.has(value)),
+    twice: actual.filter((value, at) => actual.indexOf(value) !== at),
+  }
+}
+
+const same = { missing: [], surplus: [], twice: [] }

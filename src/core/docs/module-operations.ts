@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { metricsDocs } from "../../platform/metrics-openapi.ts"
 import type { DocumentedModule, Operation } from "../../platform/operation.ts"
 import { identityDocs } from "../identity/openapi.ts"

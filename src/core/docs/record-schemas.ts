@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import type { LinkedCollection, LinkedField } from "../records/link.ts"
 import { systemFieldNames } from "../records/shape.ts"
 import { validatorsOf, valueSchema } from "../records/validators.ts"

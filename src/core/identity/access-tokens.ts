@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer"
-import { z } from "zod"
+import * as z from "zod"
 import type { UserActor } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 import type { Settings } from "../../platform/settings.ts"

@@ -8,9 +8,10 @@ import {
   nextLook,
   queuedLeaseMilliseconds,
   requeueLost,
+  runningLeaseMilliseconds,
   windowSize,
 } from "./statements.ts"
-import { storedJob } from "./stored-job.ts"
+import { type StoredJob, storedJob } from "./stored-job.ts"
 
 /** What travels to the worker. */
 export interface JobMessage {
@@ -23,8 +24,8 @@ export type JobQueue = Pick<Queue<JobMessage>, "sendBatch">
 
 /**
  * Starts what is due in the app's database: schedules, jobs, and those whose run or message was lost. At most a window
- * of jobs is on its way at a time, so memory does not grow with what waits. Answers when to look again, in milliseconds
- * since the epoch; null when nothing is waited for.
+ * of jobs is on its way at a time, and no more are looked at, so neither memory nor queries grow with what waits. Answers
+ * when to look again, in milliseconds since the epoch; null when nothing is waited for.
  */
 export async function startJobs(
   app: App,
@@ -35,32 +36,40 @@ export async function startJobs(
   await startDue(app, schedulesOf(registry.schedules, app.db.name), times)
   const now = new Date(app.now()).toISOString()
   const leaseUntil = new Date(app.now() + queuedLeaseMilliseconds).toISOString()
-  for (let first = true; ; first = false) {
-    const [silent = [], picked = [], [look] = []] = (
-      await app.db.batch([
-        ...(first ? [requeueLost(now)] : []),
-        findSilent(now),
-        dispatch(now, leaseUntil),
-        nextLook(),
-      ])
-    ).slice(first ? 1 : 0)
-    for (const row of silent) await endSilent(app, registry, storedJob(row))
-    const queued = picked.filter(({ state }) => state === "queued")
-    if (queued.length > 0) {
-      const database = app.db.name
-      await queue.sendBatch(queued.map(({ id }) => ({ body: { database, id: id as string } })))
-    }
-    // Some were held, or ended: behind them others may be due.
-    if (picked.length > queued.length || silent.length > 0) continue
-    return lookAgainAt(app, times, look?.at as string | null, (look?.busy as number) >= windowSize)
+  const [, silent = [], picked = [], [look] = []] = await app.db.batch([
+    requeueLost(now),
+    findSilent(now),
+    dispatch(now, leaseUntil),
+    nextLook(),
+  ])
+  const queued = picked.filter(({ state }) => state === "queued").map(storedJob)
+  if (queued.length > 0) {
+    const database = app.db.name
+    // RETURNING keeps no order, the queue does.
+    await queue.sendBatch(queued.toSorted(byUrgency).map(({ id }) => ({ body: { database, id } })))
   }
+  for (const row of silent) await endSilent(app, registry, storedJob(row))
+  // Some were held, or ended: behind them others may be due.
+  if (picked.length > queued.length || silent.length > 0) return app.now()
+  return lookAgainAt(app, times, look?.at as string | null, look?.busy as number)
 }
 
-/** A full window is opened by those who end their jobs: until then only silence has to be watched for. */
-function lookAgainAt(app: App, times: DueTimes, at: string | null, full: boolean): number | null {
-  const moments = [at, ...times.values()].flatMap((time) => (time === null ? [] : Date.parse(time)))
+const byUrgency = (a: StoredJob, b: StoredJob): number =>
+  a.priority - b.priority || Date.parse(a.runAt) - Date.parse(b.runAt)
+
+/**
+ * A full window is opened by those who end their jobs: until then only silence has to be watched for. What is on its way
+ * may start at once and fall silent, long before its message would count as lost.
+ */
+function lookAgainAt(app: App, times: DueTimes, at: string | null, busy: number): number | null {
+  const due = [...times.values()].map(({ dueAt }) => dueAt)
+  const moments = [at, ...due].flatMap((time) => (time === null ? [] : Date.parse(time)))
+  if (busy > 0) moments.push(app.now() + runningLeaseMilliseconds)
   if (moments.length === 0) return null
-  return Math.max(Math.min(...moments), app.now() + (full ? fullWindowMilliseconds : 0))
+  return Math.max(
+    Math.min(...moments),
+    app.now() + (busy >= windowSize ? fullWindowMilliseconds : 0),
+  )
 }
 
 const fullWindowMilliseconds = 1_000

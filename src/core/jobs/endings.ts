@@ -4,7 +4,7 @@ import { isPermanent, type Job, retryAfterOf } from "./job.ts"
 import type { Registry } from "./registry.ts"
 import { defaultRetryDelays, retryMilliseconds } from "./retry.ts"
 import { type Ending, finish } from "./statements.ts"
-import type { StoredJob } from "./stored-job.ts"
+import { momentOf, type StoredJob } from "./stored-job.ts"
 
 const maxErrorCharacters = 4_000
 
@@ -20,7 +20,7 @@ export function endingOf(
   const wait = retryMilliseconds(job?.options.retryDelays ?? defaultRetryDelays, failed, id)
   if (isPermanent(error) || wait === null) return { state: "dead", attempts: failed, error: text }
   const asked = retryAfterOf(error)
-  const runAt = new Date(now + (asked === null ? wait : asked * 1_000)).toISOString()
+  const runAt = momentOf(now + (asked === null ? wait : asked * 1_000))
   return { state: "waiting", attempts: failed, error: text, runAt }
 }
 
@@ -33,11 +33,11 @@ export async function endRun(
   const now = new Date(app.now()).toISOString()
   const [ended = []] = await app.db.batch(finish({ id, runs }, lane, ending, now))
   if (ended.length === 0) return false
-  const outcome = ending.state === "waiting" ? "failed" : ending.state
-  app.count("jobs", { job: name, outcome, organisation })
-  if (ending.state === "waiting" || ending.state === "dead") {
+  const state = ended[0]?.state as Ending["state"]
+  app.count("jobs", { job: name, outcome: state === "waiting" ? "failed" : state, organisation })
+  if ("error" in ending && (state === "waiting" || state === "dead")) {
     const { attempts, error } = ending
-    app.log(ending.state === "dead" ? "error" : "warn", `job ${endedAs[ending.state]}`, {
+    app.log(state === "dead" ? "error" : "warn", `job ${endedAs[state]}`, {
       job: id,
       name,
       attempts,

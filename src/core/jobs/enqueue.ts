@@ -2,14 +2,15 @@ import type { ZodType, z } from "zod"
 import type { App } from "../../platform/app.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { type Job, type Priority, priorities } from "./job.ts"
+import { momentOf } from "./stored-job.ts"
 
 export interface EnqueueOptions {
-  /** Of all jobs of a kind with one key there is one, until 30 days after it has ended: a second is not enqueued. */
+  /** Of all jobs of a kind with one key there is one, until it is swept, 30 days after it has ended (90, when it was given up): a second is not enqueued. */
   readonly key?: string
   /** Not before so many seconds have passed; any length. */
   readonly delaySeconds?: number
   readonly priority?: Priority
-  /** Within which the job acts; none, for the whole deployment. */
+  /** Within which the job acts: that of whoever enqueues it, unless told. Null: the whole deployment. */
   readonly organisation?: string | null
 }
 
@@ -29,19 +30,30 @@ export interface NewJob extends EnqueueOptions {
  * @throws {ZodError} when the payload is not one.
  */
 export function newJob<Schema extends ZodType>(
-  { name, options }: Job<Schema>,
+  job: Job<Schema>,
   payload: z.input<Schema>,
   wanted: EnqueueOptions = {},
 ): NewJob {
-  const parsed = options.payload.parse(payload)
-  const { concurrency } = options
+  const { name, options } = job
+  // What will be read back: a Date has become a text by then.
+  const stored: unknown = JSON.parse(JSON.stringify(payload) ?? "null")
   return {
     ...wanted,
+    ...laneOf(job, options.payload.parse(stored)),
     name,
     version: options.version ?? 1,
-    payload,
+    payload: stored,
     priority: wanted.priority ?? options.priority ?? "normal",
-    lane: concurrency ? [name, concurrency.key?.(parsed)].filter(Boolean).join("/") : null,
+  }
+}
+
+/** Where a job with this payload, parsed, has to queue up. */
+export function laneOf(
+  { name, options: { concurrency } }: Job,
+  payload: unknown,
+): Pick<NewJob, "lane" | "laneLimit"> {
+  return {
+    lane: concurrency ? [name, concurrency.key?.(payload)].filter(Boolean).join("/") : null,
     laneLimit: concurrency?.limit ?? null,
   }
 }
@@ -56,7 +68,7 @@ export function insertJobs(app: App, jobs: readonly NewJob[], condition: Sql = r
     ...job,
     id: app.newId(),
     priority: priorities.indexOf(job.priority),
-    runAt: new Date(app.now() + delaySeconds * 1_000).toISOString(),
+    runAt: momentOf(app.now() + delaySeconds * 1_000),
   }))
   const at = new Date(app.now()).toISOString()
   // There is always a WHERE: without it SQLite takes ON for the condition of a join.
@@ -75,9 +87,10 @@ export interface Jobs {
   ): Promise<void>
 }
 
-export const jobsFor = (app: App): Jobs => ({
+/** On behalf of somebody who acts within this organisation. */
+export const jobsFor = (app: App, organisation: string | null): Jobs => ({
   async enqueue(job, payload, options) {
-    await app.db.all(insertJobs(app, [newJob(job, payload, options)]))
+    await app.db.all(insertJobs(app, [newJob(job, payload, { organisation, ...options })]))
     app.wake("jobs")
   },
 })

@@ -1,19 +1,22 @@
 import type { z } from "zod"
 import type { App } from "../../platform/app.ts"
+import { mergePatch } from "../../platform/merge-patch.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { join, raw, type Sql, sql } from "../../platform/sql.ts"
 import { describeIssue } from "../../platform/validate.ts"
-import { insertJobs, newJob } from "./enqueue.ts"
+import { insertJobs, laneOf, newJob } from "./enqueue.ts"
 import { priorities } from "./job.ts"
 import { detailsOf, type JobDetails, jobQueries } from "./listing.ts"
 import type { Registry } from "./registry.ts"
+import { schedulesOf } from "./schedules.ts"
 import type { jobPatch } from "./schema.ts"
 import { type JobState, storedJob } from "./stored-job.ts"
 
 /* What administrators do to jobs. Each is one batch whose UPDATE names the states that it may start from. */
 
 /**
- * Changes what a job is to do, when, or how soon it is chosen. The payload has to be one that its kind takes.
+ * Changes what a job is to do, when, or how soon it is chosen. A payload is merged (RFC 7396), and has to be one that its
+ * kind takes.
  *
  * @throws {Problem} `invalid_input`, `not_found`; `conflict` while it runs, and when it has succeeded.
  */
@@ -23,12 +26,14 @@ export async function editJob(
   id: string,
   patch: z.output<typeof jobPatch>,
 ): Promise<JobDetails> {
-  const set: Sql[] = []
+  // What was held may not have to be any more: the dispatcher decides anew.
+  const set: Sql[] = [raw("state = CASE state WHEN 'held' THEN 'waiting' ELSE state END")]
   if ("payload" in patch) {
     const [row] = await app.db.all(jobQueries(id)[0])
     if (!row) throw new Problem("not_found")
-    const { name, version } = storedJob(row)
-    set.push(sql`payload = ${checkedPayload(registry, name, version, patch.payload)}`)
+    const { name, version, payload } = storedJob(row)
+    const merged = mergePatch(JSON.parse(payload), patch.payload)
+    set.push(...newPayload(registry, name, version, merged))
   }
   if (patch.runAt) set.push(sql`runAt = ${patch.runAt}`)
   if (patch.priority) {
@@ -43,22 +48,23 @@ export async function editJob(
   )
 }
 
-/** As JSON. A payload of an older version is edited as it is: whether it is one is seen when it runs. */
-function checkedPayload(
+/** With the lane that goes with it. A payload of an older version is edited as it is: whether it is one is seen when it runs. */
+function newPayload(
   registry: Registry<never>,
   name: string,
   version: number,
   payload: unknown,
-): string {
-  const options = registry.jobs.get(name)?.options
-  if (options && (options.version ?? 1) === version) {
-    const parsed = options.payload.safeParse(payload)
-    if (!parsed.success) {
-      const errors = parsed.error.issues.flatMap(describeIssue)
-      throw invalidInput(...errors.map((error) => ({ ...error, path: pathIn(error.path) })))
-    }
+): Sql[] {
+  const set = [sql`payload = ${JSON.stringify(payload ?? null)}`]
+  const job = registry.jobs.get(name)
+  if (!job || (job.options.version ?? 1) !== version) return set
+  const parsed = job.options.payload.safeParse(payload)
+  if (!parsed.success) {
+    const errors = parsed.error.issues.flatMap(describeIssue)
+    throw invalidInput(...errors.map((error) => ({ ...error, path: pathIn(error.path) })))
   }
-  return JSON.stringify(payload ?? null)
+  const { lane, laneLimit } = laneOf(job, parsed.data)
+  return [...set, sql`lane = ${lane}`, sql`laneLimit = CAST(${laneLimit} AS INTEGER)`]
 }
 
 const pathIn = (path: string): string => (path === "body" ? "payload" : `payload.${path}`)
@@ -85,7 +91,13 @@ export function cancelJob(app: App, id: string): Promise<JobDetails> {
 export function retryJob(app: App, id: string): Promise<JobDetails> {
   const now = new Date(app.now()).toISOString()
   const set = sql`state = 'waiting', runAt = ${now}, attempts = 0, finishedAt = NULL, cancelRequestedAt = NULL`
-  return change(app, id, set, ["waiting", "dead", "cancelled"], "It runs, or has run.")
+  return change(
+    app,
+    id,
+    set,
+    ["waiting", "dead", "cancelled"],
+    "It is about to run, runs, or has run.",
+  )
 }
 
 /** @throws {Problem} `not_found`; `conflict` when it has not ended. */
@@ -108,11 +120,14 @@ export async function runSchedule(
   registry: Registry<never>,
   name: string,
 ): Promise<JobDetails> {
-  const found = registry.schedules.find(({ schedule }) => schedule.name === name)
+  const own = schedulesOf(registry.schedules, app.db.name)
+  const found = own.find(({ schedule }) => schedule.name === name)
   if (!found) throw new Problem("not_found")
-  const { job, payload } = found.schedule
+  const { job } = found.schedule
   const now = new Date(app.now()).toISOString()
-  const wanted = newJob(job, payload ? payload(now) : {}, { key: `schedule/${name}/${now}` })
+  const [row] = await app.db.all(sql`SELECT sinceAt FROM job_schedules WHERE name = ${name}`)
+  const since = (row?.sinceAt as string | undefined) ?? now
+  const wanted = newJob(job, { since, dueAt: now }, { key: `schedule/${name}/${now}` })
   const [, rows = []] = await app.db.batch([
     insertJobs(app, [wanted]),
     sql`SELECT * FROM jobs WHERE name = ${job.name} AND key = ${wanted.key as string}`,
@@ -129,10 +144,10 @@ async function change(
   otherwise: string,
 ): Promise<JobDetails> {
   const states = raw(from.map((state) => `'${state}'`).join(", "))
-  const [changed, , row, steps] = await app.db.batch([
+  const [, changed, row, steps] = await app.db.batch([
+    // It may have been the one for which others of its lane are held. One too many is held again.
+    sql`UPDATE jobs SET state = 'waiting' WHERE id = (SELECT h.id FROM jobs h WHERE h.state = 'held' AND h.lane = (SELECT lane FROM jobs WHERE id = ${id}) AND h.id <> ${id} AND EXISTS (SELECT 1 FROM jobs WHERE id = ${id} AND state IN (${states})) ORDER BY h.priority, h.runAt, h.id LIMIT 1)`,
     sql`UPDATE jobs SET ${set} WHERE id = ${id} AND state IN (${states}) RETURNING id`,
-    // What was taken out of its lane makes room for the next.
-    sql`UPDATE jobs SET state = 'waiting' WHERE id = (SELECT h.id FROM jobs h WHERE h.state = 'held' AND h.lane = (SELECT lane FROM jobs WHERE id = ${id} AND state = 'cancelled') ORDER BY h.priority, h.runAt, h.id LIMIT 1)`,
     ...jobQueries(id),
   ])
   const details = detailsOf(row?.[0], steps ?? [])

@@ -22,8 +22,9 @@ export interface JobRun<Payload> {
   /**
    * Does a part of the work and keeps its result (JSON), in one trip: a later attempt gets the result and goes on from
    * there. A killed process may have done the work without keeping it, so the work itself has to bear repetition.
+   * What it answers is the result as JSON gives it back, the first time too: a Date is a text.
    *
-   * @throws when the job was cancelled meanwhile.
+   * @throws when the job was cancelled meanwhile; when a run uses a name twice, or the result is not JSON.
    */
   step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result>
   /** Tells administrators how far it is: one trip. @throws when the job was cancelled meanwhile. */
@@ -79,8 +80,9 @@ export const retryAfter = (seconds: number, reason: string, cause?: unknown): Er
 export const isPermanent = (error: unknown): boolean =>
   error instanceof Error && signs.permanent in error
 
-/** Seconds, or null when the error does not say. */
-export const retryAfterOf = (error: unknown): number | null =>
-  error instanceof Error
-    ? (((error as Error & Record<symbol, unknown>)[signs.retryAfter] as number | undefined) ?? null)
-    : null
+/** Seconds, or null when the error does not say, or says what is no number: `Retry-After` may be a date. */
+export function retryAfterOf(error: unknown): number | null {
+  const seconds =
+    error instanceof Error && (error as Error & Record<symbol, unknown>)[signs.retryAfter]
+  return typeof seconds === "number" && seconds >= 0 ? seconds : null
+}

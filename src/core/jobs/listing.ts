@@ -16,7 +16,8 @@ export type JobDetails = z.output<typeof jobDetails>
 /** The newest first. */
 export async function listJobs(
   app: App,
-  { state, name, limit, cursor }: z.output<typeof jobsQuery>,
+  { state, name }: Pick<z.output<typeof jobsQuery>, "state" | "name">,
+  { limit, cursor }: { limit: number; cursor: string | null },
 ): Promise<Page<JobSummary>> {
   const conditions = [
     ...(state ? [inState(state)] : []),
@@ -24,26 +25,20 @@ export async function listJobs(
     ...(cursor ? [sql`id < ${cursor}`] : []),
   ]
   const rows = await app.db.all(
-    sql`SELECT * FROM jobs WHERE ${allOf(conditions)} ORDER BY id DESC LIMIT CAST(${limit + 1} AS INTEGER)`,
+    sql`SELECT ${raw(summaryColumns)} FROM jobs WHERE ${allOf(conditions)} ORDER BY id DESC LIMIT CAST(${limit + 1} AS INTEGER)`,
   )
   return pageOf(rows.map(summaryOf), limit)
 }
 
-/** The state as a literal, and in the words of the partial index that finds it; most have succeeded, so those need none. */
-function inState(state: JobState): Sql {
-  const literal = raw(`'${state}'`)
-  switch (state) {
-    case "succeeded":
-      return sql`+state = ${literal}`
-    case "cancelled":
-    case "dead":
-      return sql`(state = ${literal} AND finishedAt IS NOT NULL)`
-    case "waiting":
-      return sql`(+state = ${literal} AND finishedAt IS NULL)`
-    default:
-      return sql`state = ${literal}`
-  }
-}
+/** Payloads and errors may be large, and are not shown in a list. */
+const summaryColumns =
+  "id, name, key, organisation, priority, lane, state, runAt, attempts, cancelRequestedAt, progress, requestId, createdAt, startedAt, finishedAt"
+
+/** In the words of the partial index that finds it, so that what is in other states is not passed over. */
+const inState = (state: JobState): Sql =>
+  state === "queued" || state === "running"
+    ? raw(`state = '${state}' AND state IN ('queued', 'running')`)
+    : raw(`state = '${state}' AND state NOT IN ('queued', 'running')`)
 
 /** @throws {Problem} `not_found` */
 export async function getJob(app: App, id: string): Promise<JobDetails> {
@@ -98,11 +93,10 @@ export async function listSchedules(
   const rows = await app.db.all(sql`SELECT name, nextAt, lastAt FROM job_schedules`)
   const times = new Map(rows.map((row) => [row.name, row]))
   return schedulesOf(registry.schedules, app.db.name).map(
-    ({ schedule: { name, cron, timeZone = "UTC", job } }) => ({
+    ({ schedule: { name, cron, timeZone } }) => ({
       name,
       cron,
       timeZone,
-      job: job.name,
       nextAt: (times.get(name)?.nextAt as string | undefined) ?? null,
       lastAt: (times.get(name)?.lastAt as string | null | undefined) ?? null,
     }),

@@ -27,22 +27,20 @@ const namePattern = /^[a-z][a-zA-Z0-9]*(?:\.[a-z][a-zA-Z0-9]*)*$/
  */
 export function linkJobs<Reach>(
   jobs: readonly Job<ZodType, Reach>[],
-  schedules: readonly Schedule[],
+  schedules: readonly Schedule<Reach>[],
 ): Registry<Reach> {
-  for (const job of jobs) checkJob(job)
-  refuseTwins("jobs", jobs)
-  refuseTwins("schedules", schedules)
-  const byName = new Map(jobs.map((job) => [job.name, job]))
+  const all: Job<ZodType, Reach>[] = [...jobs, ...schedules.map(({ job }) => job)]
+  const byName = new Map<string, Job<ZodType, Reach>>()
+  for (const job of all) {
+    checkJob(job)
+    if (byName.has(job.name)) {
+      throw new DefinitionError(`Two jobs or schedules are named "${job.name}": rename one.`)
+    }
+    byName.set(job.name, job)
+  }
   return {
     jobs: byName,
-    schedules: schedules.map((schedule) => {
-      if (byName.get(schedule.job.name) !== schedule.job) {
-        throw new DefinitionError(
-          `Schedule "${schedule.name}" starts the job "${schedule.job.name}", which is not listed.`,
-        )
-      }
-      return { schedule, cron: cronOf(schedule) }
-    }),
+    schedules: schedules.map((schedule) => ({ schedule, cron: cronOf(schedule) })),
   }
 }
 
@@ -64,20 +62,7 @@ function checkJob({ name, options }: Job): void {
   }
 }
 
-function refuseTwins(what: string, named: readonly { name: string }[]): void {
-  const names = new Set<string>()
-  for (const { name } of named) {
-    if (names.has(name)) throw new DefinitionError(`Two ${what} are named "${name}": rename one.`)
-    names.add(name)
-  }
-}
-
-function cronOf({ name, cron, timeZone = "UTC" }: Schedule): () => Cron {
-  if (!namePattern.test(name)) {
-    throw new DefinitionError(
-      `"${name}" cannot name a schedule: use words of camelCase, with dots between.`,
-    )
-  }
+function cronOf({ name, cron, timeZone }: Schedule): () => Cron {
   const parse = (zone: string): Cron => {
     try {
       return parseCron(cron, zone)

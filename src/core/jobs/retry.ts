@@ -14,8 +14,8 @@ interface Backoff {
 export const exponential = ({ attempts, firstSeconds, mostSeconds }: Backoff): number[] =>
   Array.from({ length: attempts - 1 }, (_, n) => Math.min(firstSeconds * 2 ** n, mostSeconds))
 
-/** Ten attempts within about four hours. */
-export const defaultRetryDelays = exponential({ attempts: 10, firstSeconds: 5, mostSeconds: 3_600 })
+/** Within about four hours. */
+export const defaultRetryDelays = exponential({ attempts: 14, firstSeconds: 5, mostSeconds: 3_600 })
 
 /**
  * Milliseconds until the next attempt after `attempts` failed ones, or null when there is none left. The delay of the

@@ -4,6 +4,7 @@ import { onDatabase } from "../../platform/chosen-database.ts"
 import type { SignedIn } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
+import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { cancelJob, deleteJob, editJob, retryJob, runSchedule } from "./interventions.ts"
 import { getJob, listJobs, listSchedules } from "./listing.ts"
@@ -22,10 +23,8 @@ export function jobRoutes(
     .use(administrators)
     .get("/", queryOf(jobsQuery), async (c) => {
       const query = c.req.valid("query")
-      const page = await listJobs(on(c, query.database), query)
-      if (!page.next) return c.json(page)
-      const parameters = new URLSearchParams({ ...c.req.query(), cursor: page.next })
-      return c.json(page, 200, { link: `</jobs?${parameters}>; rel="next"` })
+      const page = await listJobs(on(c, query.database), query, pageOfQuery(query))
+      return c.json(page, 200, nextLink(c.req.url, page))
     })
     .get("/schedules", inDatabase, async (c) =>
       c.json({ items: await listSchedules(on(c, c.req.valid("query").database), registry) }),

@@ -78,6 +78,7 @@ function jobRun<Payload>(payload: Payload, run: Run): JobRun<Payload> {
   const { app, stored, steps, controller } = run
   const id = { id: stored.id, runs: stored.runs }
   const key = stored.key ?? stored.id
+  const used = new Set<string>()
   /** Statements of this run, in one trip that also says that it lives and asks whether to stop. */
   const tell = async (statements: ReturnType<typeof sql>[]): Promise<void> => {
     controller.signal.throwIfAborted()
@@ -97,19 +98,36 @@ function jobRun<Payload>(payload: Payload, run: Run): JobRun<Payload> {
     app,
     signal: controller.signal,
     async step(name, work) {
+      if (used.has(name)) throw permanent(`Two steps of the job are named "${name}".`)
+      used.add(name)
       const known = steps.get(name)
       if (known !== undefined) return JSON.parse(known)
       controller.signal.throwIfAborted()
-      const result = await work()
-      const json = JSON.stringify(result ?? null)
+      const result = await (async () => work())().catch((error: unknown) => {
+        // What has failed may be tried again at once.
+        used.delete(name)
+        throw error
+      })
+      const json = jsonOf(name, result ?? null)
       await tell([keepStep(id, name, json, new Date().toISOString()), forgetAttempts(id)])
       run.attempts = 0
-      steps.set(name, json)
-      return result
+      return JSON.parse(json)
     },
     progress: (done, total) => tell([keepProgress(id, JSON.stringify({ done, total }))]),
     idFor: (name) => uuidOf(`${stored.name}\n${key}\n${name}`),
   }
+}
+
+/** @throws what `isPermanent` knows, for what would be another result in the next attempt. */
+function jsonOf(step: string, result: unknown): string {
+  let json: string | undefined
+  try {
+    json = JSON.stringify(result)
+  } catch (error) {
+    throw permanent(`The result of step "${step}" is not JSON.`, error)
+  }
+  if (json === undefined) throw permanent(`The result of step "${step}" is not JSON.`)
+  return json
 }
 
 /** A UUID of version 8 (RFC 9562): the first bits of the text's SHA-256. */

@@ -12,9 +12,6 @@ import { type StoredJob, storedJob } from "./stored-job.ts"
 /** What a deployment gives to its jobs, made anew for each run. */
 export type ReachFor<Reach> = (app: App, job: StoredJob, env: Env) => Reach
 
-/** As wrangler.toml has it: behind fewer messages than these, no others were waiting. */
-const fullBatch = 10
-
 /** Between two signs of life, which also bring word of cancellations. */
 const heartbeatMilliseconds = 10_000
 
@@ -41,27 +38,34 @@ export async function runBatch<Reach>(
       waitUntil: (work) => context.waitUntil(work),
       flushesCounts: false,
     })
+  const runs: Promise<void>[] = []
   await Promise.all(
     [...byDatabase].map(async ([database, messages]) => {
       const ids = messages.map(({ body }) => body.id)
       try {
-        await runClaimed(appOn, database, ids, registry, (app, job) => reachFor(app, job, env))
+        const running = await claimRuns(appOn, database, ids)
+        const reach = (app: App, job: StoredJob) => reachFor(app, job, env)
+        runs.push(runClaimed(appOn(database), running, registry, reach))
       } catch (error) {
         appOn(database).log("error", "jobs could not be claimed", { error: describeError(error) })
         for (const message of messages) message.retry({ delaySeconds: 1 })
       }
     }),
   )
-  await flushInPassing(env, batch.messages.length < fullBatch)
+  const work = Promise.all(runs).then(() => flushInPassing(env))
+  // The local queue hands over one batch at a time, so there a long job must not be waited for (the flag
+  // queue_consumer_no_wait_for_wait_until). In production Cloudflare starts more consumers, and only what the handler
+  // waits for surely has its 15 minutes.
+  if (settingsOf(env).development) context.waitUntil(work)
+  else await work
 }
 
-async function runClaimed<Reach>(
+/** By id. One trip. */
+async function claimRuns(
   appOn: (database: string) => App,
   database: string,
   ids: readonly string[],
-  registry: Registry<Reach>,
-  reachFor: (app: App, job: StoredJob) => Reach,
-): Promise<void> {
+): Promise<Map<string, Run>> {
   const app = appOn(database)
   const now = new Date(app.now()).toISOString()
   const [claimed = [], kept = []] = await app.db.batch([
@@ -82,6 +86,16 @@ async function runClaimed<Reach>(
       controller: new AbortController(),
     })
   }
+  return running
+}
+
+async function runClaimed<Reach>(
+  app: App,
+  running: Map<string, Run>,
+  registry: Registry<Reach>,
+  reachFor: (app: App, job: StoredJob) => Reach,
+): Promise<void> {
+  if (running.size === 0) return
   const beat = setInterval(() => void showLife(app, running), heartbeatMilliseconds)
   try {
     await Promise.all(

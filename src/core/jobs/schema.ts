@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { priorities } from "./job.ts"
 import { jobStates } from "./stored-job.ts"
 
@@ -22,7 +22,7 @@ export const jobsQuery = z.strictObject({
   state: state.optional(),
   name: z.string().max(200).optional().meta({ description: "Jobs of this kind alone." }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.uuid().optional(),
+  cursor: z.string().optional(),
   database,
 })
 
@@ -82,10 +82,9 @@ export const jobPatch = z
 
 export const jobSchedule = z
   .object({
-    name: z.string(),
+    name: z.string().meta({ description: "Of the schedule, and of the jobs that it starts." }),
     cron: z.string(),
     timeZone: z.string().meta({ examples: ["Europe/Berlin"] }),
-    job: z.string().meta({ description: "What it starts." }),
     nextAt: instant.nullable().meta({ description: "Null before the first look at it." }),
     lastAt: instant.nullable(),
   })

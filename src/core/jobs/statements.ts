@@ -16,30 +16,36 @@ export const windowSize = 100
 export const queuedLeaseMilliseconds = 60_000
 export const runningLeaseMilliseconds = 30_000
 
+/** In the words of the partial index `jobs_leases`: with `state = 'queued'` alone SQLite would not see that it applies. */
 const inFlight = raw("state IN ('queued', 'running')")
 
-/** What is due, best first, as far as the window has room: queued, or held where its lane is full. One statement. */
+/**
+ * What is due, best first: queued as far as the window has room, held where its lane is full, though the window be full
+ * as well: what its lane keeps waiting must not stand in front of others. One statement, for a window's length of jobs.
+ */
 export function dispatch(now: string, leaseUntil: string): Sql {
   // One seek for each priority: a scan in the order of both would pass over all that is not due yet.
   const due = priorities.map(
     (_, priority) =>
-      sql`SELECT * FROM (SELECT id, lane, laneLimit, priority, runAt FROM jobs WHERE state = 'waiting' AND priority = ${raw(String(priority))} AND runAt <= ${now} ORDER BY runAt LIMIT ${raw(String(windowSize))})`,
+      sql`SELECT * FROM (SELECT id, lane, laneLimit, priority, runAt FROM jobs WHERE state = 'waiting' AND priority = ${raw(String(priority))} AND runAt <= ${now} ORDER BY runAt, id LIMIT ${raw(String(windowSize))})`,
   )
   return sql`UPDATE jobs SET state = picked.next, leaseUntil = CASE picked.next WHEN 'queued' THEN ${leaseUntil} END
-FROM (SELECT due.id, CASE WHEN due.lane IS NULL OR due.place + coalesce(busy.jobs, 0) <= due.laneLimit THEN 'queued' ELSE 'held' END AS next
-FROM (SELECT id, lane, laneLimit, row_number() OVER (PARTITION BY lane ORDER BY priority, runAt, id) AS place
-FROM (${join(due, " UNION ALL ")} ORDER BY priority, runAt, id LIMIT max(0, ${windowSize} - (SELECT count(*) FROM jobs WHERE ${inFlight})))) AS due
-LEFT JOIN (SELECT lane, count(*) AS jobs FROM jobs WHERE ${inFlight} AND lane IS NOT NULL GROUP BY lane) AS busy ON busy.lane = due.lane) AS picked
-WHERE jobs.id = picked.id RETURNING jobs.id, jobs.state`
+FROM (SELECT id, next, row_number() OVER (PARTITION BY next ORDER BY priority, runAt, id) AS place
+FROM (SELECT due.*, CASE WHEN due.lane IS NULL OR due.lanePlace + coalesce(busy.jobs, 0) <= due.laneLimit THEN 'queued' ELSE 'held' END AS next
+FROM (SELECT *, row_number() OVER (PARTITION BY lane ORDER BY priority, runAt, id) AS lanePlace
+FROM (${join(due, " UNION ALL ")} ORDER BY priority, runAt, id LIMIT ${raw(String(windowSize))})) AS due
+LEFT JOIN (SELECT lane, count(*) AS jobs FROM jobs WHERE ${inFlight} AND lane IS NOT NULL GROUP BY lane) AS busy ON busy.lane = due.lane)) AS picked
+WHERE jobs.id = picked.id AND (picked.next = 'held' OR picked.place <= ${raw(String(windowSize))} - (SELECT count(*) FROM jobs WHERE ${inFlight}))
+RETURNING jobs.id, jobs.state, jobs.priority, jobs.runAt`
 }
 
 /** Messages that did not arrive in time are sent again. */
 export const requeueLost = (now: string): Sql =>
-  sql`UPDATE jobs SET state = 'waiting', leaseUntil = NULL WHERE state = 'queued' AND leaseUntil <= ${now}`
+  sql`UPDATE jobs SET state = 'waiting', leaseUntil = NULL WHERE ${inFlight} AND state = 'queued' AND leaseUntil <= ${now}`
 
 /** Runs that fell silent: their process was stopped, or ran out of memory. */
 export const findSilent = (now: string): Sql =>
-  sql`SELECT * FROM jobs WHERE state = 'running' AND leaseUntil <= ${now} LIMIT ${raw(String(windowSize))}`
+  sql`SELECT * FROM jobs WHERE ${inFlight} AND state = 'running' AND leaseUntil <= ${now} LIMIT ${raw(String(windowSize))}`
 
 /** When the dispatcher has to look again: `at`, null when nothing waits or runs. */
 export const nextLook = (): Sql => {
@@ -94,14 +100,21 @@ export type Ending =
       readonly runAt: string
     }
 
-/** Ends a run and lets the next of its lane go ahead: for one batch. The first answers nothing when the run was not its job's any more. */
+/** Ends a run and lets the next of its lane go ahead: for one batch. The first answers the state, nothing when the run was not its job's any more. */
 export function finish(run: RunId, lane: string | null, ending: Ending, now: string): Sql[] {
-  const finishedAt = ending.state === "waiting" ? null : now
+  // Whose cancellation was asked for has no further attempt.
+  const [state, finishedAt] =
+    ending.state === "waiting"
+      ? [
+          sql`iif(cancelRequestedAt IS NULL, 'waiting', 'cancelled')`,
+          sql`iif(cancelRequestedAt IS NULL, NULL, ${now})`,
+        ]
+      : [ending.state, now]
   const failure =
     "error" in ending ? sql`, attempts = ${ending.attempts}, error = ${ending.error}` : raw("")
   const runAt = ending.state === "waiting" ? sql`, runAt = ${ending.runAt}` : raw("")
   return [
-    sql`UPDATE jobs SET state = ${ending.state}, leaseUntil = NULL, finishedAt = ${finishedAt}${failure}${runAt} WHERE ${owned(run)} RETURNING id`,
+    sql`UPDATE jobs SET state = ${state}, leaseUntil = NULL, finishedAt = ${finishedAt}${failure}${runAt} WHERE ${owned(run)} RETURNING state`,
     ...(ending.state === "succeeded" ? [forgetSteps(run.id)] : []),
     ...(lane === null ? [] : [releaseNext(lane)]),
   ]

@@ -39,4 +39,11 @@ export interface StoredJob {
   readonly finishedAt: string | null
 }
 
+/** Later than any date that compares as text. */
+export const endOfTime = "9999-12-31T23:59:59.999Z"
+
+/** As it is stored; delays may be of any length. */
+export const momentOf = (milliseconds: number): string =>
+  new Date(Math.min(milliseconds, Date.parse(endOfTime))).toISOString()
+
 export const storedJob = (row: Row): StoredJob => row as unknown as StoredJob

@@ -52,7 +52,7 @@ export const jobs = sqliteTable(
     index("jobs_held").on(table.lane, table.priority, table.runAt).where(sql`state = 'held'`),
     index("jobs_leases").on(table.leaseUntil).where(sql`state IN ('queued', 'running')`),
     index("jobs_finished").on(table.state, table.finishedAt).where(sql`finishedAt IS NOT NULL`),
-    index("jobs_open").on(table.id).where(sql`finishedAt IS NULL`),
+    index("jobs_state").on(table.state, table.id).where(sql`state NOT IN ('queued', 'running')`),
     index("jobs_name").on(table.name, table.id),
   ],
 )
@@ -78,6 +78,8 @@ export const jobSchedules = sqliteTable("job_schedules", {
   /** Expression and zone: when they change, the count begins anew. */
   definition: text().notNull(),
   nextAt: text().notNull(),
+  /** When it was due before, or first known: where the stretch begins that the next run is about. */
+  sinceAt: text().notNull(),
   /** When it was last started. */
   lastAt: text(),
 })

@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import type { App } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 import { insertJobs, newJob } from "../jobs/enqueue.ts"

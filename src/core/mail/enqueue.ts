@@ -54,9 +54,12 @@ export interface Mail {
   ): Promise<void>
 }
 
-export const mailFor = (app: App): Mail => ({
+/** On behalf of somebody who acts within this organisation. */
+export const mailFor = (app: App, organisation: string | null): Mail => ({
   async send(template, recipient, data, options) {
-    await app.db.batch(insertMails(app, [newMail(template, recipient, data, options)]))
+    await app.db.batch(
+      insertMails(app, [newMail(template, recipient, data, { organisation, ...options })]),
+    )
     app.wake("jobs")
   },
 })

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer"
 import { createHmac, timingSafeEqual } from "node:crypto"
-import { z } from "zod"
+import * as z from "zod"
 import type { App } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 import { parseJson } from "../../platform/validate.ts"

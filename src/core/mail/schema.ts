@@ -1,6 +1,7 @@
-import { z } from "zod"
+import * as z from "zod"
 import { databaseQuery } from "../jobs/schema.ts"
-import { mailStates, suppressionReasons } from "./tables.ts"
+import { mailStates } from "./stored-mail.ts"
+import { suppressionReasons } from "./suppressions.ts"
 
 /*
  * Shapes on the wire. Inputs are strict: an unknown field is an error that names it. OpenAPI is made from these.

@@ -1,7 +1,15 @@
 import type { App } from "../../platform/app.ts"
 import { sql } from "../../platform/sql.ts"
 import type { Locale } from "./locale.ts"
-import type { mailStates } from "./tables.ts"
+
+export const mailStates = [
+  "waiting",
+  "sending",
+  "sent",
+  "suppressed",
+  "failed",
+  "uncertain",
+] as const
 
 /** A row of `mails`, as far as code looks at it. */
 export interface StoredMail {

@@ -4,7 +4,8 @@ import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 import { normaliseAddress } from "./address.ts"
-import type { suppressionReasons } from "./tables.ts"
+
+export const suppressionReasons = ["bounce", "complaint", "unsubscribed", "administrator"] as const
 
 /*
  * Whom no mail is sent to. One list for the deployment, in `main`, whichever database a mail is in: who complains of one

@@ -1,7 +1,5 @@
-import { z } from "zod"
 import type { App } from "../../platform/app.ts"
 import { sql } from "../../platform/sql.ts"
-import { job } from "../jobs/job.ts"
 import { schedule } from "../jobs/schedule.ts"
 import { deliverMail } from "./delivery.ts"
 
@@ -37,14 +35,9 @@ function idAt(instant: string): string {
   return `${time.slice(0, 8)}-${time.slice(8)}`
 }
 
-const sweep = job("mail.sweep", {
-  payload: z.object({}),
+export const mailSweep = schedule("mail.sweep", {
+  cron: "43 * * * *",
+  everywhere: true,
   priority: "low",
   run: ({ app }) => sweepMails(app),
 })
-
-/** What the mail module itself does later. */
-export const mailJobs = [deliverMail, sweep]
-export const mailSchedules = [
-  schedule("mail.sweep", { cron: "43 * * * *", job: sweep, everywhere: true }),
-]

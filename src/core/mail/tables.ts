@@ -1,19 +1,12 @@
 import { sql } from "drizzle-orm"
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
+import { mailStates } from "./stored-mail.ts"
+import { suppressionReasons } from "./suppressions.ts"
 
 /*
  * Both tables are STRICT, and in every database; suppressions are kept in `main` alone, because they hold for the whole
  * deployment. Times are ISO 8601 UTC with milliseconds, so that they compare as text.
  */
-
-export const mailStates = [
-  "waiting",
-  "sending",
-  "sent",
-  "suppressed",
-  "failed",
-  "uncertain",
-] as const
 
 /** One mail to one recipient. Goes after 30 days, and with it the memory of its cause (sweep.ts). */
 export const mails = sqliteTable(
@@ -70,8 +63,6 @@ export const mails = sqliteTable(
       .where(sql`claimedAt IS NOT NULL`),
   ],
 )
-
-export const suppressionReasons = ["bounce", "complaint", "unsubscribed", "administrator"] as const
 
 /** Whom no mail is sent to. */
 export const mailSuppressions = sqliteTable(

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer"
-import { z } from "zod"
+import * as z from "zod"
 import type { Settings } from "../../platform/settings.ts"
 import { type Locale, locales } from "./locale.ts"
 

@@ -1,7 +1,7 @@
 import type { Actor, App } from "../../platform/app.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
-import type { Collection, Fields, InputOf, RecordOf } from "./collection.ts"
+import type { Collection, Fields, HookRecord, InputOf, RecordOf } from "./collection.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
@@ -49,10 +49,15 @@ export interface ListOptions {
   expand?: string
   count?: "exact"
 }
+/** What `expand` asked for, by path; the types of collections do not reach so far. */
+interface Expanded {
+  readonly expanded?: Readonly<Record<string, HookRecord | null>>
+}
+
 export type AllOptions = Omit<ListOptions, "limit" | "cursor" | "count">
 
 export interface RecordPage<C> {
-  readonly items: readonly RecordOf<C>[]
+  readonly items: readonly (RecordOf<C> & Expanded)[]
   readonly next: string | null
   readonly count?: number
 }

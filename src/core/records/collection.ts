@@ -67,7 +67,7 @@ export interface WriteAmendment {
   set?: HookRecord
   /** Writes of the system's own. */
   also?: readonly AlsoWrite[]
-  /** Made with `newJob`, enqueued when the record changes, and only then. They act within the record's organisation. */
+  /** Made with `newJob`, enqueued when the record changes, and only then. They act within the writer's organisation. */
   jobs?: readonly NewJob[]
 }
 export type AlsoWrite =

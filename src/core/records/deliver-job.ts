@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { sql } from "../../platform/sql.ts"
 import type { Bury, Deliver, StoredChange } from "../changes/pump.ts"
 import { insertJobs, newJob } from "../jobs/enqueue.ts"

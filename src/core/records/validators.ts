@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { isId } from "../../platform/ids.ts"
 import { isStorableText, parseWith } from "../../platform/validate.ts"
 import { parseInstant, storedDatetime } from "../expression/dates.ts"

@@ -1,5 +1,5 @@
 import { Hono } from "hono"
-import { z } from "zod"
+import * as z from "zod"
 import { createBackend } from "../../backend.ts"
 import { job } from "../../core/jobs/job.ts"
 import type { OwnHttp } from "../../core/records/reach.ts"

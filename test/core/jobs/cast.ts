@@ -41,3 +41,16 @@ export async function skipWaits(): Promise<void> {
 }
 
 export const dispatcher = () => env.JOB_DISPATCHER.get(env.JOB_DISPATCHER.idFromName("main"))
+
+/** What the test opens and a run waits for, or the other way round: a promise of one request cannot wake another. */
+export function gate() {
+  let opened = false
+  return {
+    open() {
+      opened = true
+    },
+    async passed() {
+      while (!opened) await new Promise((resolve) => setTimeout(resolve, 5))
+    },
+  }
+}

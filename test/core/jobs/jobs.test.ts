@@ -1,11 +1,14 @@
 import { env } from "cloudflare:workers"
-import { beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { startJobs } from "../../../src/core/jobs/dispatcher.ts"
 import { jobsFor } from "../../../src/core/jobs/enqueue.ts"
 import { permanent, retryAfter } from "../../../src/core/jobs/job.ts"
-import { agedChore, briefChore, chore, chores } from "../../support/jobs.ts"
+import { linkJobs } from "../../../src/core/jobs/registry.ts"
+import { runningLeaseMilliseconds } from "../../../src/core/jobs/statements.ts"
+import { agedChore, briefChore, chore, chores, fixtureJobs } from "../../support/jobs.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { toolApp } from "../records/workshop.ts"
-import { settled, skipWaits, storedJobs } from "./cast.ts"
+import { dispatcher, settled, skipWaits, storedJobs } from "./cast.ts"
 
 let alice: Person
 let done: string[]
@@ -19,7 +22,7 @@ beforeEach(async () => {
   await env.DB.batch([env.DB.prepare("DELETE FROM job_steps"), env.DB.prepare("DELETE FROM jobs")])
 })
 
-const jobs = () => jobsFor(toolApp())
+const jobs = () => jobsFor(toolApp(), null)
 
 describe("a write that enqueues", () => {
   test("is followed by its job, in one trip of its own", async () => {
@@ -158,6 +161,33 @@ describe("a job", () => {
     expect(await late.promise).toBeInstanceOf(Error)
     const { results } = await env.DB.prepare("SELECT * FROM job_steps").all()
     expect(results).toEqual([])
+  })
+
+  test("whose message comes a second time is not run before its next attempt is due", async () => {
+    chores.run = ({ payload }) => {
+      done.push(payload.label)
+      if (payload.label === "fails") throw new Error("later")
+    }
+    await jobs().enqueue(chore, { label: "fails" })
+    await skipWaits()
+    const [failed] = await settled()
+    await env.JOBS.send({ database: "main", id: failed?.id as string })
+    // Messages are handed over in order: when the next has been done, this one has come.
+    await jobs().enqueue(chore, { label: "next" })
+    await dispatcher().poke("main")
+    await vi.waitFor(() => expect(done).toContain("next"))
+    expect((await settled())[0]).toMatchObject({ state: "waiting", runs: 1 })
+    expect(done).toEqual(["fails", "next"])
+  })
+
+  test("that is on its way is looked after by the time that its run could have fallen silent", async () => {
+    await jobs().enqueue(chore, { label: "silent" })
+    const queue = { sendBatch: async () => ({}) as QueueSendBatchResponse }
+    const before = Date.now()
+    const again = await startJobs(toolApp(), queue, linkJobs(fixtureJobs, []), new Map())
+    expect(await storedJobs()).toMatchObject([{ state: "queued" }])
+    expect((again as number) - before).toBeGreaterThan(runningLeaseMilliseconds - 1_000)
+    expect((again as number) - before).toBeLessThan(runningLeaseMilliseconds + 1_000)
   })
 
   test("that moves on in its last attempt has all of them before it again", async () => {

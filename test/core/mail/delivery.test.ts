@@ -46,7 +46,7 @@ test("for one cause there is one mail and one job, however often it is caused", 
   await app.db.batch(insertMails(app, [mail(), mail()]))
   await Promise.all(
     Array.from({ length: 5 }, () =>
-      mailFor(app).send(note, ann, { text: "another" }, { cause: "once" }),
+      mailFor(app, null).send(note, ann, { text: "another" }, { cause: "once" }),
     ),
   )
   expect(await count(app, sql`mails WHERE cause = 'once'`)).toBe(1)

@@ -75,6 +75,7 @@ export const query = async (
   ).results
 
 export interface Line {
+  id: string
   seq: number
   actor: string | null
   organisation: string | null

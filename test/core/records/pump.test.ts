@@ -17,11 +17,13 @@ import { create, type Json, linesOf, patch, query } from "./cast.ts"
 import { toolApp } from "./workshop.ts"
 
 let alice: Person
+let root: Person
 let heard: CommittedChange[]
 const stub = env.CHANGE_PUMP.get(env.CHANGE_PUMP.idFromName("main"))
 
 beforeAll(async () => {
   alice = await signedIn("alice")
+  root = await signedIn("root", ["administrator"])
 })
 beforeEach(() => {
   heard = []
@@ -152,7 +154,7 @@ describe("a listener that throws", () => {
     await vi.waitFor(() => expect(labels()).toEqual(["forgotten", "next"]))
   })
 
-  test("every time is given up after 12 tries: the line is put aside, and those behind it go on", async () => {
+  test("every time is given up after 12 tries: the line becomes a job, and those behind it go on", async () => {
     failing("poison", Number.POSITIVE_INFINITY)
     const poison = await create(alice, "parcels", { label: "poison" })
     await create(alice, "parcels", { label: "after" })
@@ -165,15 +167,47 @@ describe("a listener that throws", () => {
     await runDurableObjectAlarm(stub)
     expect(labels()).toEqual(["after"])
     expect((await status()).attempts).toBe(0)
-    const dead = await runInDurableObject(stub, (_, state) =>
-      state.storage.sql
-        .exec<Record<string, string | number>>("SELECT seq, subject, error FROM dead")
-        .toArray(),
-    )
     const [line] = await linesOf(poison.id)
-    expect(dead).toMatchObject([
-      { seq: line?.seq, subject: "parcels", error: expect.stringContaining("no poison") },
-    ])
+    const job = () => query("SELECT * FROM jobs WHERE name = 'changes.deliver'")
+    await vi.waitFor(async () => {
+      expect(await job()).toMatchObject([
+        {
+          state: "dead",
+          attempts: 1,
+          key: line?.id,
+          payload: JSON.stringify({ seq: line?.seq }),
+          error: expect.stringContaining("no poison"),
+        },
+      ])
+    })
+
+    // An administrator runs it again: as long as nothing was mended, in vain.
+    const path = `/jobs/${(await job())[0]?.id}`
+    const retried = async (state: string) => {
+      const answer = await call(root, "POST", `${path}/retries`)
+      expect(answer.status).toBe(200)
+      await vi.waitFor(async () => expect(await job()).toMatchObject([{ state }]))
+    }
+    await retried("dead")
+    expect(labels()).toEqual(["after"])
+    failing("", 0)
+    await retried("succeeded")
+    expect(labels()).toEqual(["after", "poison"])
+    expect(heard.at(-1)).toMatchObject({ id: line?.id, record: poison.id, kind: "created" })
+  })
+
+  test("is not passed over while its line cannot be put aside", async () => {
+    failing("unburied", Number.POSITIVE_INFINITY)
+    await create(alice, "parcels", { label: "unburied" })
+    await vi.waitFor(async () => expect((await status()).attempts).toBe(1))
+    await runInDurableObject(stub, (_, state) => state.storage.put("attempts", 11))
+    const before = (await status()).cursor
+    await query("ALTER TABLE jobs RENAME TO jobs_away")
+    await runDurableObjectAlarm(stub)
+    await query("ALTER TABLE jobs_away RENAME TO jobs")
+    expect(await status()).toEqual({ cursor: before, attempts: 11 })
+    await runDurableObjectAlarm(stub)
+    expect(await status()).toEqual({ cursor: await lastSeq(), attempts: 0 })
   })
 })
 

@@ -1,0 +1,75 @@
+import { env } from "cloudflare:workers"
+import { beforeAll, expect, test, vi } from "vitest"
+import { call, type Person, signedIn } from "../support/people.ts"
+
+let alice: Person
+let bob: Person
+let administrator: Person
+
+interface Mail {
+  readonly id: string
+  readonly recipient: string
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+  readonly state: string
+}
+
+beforeAll(async () => {
+  alice = await signedIn("alice")
+  bob = await signedIn("bob")
+  administrator = await signedIn("ada", ["administrator"])
+})
+
+async function run(): Promise<void> {
+  const made = await call(administrator, "POST", "/jobs/schedules/digest/runs")
+  const { id } = (await made.json()) as { id: string }
+  await vi.waitFor(async () => {
+    const job = await (await call(administrator, "GET", `/jobs/${id}`)).json()
+    expect(job).toMatchObject({ state: "succeeded" })
+  })
+}
+
+async function mails(): Promise<Mail[]> {
+  const list = await call(administrator, "GET", "/mails?template=digest")
+  const { items } = (await list.json()) as { items: Mail[] }
+  return Promise.all(
+    items.map(async ({ id }) => (await call(administrator, "GET", `/mails/${id}`)).json<Mail>()),
+  )
+}
+
+test("the week's reviews go to those who asked for them, in their language; without any, nothing goes", async () => {
+  const asked = await call(alice, "POST", "/records/digestReaders", { language: "de" })
+  expect(asked.status).toBe(201)
+  await run()
+  expect(await mails()).toEqual([])
+
+  const film = await call(administrator, "POST", "/records/films", { title: "<b>Metropolis</b>" })
+  const { id } = (await film.json()) as { id: string }
+  const review = await call(bob, "POST", "/records/reviews", { film: id, stars: 5 })
+  expect(review.status).toBe(201)
+  await run()
+  await vi.waitFor(async () => expect((await mails())[0]?.state).toBe("sent"))
+  const [mail, ...others] = await mails()
+  expect(others).toEqual([])
+  expect(mail).toMatchObject({ recipient: alice.id, subject: "Neues aus dem Filmklub" })
+  expect(mail?.text).toContain("<b>Metropolis</b>: ★★★★★ (bob)")
+  expect(mail?.html).toContain("&lt;b&gt;Metropolis&lt;/b&gt;: ★★★★★ (bob)")
+})
+
+test("a week's digest that is tried again reaches nobody twice", async () => {
+  const before = (await mails()).length
+  // As when the process died after the mails were written, and before the job had ended.
+  await env.DB.prepare(
+    "UPDATE jobs SET state = 'waiting', finishedAt = NULL, runAt = '2000-01-01T00:00:00.000Z' WHERE name = 'digest'",
+  ).run()
+  await env.JOB_DISPATCHER.get(env.JOB_DISPATCHER.idFromName("main")).poke("main")
+  await vi.waitFor(async () => {
+    const left = await env.DB.prepare(
+      "SELECT count(*) AS n FROM jobs WHERE name = 'digest' AND state <> 'succeeded'",
+    ).first("n")
+    expect(left).toBe(0)
+  })
+  // The first run is about a stretch without reviews, still; the second has sent already.
+  expect((await mails()).length).toBe(before)
+})
