@@ -2,6 +2,9 @@ import type { Hono } from "hono"
 import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
 import { addressOf } from "./core/identity/mail-address.ts"
+import { organisationTemplates } from "./core/identity/organisation-mails.ts"
+import { linkOrganisationRoles, type OrganisationRole } from "./core/identity/organisation-roles.ts"
+import { identityJobs } from "./core/identity/projection-job.ts"
 import type { JobMessage } from "./core/jobs/dispatcher.ts"
 import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
 import type { Job } from "./core/jobs/job.ts"
@@ -32,6 +35,8 @@ export interface Product {
   readonly schedules?: readonly Schedule[]
   /** Kinds of mail that it sends: for the preview in development. */
   readonly templates?: readonly MailTemplate[]
+  /** Roles within organisations, beside `owner`, `admin`, `member` and `guest`. */
+  readonly organisationRoles?: Readonly<Record<string, OrganisationRole>>
 }
 
 /**
@@ -44,10 +49,16 @@ export function createBackend(product: Product) {
   const deliver = deliverTo(collections)
   const later = deliverLater(deliver)
   const registry = linkJobs<Reach & MailReach>(
-    [...ownJobs, ...mailJobs, later, ...(product.jobs ?? [])],
+    [...ownJobs, ...mailJobs, ...identityJobs, later, ...(product.jobs ?? [])],
     [...ownSchedules, ...mailSchedules, ...(product.schedules ?? [])],
   )
-  const http = createRoutes(collections, registry, product.routes, product.templates)
+  const http = createRoutes(
+    collections,
+    registry,
+    product.routes,
+    [...organisationTemplates, ...(product.templates ?? [])],
+    linkOrganisationRoles(product.organisationRoles),
+  )
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
     await Promise.all([
