@@ -77,7 +77,8 @@ function projectionOf(app: App, actor: Actor, person: Person, database: string):
   const change = { subject: "members", authority: "system", organisation: null } as const
   const line = sql`SELECT ${id} AS record, ${version} AS version, ${JSON.stringify(row)} AS payload`
   const memberships = person.memberships
-    .filter((membership) => membership.database === database)
+    // `main` knows of them all: who is in no organisation sees only people who are in none, wherever its records lie.
+    .filter((membership) => database === "main" || membership.database === database)
     .map(({ organisation, roles }) => ({ organisation, roles: JSON.stringify(roles) }))
   const listed = JSON.stringify(memberships)
   // A database whose members were lost, but not its log, has the line of this version already.

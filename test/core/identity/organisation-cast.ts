@@ -120,7 +120,7 @@ export const auditOf = async (organisation: string) =>
       "SELECT kind, user, actor, network, detail FROM audit_events WHERE organisation = ? ORDER BY id",
       [organisation],
     )
-  ).map(({ detail, ...event }) => ({ ...event, detail: JSON.parse(detail as string) }))
+  ).map((event) => ({ ...event, kind: event.kind, detail: JSON.parse(event.detail as string) }))
 
 /** The token that the newest mail to that address carries. */
 export async function mailedToken(address: string): Promise<string> {
