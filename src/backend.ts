@@ -21,6 +21,7 @@ import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
 import { deliverTo, hasListeners } from "./core/records/listeners.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
+import { assertScopedRoles } from "./core/records/scoped-roles.ts"
 import { allDatabaseNames, databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
@@ -46,6 +47,8 @@ export interface Product {
  */
 export function createBackend(product: Product) {
   const collections = linkCollections(product.collections)
+  const organisationRoles = linkOrganisationRoles(product.organisationRoles)
+  assertScopedRoles(collections, new Set(organisationRoles.keys()))
   const deliver = deliverTo(collections)
   const later = deliverLater(deliver)
   const registry = linkJobs<Reach & MailReach>(
@@ -57,7 +60,7 @@ export function createBackend(product: Product) {
     registry,
     product.routes,
     [...organisationTemplates, ...(product.templates ?? [])],
-    linkOrganisationRoles(product.organisationRoles),
+    organisationRoles,
   )
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
