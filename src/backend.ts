@@ -2,6 +2,9 @@ import type { Hono } from "hono"
 import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
 import { addressOf } from "./core/identity/mail-address.ts"
+import { organisationTemplates } from "./core/identity/organisation-mails.ts"
+import { linkOrganisationRoles, type OrganisationRole } from "./core/identity/organisation-roles.ts"
+import { identityJobs } from "./core/identity/projection-job.ts"
 import type { JobMessage } from "./core/jobs/dispatcher.ts"
 import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
 import type { Job } from "./core/jobs/job.ts"
@@ -18,6 +21,7 @@ import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
 import { deliverTo, hasListeners } from "./core/records/listeners.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
+import { assertScopedRoles } from "./core/records/scoped-roles.ts"
 import { allDatabaseNames, databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
@@ -32,6 +36,8 @@ export interface Product {
   readonly schedules?: readonly Schedule<Reach>[]
   /** Kinds of mail that it sends: for the preview in development. */
   readonly templates?: readonly MailTemplate[]
+  /** Roles within organisations, beside `owner`, `admin`, `member` and `guest`. */
+  readonly organisationRoles?: Readonly<Record<string, OrganisationRole>>
 }
 
 /**
@@ -41,13 +47,21 @@ export interface Product {
  */
 export function createBackend(product: Product) {
   const collections = linkCollections(product.collections)
+  const organisationRoles = linkOrganisationRoles(product.organisationRoles)
+  assertScopedRoles(collections, new Set(organisationRoles.keys()))
   const deliver = deliverTo(collections)
   const later = deliverLater(deliver)
   const registry = linkJobs<Reach & MailReach>(
-    [deliverMail, later, ...(product.jobs ?? [])],
+    [deliverMail, later, ...identityJobs, ...(product.jobs ?? [])],
     [jobsSweep, mailSweep, ...(product.schedules ?? [])],
   )
-  const http = createRoutes(collections, registry, product.routes, product.templates)
+  const http = createRoutes(
+    collections,
+    registry,
+    product.routes,
+    [...organisationTemplates, ...(product.templates ?? [])],
+    organisationRoles,
+  )
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
     await Promise.all([

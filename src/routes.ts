@@ -2,12 +2,19 @@ import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
+import {
+  linkOrganisationRoles,
+  type OrganisationRoles,
+} from "./core/identity/organisation-roles.ts"
+import { organisationRoutes } from "./core/identity/organisation-routes.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
 import type { Registry } from "./core/jobs/registry.ts"
 import { jobRoutes } from "./core/jobs/routes.ts"
 import { mailRoutes } from "./core/mail/routes.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
+import { expectedVersions } from "./core/records/etag.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
+import { organisationHasRecords } from "./core/records/organisation-rows.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
@@ -20,10 +27,13 @@ export function createRoutes(
   jobs: Registry<Reach>,
   own: Hono<OwnHttp>,
   templates: readonly MailTemplate[] = [],
+  roles: OrganisationRoles = linkOrganisationRoles(),
 ): Hono<Http> {
   const http = createHttp(authenticate)
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
+  const hasRecords = organisationHasRecords(collections)
+  http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))
   http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/", mailRoutes({ administrators, templates }))
   http.route("/health", healthRoutes)

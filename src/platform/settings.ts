@@ -56,6 +56,8 @@ const variables = z.object({
   COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
+  /** The database of organisations whose maker chose none: `main`, or the lower-case name of a binding `DB_<NAME>`. */
+  ORGANISATION_DATABASE: z.string().default("main"),
   /** Where this deployment is reached, for links in mails: `https://app.example.com`. */
   PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
@@ -102,6 +104,8 @@ export interface Settings {
   /** Where there is no object to keep counters, none are made. */
   readonly metrics: boolean
   readonly adminCodeHash: string
+  /** Name of the database in which organisations are placed. */
+  readonly organisationDatabase: string
   /** Origin of links in mails; null where the deployment does not say it. */
   readonly publicUrl: string | null
   readonly mail: MailSettings
@@ -140,6 +144,7 @@ export function parseSettings(env: object): Settings {
     readReplication: data.READ_REPLICATION === "on",
     metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
     adminCodeHash: data.ADMIN_CODE_HASH,
+    organisationDatabase: data.ORGANISATION_DATABASE,
     publicUrl: data.PUBLIC_URL ?? (development ? "http://127.0.0.1:8787" : null),
     mail: {
       driver: data.MAIL_DRIVER,

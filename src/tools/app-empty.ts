@@ -14,6 +14,7 @@ const filmClub: readonly string[] = [
   "src/app/choices.ts",
   "src/app/films.ts",
   "src/app/reviews.ts",
+  "src/app/screenings.ts",
   "src/app/watchlists.ts",
   "src/app/notices.ts",
   "src/app/digest.ts",

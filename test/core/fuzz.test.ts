@@ -68,6 +68,7 @@ beforeAll(async () => {
   for (const person of Object.values(people)) if (person) await furnish(person)
   await furnishJobs()
   await furnishMail()
+  await furnishOrganisations()
 })
 
 afterAll(() => {
@@ -143,6 +144,38 @@ async function furnishMail(): Promise<void> {
   )
 }
 
+/** Empty ones, which each of the people owns, with a member to remove and an invitation to take back. */
+async function furnishOrganisations(): Promise<void> {
+  const owners = askers.flatMap(({ person }) => person?.id ?? [])
+  const other = ids.get("users")?.[0] as string
+  const at = new Date().toISOString()
+  const until = new Date(Date.now() + 86_400_000).toISOString()
+  const made = Array.from({ length: 3 }, () => crypto.randomUUID())
+  ids.set("organisations", [...made, ...(ids.get("organisations") ?? [])].slice(0, 6))
+  const statements = made.flatMap((id, n) => [
+    env.DB.prepare(
+      "INSERT INTO organisations (id, name, database, createdAt) VALUES (?, 'hello', 'main', ?)",
+    ).bind(id, at),
+    // The first can be deleted, for it has one member.
+    ...(n === 0 ? owners.slice(0, 1) : [...owners, other]).map((user) =>
+      env.DB.prepare("INSERT INTO organisation_members VALUES (?, ?, ?, ?)").bind(
+        id,
+        user,
+        user === other ? '["member"]' : '["owner"]',
+        at,
+      ),
+    ),
+    ...Array.from({ length: 3 }, () => {
+      const invitation = crypto.randomUUID()
+      ids.set("invitations", [invitation, ...(ids.get("invitations") ?? [])].slice(0, 9))
+      return env.DB.prepare(
+        "INSERT INTO invitations (id, organisation, email, emailNormalised, roles, hash, invitedBy, createdAt, expiresAt) VALUES (?1, ?2, ?1 || '@example.test', ?1 || '@example.test', '[\"member\"]', ?1, ?3, ?4, ?5)",
+      ).bind(invitation, id, owners[0], at, until)
+    }),
+  ])
+  await env.DB.batch(statements)
+}
+
 /** Jobs that wait for long, and some that have ended. */
 async function furnishJobs(): Promise<void> {
   const at = new Date().toISOString()
@@ -197,6 +230,7 @@ test("each operation succeeds for somebody who asks as the document says", async
     await furnish(asker.person)
   }
   await furnishMail()
+  await furnishOrganisations()
   before = null
   for (const round of [0, 1, 2]) {
     for (const located of operations) {
@@ -213,6 +247,7 @@ test("each operation succeeds for somebody who asks as the document says", async
   const never = operations.filter(({ operation }) => !succeeded.has(operation.operationId))
   // One works once, with a code that this deployment does not have; tokens and signatures come out of no generator.
   expect(never.map(({ operation }) => operation.operationId).sort()).toEqual([
+    "acceptInvitation",
     "createFirstAdministrator",
     "getUnsubscription",
     "receiveResendEvent",

@@ -3,12 +3,14 @@ import { createBackend } from "../../src/backend.ts"
 import type { OwnHttp } from "../../src/core/records/reach.ts"
 import { fixtures } from "./collections.ts"
 import { fixtureJobs, fixtureSchedules } from "./jobs.ts"
+import { fixtureRoles } from "./organisation-roles.ts"
 
 const backend = createBackend({
   collections: fixtures,
   routes: new Hono<OwnHttp>(),
   jobs: fixtureJobs,
   schedules: fixtureSchedules,
+  organisationRoles: fixtureRoles,
 })
 
 export default backend.handler

@@ -2,6 +2,7 @@ import * as z from "zod"
 import { metricsDocs } from "../../platform/metrics-openapi.ts"
 import type { DocumentedModule, Operation } from "../../platform/operation.ts"
 import { identityDocs } from "../identity/openapi.ts"
+import { organisationDocs } from "../identity/organisation-openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
@@ -14,6 +15,7 @@ import { securityFor } from "./security.ts"
 /** Every module with routes of its own, in the order in which the reference shows them. */
 export const documentedModules: readonly DocumentedModule[] = [
   identityDocs,
+  organisationDocs,
   jobsDocs,
   mailDocs,
   metricsDocs,

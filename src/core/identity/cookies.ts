@@ -12,9 +12,13 @@ const attributes = "Path=/; HttpOnly; Secure; SameSite=Lax"
 
 /** Values of two Set-Cookie headers. */
 export const sessionCookies = (accessToken: string, refreshToken: string): string[] => [
-  `${accessCookie}=${accessToken}; Max-Age=${accessTokenSeconds}; ${attributes}`,
+  accessTokenCookie(accessToken),
   `${refreshCookie}=${refreshToken}; Max-Age=${refreshSeconds}; ${attributes}`,
 ]
+
+/** Where the refresh token stays as it is. */
+export const accessTokenCookie = (accessToken: string): string =>
+  `${accessCookie}=${accessToken}; Max-Age=${accessTokenSeconds}; ${attributes}`
 
 /** Values of the Set-Cookie headers that end the session in the browser. */
 export const clearedCookies: readonly string[] = [

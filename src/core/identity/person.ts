@@ -1,5 +1,6 @@
 import type { Row } from "../../platform/database.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
+import { type OrganisationPolicy, storedPolicy } from "./organisation-policy.ts"
 
 /** What leaves the directory about a person, and only towards themselves and administrators. */
 export interface User {
@@ -16,6 +17,7 @@ export interface Membership {
   /** Name of the database that holds the organisation's records. */
   readonly database: string
   readonly roles: readonly string[]
+  readonly policy: OrganisationPolicy
 }
 
 /** A person as the directory has them, without the password's hash. */
@@ -36,7 +38,7 @@ export const selectPerson = (where: Sql): Sql =>
 
 /** Memberships of the person with the id `user` (SQL), the oldest first. */
 export const selectMemberships = (user: Sql): Sql =>
-  sql`SELECT m.organisation, m.roles, o.database FROM organisation_members m JOIN organisations o ON o.id = m.organisation WHERE m.user = ${user} ORDER BY m.createdAt, m.organisation`
+  sql`SELECT m.organisation, m.roles, o.database, o.policy FROM organisation_members m JOIN organisations o ON o.id = m.organisation WHERE m.user = ${user} ORDER BY m.createdAt, m.organisation`
 
 /** From rows of `selectPerson` and `selectMemberships`. */
 export const personOf = (row: Row, memberships: readonly Row[]): Person => ({
@@ -56,6 +58,7 @@ export const personOf = (row: Row, memberships: readonly Row[]): Person => ({
     organisation: membership.organisation as string,
     database: membership.database as string,
     roles: JSON.parse(membership.roles as string) as string[],
+    policy: storedPolicy(membership.policy as string),
   })),
 })
 

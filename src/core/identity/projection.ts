@@ -16,20 +16,36 @@ import type { Person } from "./person.ts"
  * @param person as it is after `writes`, with all memberships
  * @param databases where the projection is brought up; all of the person's by default
  */
-export async function commitPerson(
+export const commitPerson = (
   app: App,
   actor: Actor,
   writes: readonly Sql[],
   person: Person,
   databases: Iterable<string> = databasesOf(person),
+): Promise<Row[][]> => commitPeople(app, actor, writes, [{ person, databases }])
+
+/** A person as they will be, and where the projection is to follow. */
+export interface Projected {
+  readonly person: Person
+  readonly databases: Iterable<string>
+}
+
+/** The same for several people, whom one batch changes. */
+export async function commitPeople(
+  app: App,
+  actor: Actor,
+  writes: readonly Sql[],
+  people: readonly Projected[],
 ): Promise<Row[][]> {
   const together: Sql[] = []
   const apart: (() => Promise<Row[][]>)[] = []
-  for (const name of databases) {
-    const { db } = app.on(name)
-    const projection = projectionOf(app, actor, person, name)
-    if (db === app.directory) together.push(...projection)
-    else apart.push(() => db.batch(projection))
+  for (const { person, databases } of people) {
+    for (const name of databases) {
+      const { db } = app.on(name)
+      const projection = projectionOf(app, actor, person, name)
+      if (db === app.directory) together.push(...projection)
+      else apart.push(() => db.batch(projection))
+    }
   }
   const statements = [...writes, ...together]
   const rows = statements.length ? await app.directory.batch(statements) : []
@@ -38,7 +54,7 @@ export async function commitPerson(
 }
 
 /** `main`, where everybody is known, and the databases of the person's organisations. */
-const databasesOf = (person: Person): Set<string> =>
+export const databasesOf = (person: Person): Set<string> =>
   new Set(["main", ...person.memberships.map((membership) => membership.database)])
 
 /**
@@ -61,7 +77,8 @@ function projectionOf(app: App, actor: Actor, person: Person, database: string):
   const change = { subject: "members", authority: "system", organisation: null } as const
   const line = sql`SELECT ${id} AS record, ${version} AS version, ${JSON.stringify(row)} AS payload`
   const memberships = person.memberships
-    .filter((membership) => membership.database === database)
+    // `main` knows of them all: who is in no organisation sees only people who are in none, wherever its records lie.
+    .filter((membership) => database === "main" || membership.database === database)
     .map(({ organisation, roles }) => ({ organisation, roles: JSON.stringify(roles) }))
   const listed = JSON.stringify(memberships)
   // A database whose members were lost, but not its log, has the line of this version already.

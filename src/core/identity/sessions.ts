@@ -3,7 +3,7 @@ import { type App, administratorRole, system, type UserActor } from "../../platf
 import { Refusal, type Row } from "../../platform/database.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
-import { type Sql, sql } from "../../platform/sql.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { accessTokenSeconds, signAccessToken } from "./access-tokens.ts"
 import { assertUnlocked, attemptKeys, forgiveAttempt, reserveAttempt } from "./attempts.ts"
 import { auditEvent } from "./audit.ts"
@@ -11,6 +11,8 @@ import type { Caller } from "./caller.ts"
 import { refreshSeconds } from "./cookies.ts"
 import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
+import { secondFactorRequired } from "./organisation-access.ts"
+import { admits, sessionEnd } from "./organisation-policy.ts"
 import { verifyPassword } from "./passwords.ts"
 import {
   type Membership,
@@ -97,7 +99,8 @@ export interface SignIn {
  * Writes the session of a person who has proved who they are, whichever way: the second trip of every sign-in. The audit
  * log has it in the same batch.
  *
- * @throws {Problem} `account_disabled`; `token_outdated` when the person changed since they were read
+ * @throws {Problem} `account_disabled`; `token_outdated` when the person changed since they were read;
+ * `second_factor_required` where the organisation that was asked for demands one
  */
 export async function openSession(
   app: App,
@@ -106,10 +109,14 @@ export async function openSession(
   if (person.disabledAt !== null) throw new Problem("account_disabled")
   const now = app.now()
   // Which organisation a session speaks for can be chosen later; until then it is the first that the person joined.
-  const membership =
+  const chosen =
     (organisation === undefined
       ? person.memberships[0]
       : person.memberships.find((one) => one.organisation === organisation)) ?? null
+  const admitted = chosen !== null && admits(chosen.policy, methods)
+  if (chosen && !admitted && organisation !== undefined) throw secondFactorRequired()
+  // Who did not ask for the organisation signs in all the same, outside of it.
+  const membership = admitted ? chosen : null
   const session = app.newId()
   const refreshToken = firstRefreshToken(app.settings.secret, session)
   await commitSession(app, person, membership, [
@@ -120,7 +127,7 @@ export async function openSession(
     ...writes,
     sql`DELETE FROM sessions WHERE user = ${person.id} AND expiresAt <= ${iso(now)}`,
     sql`INSERT INTO sessions (id, user, organisation, refreshHash, userAgent, createdAt, lastUsedAt, expiresAt, methods, authenticatedAt, impersonator)
-VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(now + refreshSeconds * 1000)}, ${JSON.stringify(methods)}, ${iso(now)}, ${impersonator})`,
+VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(sessionEnd(membership?.policy ?? null, now, now + refreshSeconds * 1000))}, ${JSON.stringify(methods)}, ${iso(now)}, ${impersonator})`,
     auditEvent(app, {
       kind: "session.created",
       user: person.id,
@@ -178,6 +185,8 @@ export async function refresh(app: App, presentedText: string): Promise<Tokens> 
   ])
   const [ended, sessions, found, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
   const row = sessions[0]
+  const lived = new Set(memberships.map(({ database }) => database as string))
+  if (row?.database) lived.add(row.database as string)
   if (ended.length > 0) app.log("warn", "refresh token reused, session ended", { session })
   if (!row || row.revokedAt !== null || (row.expiresAt as string) <= iso(now)) {
     // Also for a family that ended a while ago: the trip that should have told its database may have failed.
@@ -186,17 +195,21 @@ export async function refresh(app: App, presentedText: string): Promise<Tokens> 
       row.revokedAt !== null &&
       (row.revokedAt as string) > iso(now - accessTokenSeconds * 1000)
     ) {
-      await outlaw(app, session, row.database as string | null)
+      await outlaw(app, session, lived)
     }
     throw new Problem("token_invalid")
   }
   const person = personOf(found[0] as Row, memberships)
   if (person.disabledAt !== null) throw new Problem("token_invalid")
+  const methods = JSON.parse(row.methods as string) as string[]
+  // The session keeps its organisation while that asks for a second factor; its tokens do not.
   const membership =
-    person.memberships.find(({ organisation }) => organisation === row.organisation) ?? null
+    person.memberships.find(
+      ({ organisation, policy }) => organisation === row.organisation && admits(policy, methods),
+    ) ?? null
   await commitPerson(app, system, [], person, [databaseOf(membership)])
   return tokensOf(app, person, membership, session, successor, {
-    methods: JSON.parse(row.methods as string) as string[],
+    methods,
     authenticatedAt: Date.parse(row.authenticatedAt as string),
     impersonator: row.impersonator as string | null,
   })
@@ -211,12 +224,17 @@ function rotation(presented: RefreshToken, successor: RefreshToken, now: number)
   const { session } = presented
   const next = refreshHash(successor)
   return [
-    sql`UPDATE sessions SET refreshHash = ${next}, lastUsedAt = ${at}, expiresAt = ${iso(now + refreshSeconds * 1000)}
+    sql`UPDATE sessions SET refreshHash = ${next}, lastUsedAt = ${at}, expiresAt = min(${iso(now + refreshSeconds * 1000)}, ${policyEnd})
 WHERE id = ${session} AND refreshHash = ${refreshHash(presented)} AND revokedAt IS NULL AND expiresAt > ${at}`,
     sql`UPDATE sessions SET revokedAt = ${at} WHERE id = ${session} AND revokedAt IS NULL AND expiresAt > ${at}
 AND NOT (refreshHash = ${next} AND lastUsedAt >= ${iso(now - replaySeconds * 1000)}) RETURNING id`,
   ]
 }
+
+/** When the policy of its organisation ends a session; later than any other time where there is none. */
+const policyEnd = raw(
+  `coalesce((SELECT strftime('%Y-%m-%dT%H:%M:%fZ', authenticatedAt, '+' || (o.policy ->> 'sessionSeconds') || ' seconds') FROM organisations o WHERE o.id = sessions.organisation), '9999')`,
+)
 
 export interface Session {
   readonly id: string
@@ -257,25 +275,30 @@ WHERE user = ${actor.id} AND revokedAt IS NULL AND expiresAt > ${iso(app.now())}
 export async function endSession(app: App, actor: UserActor, session: string): Promise<void> {
   const asks = sql`SELECT u.epoch FROM sessions s JOIN users u ON u.id = s.user
 WHERE s.id = ${actor.session} AND s.user = ${actor.id} AND (s.revokedAt IS NULL OR s.id = ${session})`
-  const [probe, found] = await app.directory.batch([
+  const [probe, found, databases = []] = await app.directory.batch([
     asks,
     sql`UPDATE sessions SET revokedAt = coalesce(revokedAt, ${iso(app.now())})
 WHERE id = ${session} AND user = ${actor.id} AND EXISTS (${asks} AND u.epoch = ${actor.epoch})
-RETURNING id, (SELECT database FROM organisations WHERE id = organisation) AS database`,
+RETURNING id`,
+    sql`SELECT database FROM organisations WHERE id IN (SELECT organisation FROM organisation_members WHERE user = ${actor.id} UNION SELECT organisation FROM sessions WHERE id = ${session})`,
   ])
   assertSignedIn(actor, probe)
   if (!found?.[0]) throw new Problem("not_found")
-  await outlaw(app, session, found[0].database as string | null)
+  await outlaw(
+    app,
+    session,
+    databases.map(({ database }) => database as string),
+  )
   app.log("info", "session ended", { user: actor.id, session })
 }
 
 /**
- * Tells the session's databases that its access tokens are void, until the last of them has expired. `main` is always told:
- * tokens lead there once a person has left the session's organisation.
+ * Tells databases that the session's access tokens are void, until the last of them has expired. All of its person's, since
+ * a session can be switched between organisations; and always `main`, where tokens lead once a person has left them.
  */
-async function outlaw(app: App, session: string, database: string | null): Promise<void> {
+async function outlaw(app: App, session: string, databases: Iterable<string>): Promise<void> {
   const now = app.now()
-  for (const name of new Set(["main", database ?? "main"])) {
+  for (const name of new Set(["main", ...databases])) {
     await app
       .on(name)
       .db.batch([
@@ -285,7 +308,7 @@ async function outlaw(app: App, session: string, database: string | null): Promi
   }
 }
 
-const databaseOf = (membership: Membership | null): string => membership?.database ?? "main"
+export const databaseOf = (membership: Membership | null): string => membership?.database ?? "main"
 
 async function tokensOf(
   app: App,
@@ -293,8 +316,22 @@ async function tokensOf(
   membership: Membership | null,
   session: string,
   refreshToken: RefreshToken,
-  proof: Pick<UserActor, "methods" | "authenticatedAt" | "impersonator">,
+  proof: Proof,
 ): Promise<Tokens> {
+  const accessToken = await accessTokenFor(app, person, membership, session, proof)
+  return { ...accessToken, refreshToken: refreshToken.text }
+}
+
+type Proof = Pick<UserActor, "methods" | "authenticatedAt" | "impersonator">
+
+/** An access token that speaks for the person in that organisation, or in none. */
+export async function accessTokenFor(
+  app: App,
+  person: Person,
+  membership: Membership | null,
+  session: string,
+  { methods, authenticatedAt, impersonator }: Proof,
+): Promise<Omit<Tokens, "refreshToken">> {
   const actor: UserActor = {
     kind: "user",
     id: person.id,
@@ -304,10 +341,12 @@ async function tokensOf(
     database: databaseOf(membership),
     epoch: person.epoch,
     session,
-    ...proof,
+    methods,
+    authenticatedAt,
+    impersonator,
   }
   const accessToken = await signAccessToken(app.settings, actor, app.now())
-  return { accessToken, expiresIn: accessTokenSeconds, refreshToken: refreshToken.text }
+  return { accessToken, expiresIn: accessTokenSeconds }
 }
 
 /** Those of the deployment and those of the organisation. No organisation can make an administrator of the deployment. */

@@ -22,11 +22,15 @@ export function assertRecent(app: App, actor: UserActor, seconds = recentSeconds
     throw new Problem("forbidden", "Nobody may do this in another's name.")
   }
   if (app.now() - actor.authenticatedAt <= seconds * 1_000) return
-  throw new Problem("step_up_required", {
+  throw proofExpired(seconds)
+}
+
+/** The person has to prove once more who they are: a proof of theirs may be at most `seconds` old. */
+export const proofExpired = (seconds: number): Problem =>
+  new Problem("step_up_required", {
     detail: `Sign in again: this asks for a proof that is at most ${seconds} s old.`,
     headers: {
       "www-authenticate": `Bearer error="insufficient_user_authentication", max_age=${seconds}`,
     },
     extensions: { maxAge: seconds },
   })
-}

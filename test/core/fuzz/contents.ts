@@ -23,6 +23,11 @@ const counts = [
   ["refusals", "count(*)"],
   ["mails", "count(*)"],
   ["mail_suppressions", "count(*)"],
+  ["organisations", "count(*) || ':' || ifnull(sum(version), 0)"],
+  ["organisation_members", "count(*) || ':' || ifnull(sum(length(roles)), 0)"],
+  ["invitations", "count(*) || ':' || count(revokedAt) || ':' || count(acceptedAt)"],
+  // Whose session a run has ended signs in again, by intent.
+  ["audit_events", "sum(kind <> 'session.created')"],
   ["users", "count(*) || ':' || sum(version) || ':' || sum(epoch)"],
 ] as const
 

@@ -29,8 +29,8 @@ export function soundRequestsFor(document: OpenApi, located: Located): fc.Arbitr
   return fc.record({
     method: fc.constant(method.toUpperCase()),
     path: fc
-      .tuple(idOf(collection), soundQuery(query, collection, document, record))
-      .map(([id, asked]) => path.replace(/\{\w+\}/, id) + asked),
+      .tuple(soundPath(path, collection), soundQuery(query, collection, document, record))
+      .map(([address, asked]) => address + asked),
     headers: soundHeaders(parameters).map(
       (headers): Record<string, string> => ({
         ...headers,
@@ -39,6 +39,17 @@ export function soundRequestsFor(document: OpenApi, located: Located): fc.Arbitr
     ),
     body: schema ? soundBody(schema) : fc.constant(null),
   })
+}
+
+/** Each parameter is an id of what the segment before it names. */
+function soundPath(path: string, collection: string): fc.Arbitrary<string> {
+  const [start = "", ...rest] = path.split(/\{\w+\}/)
+  const ids = rest.map((_, i) =>
+    idOf(i === 0 ? collection : (/\/(\w+)\/$/.exec(rest[i - 1] as string)?.[1] ?? collection)),
+  )
+  return fc
+    .tuple(...ids)
+    .map((named) => start + rest.map((text, i) => (named[i] as string) + text).join(""))
 }
 
 export function partsOf(document: OpenApi, { path, operation }: Located) {
@@ -168,6 +179,7 @@ const identities = {
     )
     .map((name) => JSON.stringify(`${name}@example.test`)),
   password: fc.constant('"correct horse battery staple"'),
+  organisation: fc.nat(9).map((n) => `"<organisations:${n}>"`),
 }
 
 /** The JSON of an object with all that is required and some of the rest. */
@@ -214,7 +226,7 @@ function soundValue(schema: Schema): fc.Arbitrary<string> {
         ? fc
             .uniqueArray(fc.nat(2), { maxLength: 3 })
             .map((ns) => JSON.stringify(ns.map((n) => `<${target}:${n}>`)))
-        : fc.constant('["editor"]')
+        : fc.constant(JSON.stringify(schema.examples?.[0] ?? ["editor"]))
     default:
       return fc.json({ maxDepth: 2 })
   }

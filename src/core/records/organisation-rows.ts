@@ -1,0 +1,15 @@
+import { anyOf, identifier, type Sql, sql } from "../../platform/sql.ts"
+import type { LinkedCollections } from "./link.ts"
+
+/** SQL that is true while a collection holds a record of the organisation, in the database that it is asked of. */
+export const organisationHasRecords =
+  (collections: LinkedCollections) =>
+  (organisation: string): Sql =>
+    anyOf(
+      [...collections.values()]
+        .filter(({ scoped }) => scoped)
+        .map(
+          ({ name }) =>
+            sql`EXISTS (SELECT 1 FROM ${identifier(name)} WHERE organisation = ${organisation})`,
+        ),
+    )
