@@ -29,6 +29,7 @@ import {
   refreshHash,
   successorOf,
 } from "./refresh-tokens.ts"
+import { assertSecondFactor } from "./second-factor.ts"
 
 export interface Tokens {
   readonly accessToken: string
@@ -45,7 +46,7 @@ const replaySeconds = 30
  * lie in another database): the first counts the attempt and reads the hash, the second writes the session. An address
  * without an account takes the same steps and gets the same answer in the same time.
  *
- * @throws {Problem} `invalid_credentials`; `locked` or `rate_limited` with `Retry-After`, before the password is looked at
+ * @throws {Problem} `invalid_credentials`; as `completeSignIn`; `locked` or `rate_limited` with `Retry-After`, before the password is looked at
  */
 export async function signIn(
   app: App,
@@ -72,7 +73,7 @@ export async function signIn(
   }
 
   const person = personOf(found[0] as Row, memberships)
-  return openSession(app, {
+  return completeSignIn(app, {
     person,
     methods: ["pwd"],
     caller,
@@ -91,6 +92,16 @@ export interface SignIn {
   /** In the same batch, before the session is written: a code that is used up, an attempt that is forgiven. */
   readonly writes?: readonly Sql[]
   readonly impersonator?: string | null
+}
+
+/**
+ * What every first factor ends with: a session, or, where the person has a second factor, a challenge to show it.
+ *
+ * @throws {Problem} `second_factor_required` with `challenge` and `methods`; as `openSession`
+ */
+export async function completeSignIn(app: App, signIn: SignIn): Promise<Tokens & { user: User }> {
+  assertSecondFactor(app, signIn)
+  return openSession(app, signIn)
 }
 
 /**

@@ -23,6 +23,10 @@ const counts = [
   ["refusals", "count(*)"],
   ["mails", "count(*)"],
   ["mail_suppressions", "count(*)"],
+  ["authenticators", "count(*) || ':' || ifnull(sum(lastStep), 0)"],
+  ["passkeys", "count(*)"],
+  ["recovery_codes", "count(*)"],
+  ["account_tokens", "count(*)"],
   ["users", "count(*) || ':' || sum(version) || ':' || sum(epoch)"],
 ] as const
 
