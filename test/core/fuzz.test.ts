@@ -68,6 +68,7 @@ beforeAll(async () => {
   for (const person of Object.values(people)) if (person) await furnish(person)
   await furnishJobs()
   await furnishMail()
+  await furnishPasskeys()
 })
 
 afterAll(() => {
@@ -143,6 +144,25 @@ async function furnishMail(): Promise<void> {
   )
 }
 
+/** Passkeys that nobody holds, a few for each asker. */
+async function furnishPasskeys(): Promise<void> {
+  const owners = askers.flatMap(({ person }) => person?.id ?? [])
+  const made = owners.flatMap((user) =>
+    Array.from({ length: 4 }, () => ({ user, id: crypto.randomUUID() })),
+  )
+  await env.DB.batch(
+    made.map(({ id, user }) =>
+      env.DB.prepare(
+        "INSERT INTO passkeys (id, user, publicKey, counter, transports, backedUp, name, createdAt) VALUES (?, ?, '', 0, '[]', 0, 'Laptop', ?)",
+      ).bind(id, user, new Date().toISOString()),
+    ),
+  )
+  ids.set(
+    "passkeys",
+    made.map(({ id }) => id),
+  )
+}
+
 /** Jobs that wait for long, and some that have ended. */
 async function furnishJobs(): Promise<void> {
   const at = new Date().toISOString()
@@ -197,6 +217,7 @@ test("each operation succeeds for somebody who asks as the document says", async
     await furnish(asker.person)
   }
   await furnishMail()
+  await furnishPasskeys()
   before = null
   for (const round of [0, 1, 2]) {
     for (const located of operations) {
@@ -214,6 +235,7 @@ test("each operation succeeds for somebody who asks as the document says", async
   // One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of
   // no generator, and without a code nobody has a second factor that recovery codes could stand in for.
   expect(never.map(({ operation }) => operation.operationId).sort()).toEqual([
+    "addPasskey",
     "confirmAuthenticator",
     "createFirstAdministrator",
     "getUnsubscription",

@@ -1,6 +1,5 @@
 import type { App } from "../../platform/app.ts"
-import { Refusal, type Row } from "../../platform/database.ts"
-import { Problem } from "../../platform/problem.ts"
+import type { Row } from "../../platform/database.ts"
 import { sql } from "../../platform/sql.ts"
 import {
   assertUnlocked,
@@ -10,25 +9,42 @@ import {
   reserveAttempt,
 } from "./attempts.ts"
 import type { Caller } from "./caller.ts"
-import { challengeRefused, openChallenge, spendChallenge } from "./challenges.ts"
+import { type Challenge, challengeRefused, openChallenge, spendChallenge } from "./challenges.ts"
 import { normaliseEmail } from "./email.ts"
+import { opened } from "./open-with-factor.ts"
+import { signInWithPasskey } from "./passkey-sign-in.ts"
 import { type Person, personOf, selectMemberships, selectPerson, type User } from "./person.ts"
 import { type GivenFactor, prove, selectForProof } from "./proofs.ts"
-import { openSession, type Tokens } from "./sessions.ts"
+import type { Tokens } from "./sessions.ts"
 
 /**
- * The session of somebody whose first factor was right, and who now shows the second. Two trips: the first counts the
- * guess and reads the person anew, the second uses factor and challenge up and writes the session.
+ * The session of whoever answers a challenge: of a first factor with the second one, or of a sign-in with a passkey alone.
  *
  * @throws {Problem} `token_invalid` for the challenge; `code_invalid`; `locked` or `rate_limited` with `Retry-After`;
  * as `openSession`
  */
-export async function answerChallenge(
+export function answerChallenge(
   app: App,
-  { challenge: presented, ...given }: GivenFactor & { readonly challenge: string },
+  presented: string,
+  given: GivenFactor,
   caller: Caller,
 ): Promise<Tokens & { user: User }> {
-  const challenge = openChallenge(app, presented, "secondFactor")
+  const challenge = openChallenge(app, presented, "secondFactor", "passkeySignIn")
+  if (challenge.purpose === "secondFactor") return completeWith(app, challenge, given, caller)
+  if (given.kind !== "passkey") throw challengeRefused()
+  return signInWithPasskey(app, challenge, given, caller)
+}
+
+/**
+ * Two trips: the first counts the guess and reads the person anew, the second uses factor and challenge up and writes the
+ * session.
+ */
+async function completeWith(
+  app: App,
+  challenge: Challenge<"secondFactor">,
+  given: GivenFactor,
+  caller: Caller,
+): Promise<Tokens & { user: User }> {
   const { user, methods, organisation } = challenge
   const now = app.now()
   const keys = codeAttemptKeys(app.settings.secret, user, caller.address)
@@ -43,11 +59,10 @@ export async function answerChallenge(
   const person = found[0] && personOf(found[0], memberships)
   // A new password, or other roles, since the first factor: it has to be shown again.
   if (person?.epoch !== challenge.epoch) throw challengeRefused()
-  const proof = await prove(app, user, given, kept)
-  if (!proof) {
+  const proof = await prove(app, user, given, kept).catch((error) => {
     app.count("signIns", { outcome: "failed" })
-    throw new Problem("code_invalid")
-  }
+    throw error
+  })
   return opened(app, {
     person,
     methods: [...methods, proof.method],
@@ -65,16 +80,3 @@ export async function answerChallenge(
 
 const passwordKeys = (app: App, person: Person, caller: Caller) =>
   attemptKeys(app.settings.secret, normaliseEmail(person.email), caller.address)
-
-/** `openSession`, where a factor or a challenge may turn out to be used up. */
-export async function opened(
-  app: App,
-  signIn: Parameters<typeof openSession>[1],
-): Promise<Tokens & { user: User }> {
-  try {
-    return await openSession(app, signIn)
-  } catch (error) {
-    if (error instanceof Refusal && error.outcome === "used") throw new Problem("code_invalid")
-    throw error
-  }
-}

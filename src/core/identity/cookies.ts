@@ -10,9 +10,13 @@ export const refreshSeconds = 30 * 24 * 60 * 60
 
 const attributes = "Path=/; HttpOnly; Secure; SameSite=Lax"
 
+/** Value of the Set-Cookie header of an access token alone. */
+export const accessTokenCookie = (accessToken: string): string =>
+  `${accessCookie}=${accessToken}; Max-Age=${accessTokenSeconds}; ${attributes}`
+
 /** Values of two Set-Cookie headers. */
 export const sessionCookies = (accessToken: string, refreshToken: string): string[] => [
-  `${accessCookie}=${accessToken}; Max-Age=${accessTokenSeconds}; ${attributes}`,
+  accessTokenCookie(accessToken),
   `${refreshCookie}=${refreshToken}; Max-Age=${refreshSeconds}; ${attributes}`,
 ]
 

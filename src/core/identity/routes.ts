@@ -8,9 +8,8 @@ import { assertAdministratorCode } from "./administrator-code.ts"
 import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { callerOf } from "./caller.ts"
-import { answerChallenge } from "./challenge-answers.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
-import { factorRoutes } from "./factor-routes.ts"
+import { answerWith, factorRoutes } from "./factor-routes.ts"
 import { challengeAnswer, isChallengeAnswer } from "./factor-schema.ts"
 import { hashPassword } from "./passwords.ts"
 import { assertOwnOrigin } from "./same-origin.ts"
@@ -60,10 +59,9 @@ export const identityRoutes = new Hono<Http>()
   .post("/auth/sessions", async (c) => {
     const app = c.get("app")
     const body = await readJson(c.req.raw)
-    const caller = callerOf(c.req.raw)
     const answer = isChallengeAnswer(body)
-      ? await answerChallenge(app, parseWith(challengeAnswer, body), caller)
-      : await signIn(app, loadArgon2(), parseWith(credentials, body), caller)
+      ? await answerWith(app, c.req.raw, parseWith(challengeAnswer, body))
+      : await signIn(app, loadArgon2(), parseWith(credentials, body), callerOf(c.req.raw))
     setSessionCookies(c, answer)
     return c.json(answer, 201)
   })
