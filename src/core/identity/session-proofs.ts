@@ -88,7 +88,7 @@ export async function renewProof(
   assertUnlocked(counts, keys, now)
   const proof =
     given.kind === "password"
-      ? provePassword(argon2(), kept[0], given.password)
+      ? provePassword(app, argon2(), kept[0], given.password)
       : await prove(app, user, given, kept)
 
   const before = JSON.parse(sessions[0]?.methods as string) as string[]
@@ -113,7 +113,7 @@ export async function renewProof(
   return { accessToken, expiresIn: accessTokenSeconds }
 }
 
-function provePassword(argon2: Argon2, row: Row | undefined, password: string) {
+function provePassword(app: App, argon2: Argon2, row: Row | undefined, password: string) {
   const methods = parseSecondFactors(row?.secondFactors as string)
   if (methods.length > 0) {
     throw new Problem("second_factor_required", {
@@ -121,7 +121,8 @@ function provePassword(argon2: Argon2, row: Row | undefined, password: string) {
       extensions: { methods },
     })
   }
-  if (!verifyPassword(argon2, row?.passwordHash as string | null, password)) {
+  const stored = row?.passwordHash as string | null
+  if (!verifyPassword(argon2, stored, password, app.settings.passwordPeppers)) {
     throw new Problem("invalid_credentials")
   }
   return { method: "pwd", writes: [] as readonly Sql[] }

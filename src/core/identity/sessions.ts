@@ -11,7 +11,7 @@ import type { Caller } from "./caller.ts"
 import { refreshSeconds } from "./cookies.ts"
 import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
-import { verifyPassword } from "./passwords.ts"
+import { hashPassword, isOutdatedHash, verifyPassword } from "./passwords.ts"
 import {
   type Membership,
   type Person,
@@ -66,19 +66,41 @@ export async function signIn(
   ])
   const [counts, found, hashes, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
   assertUnlocked(counts, keys, now)
-  const phc = (hashes[0]?.passwordHash ?? null) as string | null
-  if (!verifyPassword(argon2, phc, credentials.password)) {
+  const stored = (hashes[0]?.passwordHash ?? null) as string | null
+  if (!verifyPassword(argon2, stored, credentials.password, settings.passwordPeppers)) {
     app.count("signIns", { outcome: "failed" })
     throw new Problem("invalid_credentials")
   }
 
   const person = personOf(found[0] as Row, memberships)
+  const renewal = renewedHash(app, argon2, person, stored as string, credentials.password)
+  // Whoever is asked for a second factor has no second trip here, and at the next one the password is not known.
+  if (person.secondFactors.length > 0 && renewal.length > 0) await app.directory.batch(renewal)
   return completeSignIn(app, {
     person,
     methods: ["pwd"],
     caller,
-    writes: forgiveAttempt(keys),
+    writes: [...forgiveAttempt(keys), ...renewal],
   })
+}
+
+/**
+ * A hash of today in place of one that was made at another cost or with another pepper, now that the password is known:
+ * one more hash, once. A password that was changed in the meantime stays.
+ */
+function renewedHash(
+  app: App,
+  argon2: Argon2,
+  person: Person,
+  stored: string,
+  password: string,
+): Sql[] {
+  const { passwordPeppers } = app.settings
+  if (!isOutdatedHash(stored, passwordPeppers)) return []
+  const renewed = hashPassword(argon2, password, passwordPeppers)
+  return [
+    sql`UPDATE users SET passwordHash = ${renewed} WHERE id = ${person.id} AND passwordHash = ${stored}`,
+  ]
 }
 
 export interface SignIn {

@@ -18,7 +18,7 @@ export const users = sqliteTable(
     /** `normaliseEmail` of it: what sign-in looks for. */
     emailNormalised: text().notNull(),
     name: text(),
-    /** PHC string with Argon2id; null for a person who has no password. */
+    /** PHC string with Argon2id, after `pepper=<version>;` where there is one; null for a person who has no password. */
     passwordHash: text(),
     /** JSON array of names, sorted. The index below finds `administrator` in this text. */
     roles: text({ mode: "json" }).$type<string[]>().notNull(),
