@@ -39,7 +39,8 @@ export function preflight(cors: Record<string, string> | undefined): Response {
   })
 }
 
-function isLoopback(origin: string): boolean {
+/** Origins of this machine itself. */
+export function isLoopback(origin: string): boolean {
   try {
     const { hostname } = new URL(origin)
     return (

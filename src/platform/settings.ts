@@ -9,6 +9,16 @@ const jwk = z.object({
   d: z.string(),
 })
 
+/** Text that holds JSON. */
+const json = z.string().transform((text, context) => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    context.addIssue({ code: "custom", message: "is not JSON" })
+    return z.NEVER
+  }
+})
+
 /** `Name <address>`, or the address alone; a name may stand in quotation marks. */
 const sender = z
   .string()
@@ -27,17 +37,14 @@ const variables = z.object({
   /** 32 random bytes or more, in any encoding: signs bookmarks. */
   SECRET: z.string().min(32),
   /** JSON array of private Ed25519 JWKs with `kid`; the first one signs, all of them verify. */
-  SIGNING_KEYS: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown
-      } catch {
-        context.addIssue({ code: "custom", message: "is not JSON" })
-        return z.NEVER
-      }
-    })
-    .pipe(z.array(jwk).min(1)),
+  SIGNING_KEYS: json.pipe(z.array(jwk).min(1)),
+  /**
+   * A secret: JSON object of secrets that go into the hashes of passwords, by version, as in `{"1": "…", "2": "…"}`. The
+   * highest is used for new hashes; an old one may go when no hash has it any more.
+   */
+  PASSWORD_PEPPERS: json
+    .pipe(z.record(z.string().regex(/^[1-9]\d{0,5}$/), z.string().min(32)))
+    .default({}),
   /** Origins that browsers may call from, separated by commas. The deployment's own origin always may. */
   ALLOWED_ORIGINS: z
     .string()
@@ -93,11 +100,19 @@ const checkedVariables = variables.superRefine((given, context) => {
   }
 })
 
+/** A secret that goes into the hashes of passwords, and that the database does not know. */
+export interface Pepper {
+  readonly version: number
+  readonly secret: string
+}
+
 /** The deployment's variables, parsed once an isolate. */
 export interface Settings {
   readonly development: boolean
   readonly secret: string
   readonly signingKeys: readonly z.infer<typeof jwk>[]
+  /** The newest first; none where the deployment has none. */
+  readonly passwordPeppers: readonly Pepper[]
   readonly allowedOrigins: readonly string[]
   readonly rateLimited: boolean
   readonly readReplication: boolean
@@ -139,6 +154,9 @@ export function parseSettings(env: object): Settings {
     development,
     secret: data.SECRET,
     signingKeys: data.SIGNING_KEYS,
+    passwordPeppers: Object.entries(data.PASSWORD_PEPPERS)
+      .map(([version, secret]) => ({ version: Number(version), secret }))
+      .sort((a, b) => b.version - a.version),
     allowedOrigins: data.ALLOWED_ORIGINS,
     rateLimited: (data.RATE_LIMIT ?? (development ? "off" : "on")) === "on",
     readReplication: data.READ_REPLICATION === "on",

@@ -4,6 +4,7 @@ import type { UserActor } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 import type { Settings } from "../../platform/settings.ts"
 import { signingKey, verifyingKey } from "./signing-keys.ts"
+import { levelOf } from "./step-up.ts"
 
 /*
  * Access tokens: compact JWS, EdDSA over Ed25519, 15 minutes, proved by signature alone.
@@ -36,6 +37,8 @@ const claimsShape = z.object({
   // Absent from tokens that were signed before these were known.
   amr: z.array(z.string()).default([]),
   auth_time: z.number().default(0),
+  /** For others who read it: we ask the methods themselves. */
+  acr: z.string().optional(),
   imp: z.string().nullable().default(null),
 })
 
@@ -60,6 +63,7 @@ export async function signAccessToken(
     epoch: actor.epoch,
     amr: [...actor.methods],
     auth_time: Math.floor(actor.authenticatedAt / 1000),
+    acr: levelOf(actor.methods),
     imp: actor.impersonator,
   }
   const signed = `${encode({ alg: "EdDSA", typ: "at+jwt", kid })}.${encode(claims)}`

@@ -10,17 +10,29 @@ import { type Sql, sql } from "../../platform/sql.ts"
  */
 export const accountLimit = 10
 export const addressLimit = 100
+/** A code has a million values, of which three are right at a time: fewer guesses than of passwords. */
+export const codeLimit = 5
 export const windowSeconds = 15 * 60
 
 export interface AttemptKeys {
   readonly account: string
   readonly address: string
+  /** Failures of the account that are let through in a window. */
+  readonly accountLimit: number
 }
 
 /** Keys without meaning to a reader of the table: MACs of the account's and the caller's address. */
 export const attemptKeys = (secret: string, email: string, address: string): AttemptKeys => ({
   account: keyOf(secret, "account", email),
   address: keyOf(secret, "address", networkOf(address)),
+  accountLimit,
+})
+
+/** The same for guesses of a person's codes, whichever way they come: a count of its own, which no password takes back. */
+export const codeAttemptKeys = (secret: string, user: string, address: string): AttemptKeys => ({
+  account: keyOf(secret, "codes", user),
+  address: keyOf(secret, "address", networkOf(address)),
+  accountLimit: codeLimit,
 })
 
 const keyOf = (secret: string, kind: string, value: string): string =>
@@ -41,7 +53,7 @@ WHERE attempts <= ${limit} OR expiresAt <= ${at}`
     // An address that is locked out must not lock out accounts any further.
     count(
       keys.account,
-      accountLimit,
+      keys.accountLimit,
       sql`EXISTS (SELECT 1 FROM sign_in_attempts WHERE key = ${keys.address} AND attempts <= ${addressLimit})`,
     ),
     sql`SELECT key, attempts, expiresAt FROM sign_in_attempts WHERE key IN (${keys.account}, ${keys.address})`,
@@ -52,7 +64,7 @@ WHERE attempts <= ${limit} OR expiresAt <= ${at}`
 export function assertUnlocked(rows: readonly Row[], keys: AttemptKeys, now: number): void {
   for (const [key, limit, code] of [
     [keys.address, addressLimit, "rate_limited"],
-    [keys.account, accountLimit, "locked"],
+    [keys.account, keys.accountLimit, "locked"],
   ] as const) {
     const row = rows.find((candidate) => candidate.key === key)
     if (!row || (row.attempts as number) <= limit) continue

@@ -25,7 +25,8 @@ export const authenticate: Authenticate = (request, settings, now) => {
 }
 
 /** Where sessions begin, a credential is of no use, and a stale one must not stand in the way. */
-const entrances = /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrators)\/?(?:[?#]|$)/
+const entrances =
+  /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrators|passkeys\/challenges)\/?(?:[?#]|$)/
 
 const isEntrance = (request: Request): boolean =>
   request.method === "POST" && entrances.test(request.url)

@@ -10,15 +10,15 @@ export const refreshSeconds = 30 * 24 * 60 * 60
 
 const attributes = "Path=/; HttpOnly; Secure; SameSite=Lax"
 
+/** Value of the Set-Cookie header of an access token alone, where the refresh token stays as it is. */
+export const accessTokenCookie = (accessToken: string): string =>
+  `${accessCookie}=${accessToken}; Max-Age=${accessTokenSeconds}; ${attributes}`
+
 /** Values of two Set-Cookie headers. */
 export const sessionCookies = (accessToken: string, refreshToken: string): string[] => [
   accessTokenCookie(accessToken),
   `${refreshCookie}=${refreshToken}; Max-Age=${refreshSeconds}; ${attributes}`,
 ]
-
-/** Where the refresh token stays as it is. */
-export const accessTokenCookie = (accessToken: string): string =>
-  `${accessCookie}=${accessToken}; Max-Age=${accessTokenSeconds}; ${attributes}`
 
 /** Values of the Set-Cookie headers that end the session in the browser. */
 export const clearedCookies: readonly string[] = [

@@ -6,9 +6,11 @@ import {
   type Operation,
   patchBody,
 } from "../../platform/operation.ts"
+import { factorOperations } from "./factor-openapi.ts"
+import * as factorShapes from "./factor-schema.ts"
+import { signInRequest } from "./factor-schema.ts"
 import * as shapes from "./schema.ts"
 import {
-  credentials,
   keySet,
   mePatch,
   newAdministrator,
@@ -55,13 +57,24 @@ const operations: readonly Operation[] = [
     method: "post",
     path: "/auth/sessions",
     operationId: "signIn",
-    summary: "Sign in with a password",
+    summary: "Sign in",
     description:
-      "Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
+      "With `email` and `password`. Whoever has a second factor is answered `second_factor_required` with a `challenge` and the `methods` that can answer it: send the challenge with a `code`, a `recoveryCode` or a `passkey`. A passkey alone signs in with a challenge of `POST /auth/passkeys/challenges`. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
     auth: "none",
-    body: jsonBody(credentials),
+    body: jsonBody(signInRequest),
     responses: { 201: { description: "A session.", schema: signedIn, headers: cookies } },
-    problems: [...badBody, "invalid_credentials", "token_outdated", "locked", "rate_limited"],
+    problems: [
+      ...badBody,
+      "invalid_credentials",
+      "second_factor_required",
+      "code_invalid",
+      "token_invalid",
+      "token_outdated",
+      "account_disabled",
+      "forbidden",
+      "locked",
+      "rate_limited",
+    ],
   },
   {
     method: "post",
@@ -155,11 +168,12 @@ const operations: readonly Operation[] = [
     },
     problems: [],
   },
+  ...factorOperations,
 ]
 
 export const identityDocs: DocumentedModule = {
   tag: "auth",
   description: "People and their sessions.",
   operations,
-  shapes,
+  shapes: { ...shapes, ...factorShapes },
 }

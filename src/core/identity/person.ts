@@ -1,5 +1,6 @@
 import type { Row } from "../../platform/database.ts"
-import { type Sql, sql } from "../../platform/sql.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { parseSecondFactors, type SecondFactor, secondFactorNames } from "./factors.ts"
 import { type OrganisationPolicy, storedPolicy } from "./organisation-policy.ts"
 
 /** What leaves the directory about a person, and only towards themselves and administrators. */
@@ -30,11 +31,13 @@ export interface Person extends User {
   readonly disabledAt: string | null
   /** Language of the mails to them. */
   readonly locale: string | null
+  /** What can be shown beside a password; empty when nothing has to be. */
+  readonly secondFactors: readonly SecondFactor[]
   readonly memberships: readonly Membership[]
 }
 
 export const selectPerson = (where: Sql): Sql =>
-  sql`SELECT id, email, name, roles, epoch, version, createdAt, updatedAt, kind, emailVerifiedAt, disabledAt, locale FROM users WHERE ${where}`
+  sql`SELECT id, email, name, roles, epoch, version, createdAt, updatedAt, kind, emailVerifiedAt, disabledAt, locale, ${secondFactorNames(raw("users.id"))} AS secondFactors FROM users WHERE ${where}`
 
 /** Memberships of the person with the id `user` (SQL), the oldest first. */
 export const selectMemberships = (user: Sql): Sql =>
@@ -54,6 +57,7 @@ export const personOf = (row: Row, memberships: readonly Row[]): Person => ({
   emailVerifiedAt: row.emailVerifiedAt as string | null,
   disabledAt: row.disabledAt as string | null,
   locale: row.locale as string | null,
+  secondFactors: parseSecondFactors(row.secondFactors as string),
   memberships: memberships.map((membership) => ({
     organisation: membership.organisation as string,
     database: membership.database as string,

@@ -1,14 +1,16 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono"
-import type { Http, SignedIn } from "../../platform/http.ts"
+import { type Context, Hono } from "hono"
+import type { Http } from "../../platform/http.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem, problemResponse } from "../../platform/problem.ts"
-import { clientAddress } from "../../platform/rate-limit.ts"
-import { parseJson, parseWith, readText } from "../../platform/validate.ts"
+import { parseJson, parseWith, readJson, readText } from "../../platform/validate.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
 import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
+import { callerOf } from "./caller.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
+import { answerWith, factorRoutes } from "./factor-routes.ts"
+import { challengeAnswer, isChallengeAnswer } from "./factor-schema.ts"
 import { hashPassword } from "./passwords.ts"
 import { assertOwnOrigin } from "./same-origin.ts"
 import {
@@ -21,6 +23,7 @@ import {
   userPatch,
 } from "./schema.ts"
 import { endSession, listSessions, refresh, signIn, type Tokens } from "./sessions.ts"
+import { signedIn } from "./signed-in.ts"
 import { publicKeys } from "./signing-keys.ts"
 import {
   createFirstAdministrator,
@@ -31,12 +34,6 @@ import {
   setRoles,
 } from "./users.ts"
 
-/** @throws {Problem} `unauthenticated` */
-const signedIn: MiddlewareHandler<SignedIn> = async (c, next) => {
-  if (c.get("actor").kind !== "user") throw new Problem("unauthenticated")
-  await next()
-}
-
 const patchTypes = ["application/json", "application/merge-patch+json"]
 
 /** Mounted at the root: `/auth/…` and `/.well-known/jwks.json`. */
@@ -44,8 +41,9 @@ export const identityRoutes = new Hono<Http>()
 
   .post("/auth/users", jsonBody(newUser), async (c) => {
     const { email, password, name = null } = c.req.valid("json")
-    const passwordHash = hashPassword(loadArgon2(), password)
-    const user = await createUser(c.get("app"), { email, passwordHash, name })
+    const app = c.get("app")
+    const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
+    const user = await createUser(app, { email, passwordHash, name })
     return c.json(user, 201, { location: "/auth/me" })
   })
 
@@ -53,18 +51,18 @@ export const identityRoutes = new Hono<Http>()
     const app = c.get("app")
     const { code, email, password, name = null } = c.req.valid("json")
     assertAdministratorCode(app.settings, code)
-    const passwordHash = hashPassword(loadArgon2(), password)
+    const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
     const user = await createFirstAdministrator(app, { email, passwordHash, name })
     if (!user) throw new Problem("forbidden", "This deployment has an administrator already.")
     return c.json(user, 201, { location: "/auth/me" })
   })
 
-  .post("/auth/sessions", jsonBody(credentials), async (c) => {
-    const caller = {
-      address: clientAddress(c.req.raw),
-      userAgent: c.req.header("user-agent") ?? null,
-    }
-    const answer = await signIn(c.get("app"), loadArgon2(), c.req.valid("json"), caller)
+  .post("/auth/sessions", async (c) => {
+    const app = c.get("app")
+    const body = await readJson(c.req.raw)
+    const answer = isChallengeAnswer(body)
+      ? await answerWith(app, c.req.raw, parseWith(challengeAnswer, body))
+      : await signIn(app, loadArgon2(), parseWith(credentials, body), callerOf(c.req.raw))
     setSessionCookies(c, answer)
     return c.json(answer, 201)
   })
@@ -118,6 +116,8 @@ export const identityRoutes = new Hono<Http>()
   .get("/.well-known/jwks.json", (c) =>
     c.json(publicKeys(c.get("app").settings), 200, { "cache-control": "public, max-age=300" }),
   )
+
+  .route("/", factorRoutes)
 
 /** An empty body stands for the cookie: a browser's script cannot read the token to send it. */
 async function refreshBody(request: Request): Promise<{ refreshToken?: string | undefined }> {

@@ -13,7 +13,7 @@ import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
 import { secondFactorRequired } from "./organisation-access.ts"
 import { admits, sessionEnd } from "./organisation-policy.ts"
-import { verifyPassword } from "./passwords.ts"
+import { hashPassword, isOutdatedHash, verifyPassword } from "./passwords.ts"
 import {
   type Membership,
   type Person,
@@ -31,6 +31,7 @@ import {
   refreshHash,
   successorOf,
 } from "./refresh-tokens.ts"
+import { assertSecondFactor } from "./second-factor.ts"
 
 export interface Tokens {
   readonly accessToken: string
@@ -47,7 +48,7 @@ const replaySeconds = 30
  * lie in another database): the first counts the attempt and reads the hash, the second writes the session. An address
  * without an account takes the same steps and gets the same answer in the same time.
  *
- * @throws {Problem} `invalid_credentials`; `locked` or `rate_limited` with `Retry-After`, before the password is looked at
+ * @throws {Problem} `invalid_credentials`; as `completeSignIn`; `locked` or `rate_limited` with `Retry-After`, before the password is looked at
  */
 export async function signIn(
   app: App,
@@ -67,19 +68,41 @@ export async function signIn(
   ])
   const [counts, found, hashes, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
   assertUnlocked(counts, keys, now)
-  const phc = (hashes[0]?.passwordHash ?? null) as string | null
-  if (!verifyPassword(argon2, phc, credentials.password)) {
+  const stored = (hashes[0]?.passwordHash ?? null) as string | null
+  if (!verifyPassword(argon2, stored, credentials.password, settings.passwordPeppers)) {
     app.count("signIns", { outcome: "failed" })
     throw new Problem("invalid_credentials")
   }
 
   const person = personOf(found[0] as Row, memberships)
-  return openSession(app, {
+  const renewal = renewedHash(app, argon2, person, stored as string, credentials.password)
+  // Whoever is asked for a second factor has no second trip here, and at the next one the password is not known.
+  if (person.secondFactors.length > 0 && renewal.length > 0) await app.directory.batch(renewal)
+  return completeSignIn(app, {
     person,
     methods: ["pwd"],
     caller,
-    writes: forgiveAttempt(keys),
+    writes: [...forgiveAttempt(keys), ...renewal],
   })
+}
+
+/**
+ * A hash of today in place of one that was made at another cost or with another pepper, now that the password is known:
+ * one more hash, once. A password that was changed in the meantime stays.
+ */
+function renewedHash(
+  app: App,
+  argon2: Argon2,
+  person: Person,
+  stored: string,
+  password: string,
+): Sql[] {
+  const { passwordPeppers } = app.settings
+  if (!isOutdatedHash(stored, passwordPeppers)) return []
+  const renewed = hashPassword(argon2, password, passwordPeppers)
+  return [
+    sql`UPDATE users SET passwordHash = ${renewed} WHERE id = ${person.id} AND passwordHash = ${stored}`,
+  ]
 }
 
 export interface SignIn {
@@ -93,6 +116,16 @@ export interface SignIn {
   /** In the same batch, before the session is written: a code that is used up, an attempt that is forgiven. */
   readonly writes?: readonly Sql[]
   readonly impersonator?: string | null
+}
+
+/**
+ * What every first factor ends with: a session, or, where the person has a second factor, a challenge to show it.
+ *
+ * @throws {Problem} `second_factor_required` with `challenge` and `methods`; as `openSession`
+ */
+export async function completeSignIn(app: App, signIn: SignIn): Promise<Tokens & { user: User }> {
+  assertSecondFactor(app, signIn)
+  return openSession(app, signIn)
 }
 
 /**

@@ -18,7 +18,7 @@ export const users = sqliteTable(
     /** `normaliseEmail` of it: what sign-in looks for. */
     emailNormalised: text().notNull(),
     name: text(),
-    /** PHC string with Argon2id; null for a person who has no password. */
+    /** PHC string with Argon2id, after `pepper=<version>;` where there is one; null for a person who has no password. */
     passwordHash: text(),
     /** JSON array of names, sorted. The index below finds `administrator` in this text. */
     roles: text({ mode: "json" }).$type<string[]>().notNull(),
@@ -133,7 +133,10 @@ export const sessionRevocations = sqliteTable(
   (table) => [index("session_revocations_expiresAt").on(table.expiresAt)],
 )
 
-/** Whatever is sent by mail and used once: links and codes. A token is deleted by the batch that uses it. */
+/**
+ * Whatever is sent by mail and used once: links and codes. A token is deleted by the batch that uses it. With the purpose
+ * `challenge` it is the other way round: the row says that a challenge was used (challenges.ts).
+ */
 export const accountTokens = sqliteTable(
   "account_tokens",
   {
@@ -172,6 +175,8 @@ export const passkeys = sqliteTable(
     name: text().notNull(),
     createdAt: text().notNull(),
     lastUsedAt: text(),
+    /** 1: sign-in by other ways asks for it. Else it is one more way to sign in, and a password is enough. */
+    secondFactor: integer().notNull(),
   },
   (table) => [index("passkeys_user").on(table.user, table.createdAt)],
 )

