@@ -1,7 +1,9 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
+import { apiKeyUse } from "./core/identity/api-key-use.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
+import { keyRoutes } from "./core/identity/key-routes.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
 import type { Registry } from "./core/jobs/registry.ts"
 import { jobRoutes } from "./core/jobs/routes.ts"
@@ -21,9 +23,13 @@ export function createRoutes(
   own: Hono<OwnHttp>,
   templates: readonly MailTemplate[] = [],
 ): Hono<Http> {
-  const http = createHttp(authenticate)
+  const http: Hono<Http> = createHttp(
+    authenticate,
+    apiKeyUse((request, env, context) => http.fetch(request, env, context)),
+  )
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
+  http.route("/auth", keyRoutes)
   http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/", mailRoutes({ administrators, templates }))
   http.route("/health", healthRoutes)

@@ -301,14 +301,16 @@ const credentials = ({ token }: Person, draft: Draft): Record<string, string> =>
 
 /** Puts ids in place of `<articles:7>`. */
 const fill = (text: string): string =>
-  text.replace(/<(\w+):(\d+)>/g, (_, collection: string, n: string) => {
+  text.replace(/<([\w-]+):(\d+)>/g, (_, collection: string, n: string) => {
     const known = ids.get(collection) ?? []
     return known[Number(n) % known.length] ?? "019aa2c5-7d00-7000-8000-000000000001"
   })
 
 /** Keeps the pool of ids true: what was made can be named, what was deleted cannot. */
 function remember({ path }: Located, draft: Draft, response: Response, text: string): void {
-  const collection = /^\/records\/(\w+)/.exec(path)?.[1]
+  const collection = /^\/(?:records|auth(?=\/(?:api-keys|service-accounts)))\/([\w-]+)/.exec(
+    path,
+  )?.[1]
   if (!collection) return
   const known = ids.get(collection) ?? []
   if (response.status === 201 && known.length < 40) {

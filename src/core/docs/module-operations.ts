@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { metricsDocs } from "../../platform/metrics-openapi.ts"
 import type { DocumentedModule, Operation } from "../../platform/operation.ts"
+import { keyDocs } from "../identity/key-openapi.ts"
 import { identityDocs } from "../identity/openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
@@ -14,6 +15,7 @@ import { securityFor } from "./security.ts"
 /** Every module with routes of its own, in the order in which the reference shows them. */
 export const documentedModules: readonly DocumentedModule[] = [
   identityDocs,
+  keyDocs,
   jobsDocs,
   mailDocs,
   metricsDocs,

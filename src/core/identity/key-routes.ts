@@ -1,0 +1,97 @@
+import { type Context, Hono } from "hono"
+import type { SignedIn } from "../../platform/http.ts"
+import { jsonBody, queryOf } from "../../platform/input.ts"
+import { nextLink, pageOfQuery } from "../../platform/page.ts"
+import { Problem } from "../../platform/problem.ts"
+import { clientAddress } from "../../platform/rate-limit.ts"
+import { parseJson, parseWith, readText } from "../../platform/validate.ts"
+import { peopleOnly } from "./administrators.ts"
+import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from "./api-keys.ts"
+import type { Caller } from "./caller.ts"
+import {
+  keysQuery,
+  newApiKey,
+  newRotation,
+  newServiceAccount,
+  serviceAccountPatch,
+  serviceAccountsQuery,
+} from "./key-schema.ts"
+import {
+  changeServiceAccount,
+  createServiceAccount,
+  deleteServiceAccount,
+  listServiceAccounts,
+} from "./service-accounts.ts"
+
+const patchTypes = ["application/json", "application/merge-patch+json"]
+
+/** Keys of programs, and the accounts of those that are nobody's: mounted at `/auth`. */
+export const keyRoutes = new Hono<SignedIn>()
+  .use("/api-keys/*", peopleOnly, signedIn)
+  .use("/service-accounts/*", peopleOnly, signedIn)
+
+  .post("/api-keys", jsonBody(newApiKey), async (c) => {
+    const key = await createApiKey(c.get("app"), c.get("actor"), c.req.valid("json"), callerOf(c))
+    return c.json(key, 201)
+  })
+
+  .get("/api-keys", queryOf(keysQuery), async (c) => {
+    const { user, ...query } = c.req.valid("query")
+    const asked = { ...pageOfQuery(query), ...(user !== undefined && { user }) }
+    const page = await listApiKeys(c.get("app"), c.get("actor"), asked)
+    return c.json(page, 200, nextLink(c.req.url, page))
+  })
+
+  .delete("/api-keys/:id", async (c) => {
+    await revokeApiKey(c.get("app"), c.get("actor"), c.req.param("id"), callerOf(c))
+    return c.body(null, 204)
+  })
+
+  .post("/api-keys/:id/rotations", async (c) => {
+    const { overlapSeconds } = await rotationBody(c.req.raw)
+    const id = c.req.param("id")
+    const key = await rotateApiKey(c.get("app"), c.get("actor"), id, overlapSeconds, callerOf(c))
+    return c.json(key, 201)
+  })
+
+  .post("/service-accounts", jsonBody(newServiceAccount), async (c) => {
+    const draft = c.req.valid("json")
+    const made = await createServiceAccount(c.get("app"), c.get("actor"), draft, callerOf(c))
+    return c.json(made, 201)
+  })
+
+  .get("/service-accounts", queryOf(serviceAccountsQuery), async (c) => {
+    const { organisation, ...query } = c.req.valid("query")
+    const asked = { ...pageOfQuery(query), organisation }
+    const page = await listServiceAccounts(c.get("app"), c.get("actor"), asked)
+    return c.json(page, 200, nextLink(c.req.url, page))
+  })
+
+  .patch("/service-accounts/:id", jsonBody(serviceAccountPatch, patchTypes), async (c) => {
+    const patch = c.req.valid("json")
+    const id = c.req.param("id")
+    return c.json(await changeServiceAccount(c.get("app"), c.get("actor"), id, patch, callerOf(c)))
+  })
+
+  .delete("/service-accounts/:id", async (c) => {
+    await deleteServiceAccount(c.get("app"), c.get("actor"), c.req.param("id"), callerOf(c))
+    return c.body(null, 204)
+  })
+
+/** @throws {Problem} `unauthenticated` */
+async function signedIn(c: Context<SignedIn>, next: () => Promise<void>): Promise<void> {
+  if ((c.get("actor").kind as string) !== "user") throw new Problem("unauthenticated")
+  await next()
+}
+
+/** An empty body leaves everything to us. */
+async function rotationBody(request: Request) {
+  if (request.body === null || request.headers.get("content-length") === "0") return {}
+  const text = await readText(request)
+  return text.trim() === "" ? {} : parseWith(newRotation, parseJson(text))
+}
+
+const callerOf = (c: Context<SignedIn>): Caller => ({
+  address: clientAddress(c.req.raw),
+  userAgent: c.req.header("user-agent") ?? null,
+})
