@@ -96,8 +96,8 @@ async function memberOfAnOrganisation(name: string): Promise<Person> {
 
 /** A few records of each collection that this person may create. */
 async function furnish(person: Person): Promise<void> {
-  const make = async (collection: string, body: object) => {
-    const made = await call(person, "POST", `/records/${collection}`, body)
+  const make = async (collection: string, body: object, root = "records") => {
+    const made = await call(person, "POST", `/${root}/${collection}`, body)
     if (made.status !== 201) return null
     const { id } = (await made.json()) as { id: string }
     ids.set(collection, [...(ids.get(collection) ?? []), id])
@@ -122,6 +122,8 @@ async function furnish(person: Person): Promise<void> {
   await make("vaults", { name: "hello" })
   await make("tickets", { subject: "hello" })
   await make("orders", { quantity: 3 })
+  await make("api-keys", { name: "hello", scopes: ["*:*"] }, "auth")
+  await make("service-accounts", { name: "hello" }, "auth")
 }
 
 /** Mails that were not delivered, and addresses that get none. */
