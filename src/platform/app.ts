@@ -85,8 +85,13 @@ export const anonymous: Actor = { kind: "anonymous" }
 /** The role that administers the whole deployment. */
 export const administratorRole = "administrator"
 
-export const isAdministrator = (actor: Actor): boolean =>
+/** True for whoever has that role, and for their keys: what those may is then for their scopes to say. */
+export const hasAdministratorRole = (actor: Actor): actor is UserActor =>
   actor.kind === "user" && actor.roles.includes(administratorRole)
+
+/** No key administers a deployment, whoever its holder is. */
+export const isAdministrator = (actor: Actor): boolean =>
+  hasAdministratorRole(actor) && actor.key === undefined
 
 interface AppOptions {
   env: object

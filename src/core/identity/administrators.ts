@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono"
-import { type Actor, isAdministrator, type UserActor } from "../../platform/app.ts"
-import type { Http, SignedIn } from "../../platform/http.ts"
+import { type Actor, hasAdministratorRole, type UserActor } from "../../platform/app.ts"
+import type { SignedIn } from "../../platform/http.ts"
 import { Problem } from "../../platform/problem.ts"
 import { assertSignedIn, sessionProbe } from "./directory-guard.ts"
 import { grantsAdministration } from "./key-scopes.ts"
@@ -31,22 +31,10 @@ export const claimedAdministrators: MiddlewareHandler<SignedIn> = async (c, next
 
 function assertAdministrator(actor: Actor, request: { method: string; path: string }): UserActor {
   if (actor.kind !== "user") throw new Problem("unauthenticated")
-  if (!isAdministrator(actor)) throw new Problem("forbidden", "Only administrators may do this.")
+  if (!hasAdministratorRole(actor))
+    throw new Problem("forbidden", "Only administrators may do this.")
   if (actor.key && !grantsAdministration(actor.key.scopes, request.method, request.path)) {
     throw new Problem("forbidden", "This API key may not do this.")
   }
   return actor
-}
-
-/**
- * Keeps programs from whatever a person must do themselves: a key must not make keys, give roles or change passwords.
- *
- * @throws {Problem} `forbidden`
- */
-export const peopleOnly: MiddlewareHandler<Http> = async (c, next) => {
-  const actor = c.get("actor")
-  if (actor.kind === "user" && actor.key) {
-    throw new Problem("forbidden", "API keys may not do this: sign in.")
-  }
-  await next()
 }

@@ -10,7 +10,9 @@ import { renewKey } from "./api-key-renewal.ts"
 type Fetch = (request: Request, env: Env, context: ExecutionContext) => Response | Promise<Response>
 
 /**
- * Around a request that came with a key. A program cannot refresh what it was given, so where its key turned out to be
+ * Around a request that came with a key. Accounts and sessions are closed to it.
+ *
+ * A program cannot refresh what it was given, so where its key turned out to be
  * older than its holder's rights, the key is renewed here and the request repeated, once: nothing of it had been written.
  * That costs the first request of an isolate after such a change; all others cost what a token's do.
  */
@@ -19,6 +21,10 @@ export const apiKeyUse =
   async (c, next) => {
     const actor = c.get("actor")
     if (actor.kind !== "user" || !actor.key) return next()
+    // The path as the router reads it: in the address itself a letter may be hidden as %61.
+    if (peoplesPaths.test(c.req.path)) {
+      throw new Problem("forbidden", "API keys may not do this: sign in.")
+    }
     const second = repetitions.has(c.req.raw)
     const copy = second ? null : copyOf(c.req.raw)
     await next()
@@ -36,6 +42,9 @@ export const apiKeyUse =
     await copy?.body?.cancel()
     if (c.res.status < 400) noteUse(c, actor.key)
   }
+
+/** What a person must do themselves: a key must not make keys, give roles or change passwords. */
+const peoplesPaths = /^\/(?:auth|oauth)(?:\/|$)/
 
 const repetitions = new WeakSet<Request>()
 

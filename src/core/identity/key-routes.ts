@@ -5,7 +5,6 @@ import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { clientAddress } from "../../platform/rate-limit.ts"
 import { parseJson, parseWith, readText } from "../../platform/validate.ts"
-import { peopleOnly } from "./administrators.ts"
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from "./api-keys.ts"
 import type { Caller } from "./caller.ts"
 import {
@@ -25,10 +24,10 @@ import {
 
 const patchTypes = ["application/json", "application/merge-patch+json"]
 
-/** Keys of programs, and the accounts of those that are nobody's: mounted at `/auth`. */
+/** Keys of programs, and the accounts of those that are nobody's: mounted at `/auth`, which is closed to keys (api-key-use.ts). */
 export const keyRoutes = new Hono<SignedIn>()
-  .use("/api-keys/*", peopleOnly, signedIn)
-  .use("/service-accounts/*", peopleOnly, signedIn)
+  .use("/api-keys/*", signedIn)
+  .use("/service-accounts/*", signedIn)
 
   .post("/api-keys", jsonBody(newApiKey), async (c) => {
     const key = await createApiKey(c.get("app"), c.get("actor"), c.req.valid("json"), callerOf(c))

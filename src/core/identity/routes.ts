@@ -6,7 +6,7 @@ import { Problem, problemResponse } from "../../platform/problem.ts"
 import { clientAddress } from "../../platform/rate-limit.ts"
 import { parseJson, parseWith, readText } from "../../platform/validate.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
-import { claimedAdministrators, peopleOnly } from "./administrators.ts"
+import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
 import { hashPassword } from "./passwords.ts"
@@ -41,7 +41,6 @@ const patchTypes = ["application/json", "application/merge-patch+json"]
 
 /** Mounted at the root: `/auth/…` and `/.well-known/jwks.json`. */
 export const identityRoutes = new Hono<Http>()
-  .use("/auth/*", peopleOnly)
 
   .post("/auth/users", jsonBody(newUser), async (c) => {
     const { email, password, name = null } = c.req.valid("json")

@@ -1,4 +1,4 @@
-import { type Actor, type App, isAdministrator } from "../../platform/app.ts"
+import { type Actor, type App, hasAdministratorRole } from "../../platform/app.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Checked } from "../expression/checked.ts"
 import { foldConstant } from "../expression/fold.ts"
@@ -61,7 +61,7 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
       return now
     },
   }
-  const administrator = isAdministrator(actor)
+  const administrator = hasAdministratorRole(actor)
   // A key narrows, before any rule is asked: beyond its scopes its holder is a person whom no rule lets.
   const scopes = user?.key?.scopes
   const inScope = (collection: LinkedCollection, action: Action) =>

@@ -1,5 +1,6 @@
 import { env, exports } from "cloudflare:workers"
 import { beforeAll, describe, expect, test, vi } from "vitest"
+import { makeKeyText } from "../../../src/core/identity/api-key-text.ts"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
 import { settingsOf } from "../../../src/platform/http.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
@@ -178,6 +179,27 @@ describe("what ends a key", () => {
     expect((await readArticle(withKey(issued))).status).toBe(401)
   })
 
+  test("the secret of another deployment, and an id that this one has not given out", async () => {
+    const claims = {
+      id: crypto.randomUUID(),
+      user: admin.id,
+      organisation: null,
+      database: "main",
+      email: admin.email,
+      roles: ["administrator"],
+      epoch: 1,
+      scopes: ["*:*"],
+      expiresAt: null,
+      service: false,
+    }
+    for (const secret of ["another-secret-another-secret-another", env.SECRET]) {
+      const forged = { ...admin, token: makeKeyText(secret, claims) }
+      expect(await refusal(readArticle(forged), 401)).toBe("token_invalid")
+      expect(await refusal(writeArticle(forged), 401)).toBe("token_invalid")
+      expect((await call(forged, "GET", "/metrics")).status).toBeGreaterThanOrEqual(401)
+    }
+  })
+
   test("the hash that is stored being another's: the secret alone makes no key", async () => {
     const issued = await issue(alice, ["*:*"])
     await env.DB.prepare("DELETE FROM api_key_states WHERE id = ?").bind(issued.id).run()
@@ -306,6 +328,8 @@ describe("whose rights a key has", () => {
 describe("closed to keys", () => {
   test.each([
     ["GET", "/auth/me"],
+    ["GET", "/%61uth/me"],
+    ["GET", "/auth/me/"],
     ["PATCH", "/auth/me"],
     ["GET", "/auth/sessions"],
     ["DELETE", "/auth/sessions/current"],
