@@ -67,7 +67,6 @@ export const keysQuery = page
     user: reference.optional().meta({
       description:
         "Whose keys: for administrators anybody's, for owners and admins of an organisation those of its service accounts.",
-      examples: [],
     }),
   })
   .meta({ description: "A page of keys." })
