@@ -1,7 +1,9 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
+import { apiKeyUse } from "./core/identity/api-key-use.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
+import { keyRoutes } from "./core/identity/key-routes.ts"
 import {
   linkOrganisationRoles,
   type OrganisationRoles,
@@ -29,11 +31,15 @@ export function createRoutes(
   templates: readonly MailTemplate[] = [],
   roles: OrganisationRoles = linkOrganisationRoles(),
 ): Hono<Http> {
-  const http = createHttp(authenticate)
+  const http: Hono<Http> = createHttp(
+    authenticate,
+    apiKeyUse((request, env, context) => http.fetch(request, env, context)),
+  )
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))
+  http.route("/auth", keyRoutes(roles))
   http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/", mailRoutes({ administrators, templates }))
   http.route("/health", healthRoutes)

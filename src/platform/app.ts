@@ -64,6 +64,19 @@ export interface UserActor {
   readonly authenticatedAt: number
   /** Id of the administrator who acts in their name. */
   readonly impersonator: string | null
+  /** Set where a program speaks for them, with a key: then `session` is the key's id, and nothing was proved. */
+  readonly key?: ActingKey
+}
+
+/** The API key that a request came with. */
+export interface ActingKey {
+  readonly id: string
+  /** SHA-256 (hex) of its text, as it is stored. */
+  readonly hash: string
+  /** What of its holder's rights it has: `<collection or *>:<action or *>`. */
+  readonly scopes: readonly string[]
+  /** Whether its holder is a service account, and no person. */
+  readonly service: boolean
 }
 
 export const system: Actor = { kind: "system" }
@@ -72,8 +85,13 @@ export const anonymous: Actor = { kind: "anonymous" }
 /** The role that administers the whole deployment. */
 export const administratorRole = "administrator"
 
-export const isAdministrator = (actor: Actor): boolean =>
+/** True for whoever has that role, and for their keys: what those may is then for their scopes to say. */
+export const hasAdministratorRole = (actor: Actor): actor is UserActor =>
   actor.kind === "user" && actor.roles.includes(administratorRole)
+
+/** No key administers a deployment, whoever its holder is. */
+export const isAdministrator = (actor: Actor): boolean =>
+  hasAdministratorRole(actor) && actor.key === undefined
 
 interface AppOptions {
   env: object

@@ -52,10 +52,17 @@ export function settingsOf(env: object): Settings {
   return parsed
 }
 
-/** A Hono app in which every request has a request id, an actor and an `App`, and every error is a problem. */
-export function createHttp(authenticate: Authenticate): Hono<Http> {
+/**
+ * A Hono app in which every request has a request id, an actor and an `App`, and every error is a problem.
+ *
+ * @param keyed around requests that come with an API key, and no others
+ */
+export function createHttp(
+  authenticate: Authenticate,
+  keyed?: MiddlewareHandler<Http>,
+): Hono<Http> {
   const http = new Hono<Http>()
-  http.use(surround(authenticate))
+  http.use(surround(authenticate, keyed))
   http.notFound((c) => {
     const allow = methodsAt(http, c.req.path)
     if (allow.length === 0) {
@@ -93,7 +100,10 @@ function methodsAt(http: Hono<Http>, path: string): string[] {
 }
 
 /** Everything around a handler, in one middleware, because each costs the hot path a closure and a promise. */
-function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
+function surround(
+  authenticate: Authenticate,
+  keyed: MiddlewareHandler<Http> | undefined,
+): MiddlewareHandler<Http> {
   return async (c, next) => {
     const request = c.req.raw
     const requestId = crypto.randomUUID()
@@ -123,7 +133,8 @@ function surround(authenticate: Authenticate): MiddlewareHandler<Http> {
         })
         c.set("app", app)
         c.set("actor", actor)
-        await next()
+        if (keyed && actor.kind === "user" && actor.key) await keyed(c, next)
+        else await next()
       }
     } catch (error) {
       // Hono hands errors of handlers to onError; these are errors of this middleware itself.

@@ -98,8 +98,8 @@ async function memberOfAnOrganisation(name: string): Promise<Person> {
 
 /** A few records of each collection that this person may create. */
 async function furnish(person: Person): Promise<void> {
-  const make = async (collection: string, body: object) => {
-    const made = await call(person, "POST", `/records/${collection}`, body)
+  const make = async (collection: string, body: object, root = "records") => {
+    const made = await call(person, "POST", `/${root}/${collection}`, body)
     if (made.status !== 201) return null
     const { id } = (await made.json()) as { id: string }
     ids.set(collection, [...(ids.get(collection) ?? []), id])
@@ -124,6 +124,8 @@ async function furnish(person: Person): Promise<void> {
   await make("vaults", { name: "hello" })
   await make("tickets", { subject: "hello" })
   await make("orders", { quantity: 3 })
+  await make("api-keys", { name: "hello", scopes: ["*:*"] }, "auth")
+  await make("service-accounts", { name: "hello" }, "auth")
 }
 
 /** Mails that were not delivered, and addresses that get none. */
@@ -361,14 +363,17 @@ const credentials = ({ token }: Person, draft: Draft): Record<string, string> =>
 
 /** Puts ids in place of `<articles:7>`. */
 const fill = (text: string): string =>
-  text.replace(/<(\w+):(\d+)>/g, (_, collection: string, n: string) => {
+  text.replace(/<([\w-]+):(\d+)>/g, (_, collection: string, n: string) => {
     const known = ids.get(collection) ?? []
     return known[Number(n) % known.length] ?? "019aa2c5-7d00-7000-8000-000000000001"
   })
 
 /** Keeps the pool of ids true: what was made can be named, what was deleted cannot. */
 function remember({ path }: Located, draft: Draft, response: Response, text: string): void {
-  const collection = /^\/(?:records\/(?=\w)|auth\/(?=authenticators))(\w+)/.exec(path)?.[1]
+  const collection =
+    /^\/(?:records|auth(?=\/(?:api-keys|authenticators|service-accounts)))\/([\w-]+)/.exec(
+      path,
+    )?.[1]
   if (!collection) return
   const known = ids.get(collection) ?? []
   if (response.status === 201 && known.length < 40) {

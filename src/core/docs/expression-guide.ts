@@ -42,7 +42,7 @@ const operands: readonly (readonly [string, string])[] = [
   ["@now @today", "The instant and the day (UTC) of the request, `± 7d`, `3h` or `15m`."],
   [
     "@me.id @me.email @me.kind",
-    'Who asks. `@me.roles` in `has(@me.roles, "editor")`. `@org.id`: the organisation.',
+    'Who asks; `@me.kind` is `user`, `service` (the key of a service account), `anonymous` or `system`. `@me.roles` in `has(@me.roles, "editor")`. `@org.id`: the organisation.',
   ],
   ["lower(x) length(x) day(x) month(x) year(x)", "Functions. `lower` folds ASCII."],
   [

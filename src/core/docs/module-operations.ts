@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { metricsDocs } from "../../platform/metrics-openapi.ts"
 import type { DocumentedModule, Operation } from "../../platform/operation.ts"
+import { keyDocs } from "../identity/key-openapi.ts"
 import { identityDocs } from "../identity/openapi.ts"
 import { organisationDocs } from "../identity/organisation-openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
@@ -16,6 +17,7 @@ import { securityFor } from "./security.ts"
 export const documentedModules: readonly DocumentedModule[] = [
   identityDocs,
   organisationDocs,
+  keyDocs,
   jobsDocs,
   mailDocs,
   metricsDocs,

@@ -10,8 +10,10 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
     "A cursor continues one query: the same collection, filter, sort and search, asked by the same person. Start again without it.",
   unauthenticated: "There is no session, and one could help: sign in.",
   invalid_credentials: "Which of the two is wrong is not told, nor whether the account exists.",
-  token_invalid: "The token was not made here, or has been changed. Sign in again.",
-  token_expired: "Exchange the refresh token for a new pair, and repeat the request.",
+  token_invalid:
+    "The token was not made here, or has been changed: sign in again. Or it is an API key that has ended, or whose holder may not act any more.",
+  token_expired:
+    "Exchange the refresh token for a new pair, and repeat the request. An API key is replaced by a new one.",
   token_outdated:
     "Roles, password or sessions have changed since the token was made. Exchange the refresh token; if that is refused, sign in again.",
   second_factor_required:

@@ -1,3 +1,4 @@
+import { type Action, actions } from "../identity/key-scopes.ts"
 import type { LinkedCollection, LinkedCollections, LinkedField } from "../records/link.ts"
 import type { View } from "../records/view.ts"
 
@@ -14,9 +15,6 @@ export interface Reader {
 
 export const fieldsKnownTo = (reader: Reader, collection: LinkedCollection): LinkedField[] =>
   [...collection.fields.values()].filter((field) => reader.view.fieldRule(field) !== false)
-
-export type Action = "read" | "create" | "update" | "delete"
-export const actions: readonly Action[] = ["read", "create", "update", "delete"]
 
 /** Whether anybody like this reader could ever do it: there is a rule, or the reader passes rules. */
 export const isOpen = (reader: Reader, collection: LinkedCollection, action: Action): boolean =>

@@ -1,4 +1,5 @@
 import type { ProblemCode } from "../../platform/problem.ts"
+import type { Action } from "../identity/key-scopes.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Reference } from "./document.ts"
 import { schemaRef } from "./document.ts"
@@ -6,7 +7,7 @@ import { answerHeaders, requestHeader } from "./headers.ts"
 import { listParameters, shapeParameters } from "./list-parameters.ts"
 import type { CollectionNames } from "./names.ts"
 import { badBody, badCredentials, everywhere, type problemAnswers } from "./problem-answers.ts"
-import { type Action, isOpen, type Reader } from "./reader.ts"
+import { isOpen, type Reader } from "./reader.ts"
 import { ruleSentence } from "./rules.ts"
 import { securityFor } from "./security.ts"
 
@@ -197,7 +198,7 @@ function mayBeAnonymous(
   const { rules } = collection
   if (action === "read") return stranger.readRule(collection) !== false
   const rule = action === "update" ? (rules.update?.before ?? null) : rules[action]
-  return stranger.writeRule(collection, rule) !== false
+  return stranger.writeRule(collection, action, rule) !== false
 }
 
 /** What its writer may not read is answered by its id alone. */

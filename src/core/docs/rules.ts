@@ -1,5 +1,6 @@
+import { type Action, actions } from "../identity/key-scopes.ts"
 import type { LinkedCollection, LinkedField } from "../records/link.ts"
-import { type Action, actions, isOpen, type Reader } from "./reader.ts"
+import { isOpen, type Reader } from "./reader.ts"
 
 /** Who may do it, in a sentence. Rules are shown as they are written, unless they name what the reader may not know of. */
 export function ruleSentence(reader: Reader, collection: LinkedCollection, action: Action): string {

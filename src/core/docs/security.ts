@@ -7,7 +7,7 @@ export const securitySchemes = {
     scheme: "bearer",
     bearerFormat: "JWT",
     description:
-      "`Authorization: Bearer …` with the `accessToken` of a session. Signed with Ed25519; the keys are at /.well-known/jwks.json.",
+      "`Authorization: Bearer …` with the `accessToken` of a session. Signed with Ed25519; the keys are at /.well-known/jwks.json. Or with an API key, `hlk_…`, as far as its scopes go; routes under `/auth` and those of administrators are closed to keys, but `GET /metrics` and `GET /jobs` for administrators' keys with `metrics:read` and `jobs:read`.",
   },
   cookie: {
     type: "apiKey",

@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from "hono"
-import { type Actor, isAdministrator, type UserActor } from "../../platform/app.ts"
+import { type Actor, hasAdministratorRole, type UserActor } from "../../platform/app.ts"
 import type { SignedIn } from "../../platform/http.ts"
 import { Problem } from "../../platform/problem.ts"
 import { assertSignedIn, sessionProbe } from "./directory-guard.ts"
+import { grantsAdministration } from "./key-scopes.ts"
 
 /**
  * Lets administrators of the deployment through, after one trip to the directory that says whether their token still
@@ -12,7 +13,7 @@ import { assertSignedIn, sessionProbe } from "./directory-guard.ts"
  */
 export const administrators: MiddlewareHandler<SignedIn> = async (c, next) => {
   const app = c.get("app")
-  const actor = assertAdministrator(c.get("actor"))
+  const actor = assertAdministrator(c.get("actor"), c.req)
   assertSignedIn(actor, await app.directory.all(sessionProbe(actor)))
   await next()
 }
@@ -24,12 +25,16 @@ export const administrators: MiddlewareHandler<SignedIn> = async (c, next) => {
  * @throws {Problem} `unauthenticated`, `forbidden`
  */
 export const claimedAdministrators: MiddlewareHandler<SignedIn> = async (c, next) => {
-  assertAdministrator(c.get("actor"))
+  assertAdministrator(c.get("actor"), c.req)
   await next()
 }
 
-function assertAdministrator(actor: Actor): UserActor {
+function assertAdministrator(actor: Actor, request: { method: string; path: string }): UserActor {
   if (actor.kind !== "user") throw new Problem("unauthenticated")
-  if (!isAdministrator(actor)) throw new Problem("forbidden", "Only administrators may do this.")
+  if (!hasAdministratorRole(actor))
+    throw new Problem("forbidden", "Only administrators may do this.")
+  if (actor.key && !grantsAdministration(actor.key.scopes, request.method, request.path)) {
+    throw new Problem("forbidden", "This API key may not do this.")
+  }
   return actor
 }

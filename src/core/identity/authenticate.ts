@@ -3,11 +3,13 @@ import type { Authenticate } from "../../platform/http.ts"
 import { Problem } from "../../platform/problem.ts"
 import type { Settings } from "../../platform/settings.ts"
 import { verifyAccessToken } from "./access-tokens.ts"
+import { verifyApiKey } from "./api-key-actors.ts"
+import { keyPrefix } from "./api-key-text.ts"
 import { accessCookie, findCookie } from "./cookies.ts"
 import { assertOwnOrigin } from "./same-origin.ts"
 
 /**
- * Who sends this request: by `Authorization: Bearer`, else by the cookie. No trip; whether the token is outdated is asked
+ * Who sends this request: by `Authorization: Bearer` (a token or an API key), else by the cookie. No trip; whether the token is outdated is asked
  * beside the rows (epoch.ts). Synchronous without a credential, and with one that this isolate has seen before.
  *
  * @throws {Problem} `token_invalid`, `token_expired`; `forbidden` for a cookie that another site's page sent along.
@@ -42,7 +44,10 @@ const isPublic = (request: Request): boolean => publicPaths.test(request.url)
 
 function byBearer(header: string, settings: Settings, now: number): UserActor | Promise<UserActor> {
   if (header.slice(0, 7).toLowerCase() !== "bearer ") throw new Problem("token_invalid")
-  return verifyAccessToken(header.slice(7).trim(), settings, now)
+  const token = header.slice(7).trim()
+  // Keys come this way alone: neither in a cookie, where another site's page could use them, nor in an address.
+  if (token.startsWith(keyPrefix)) return verifyApiKey(token, settings, now)
+  return verifyAccessToken(token, settings, now)
 }
 
 function byCookie(

@@ -1,7 +1,7 @@
 import type { Actor } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
-import { assertEpoch } from "./epoch.ts"
+import { assertEpoch, databaseNow } from "./epoch.ts"
 
 /*
  * The questions of epoch.ts, asked of the directory itself: identity's own routes need no projection to know whether a
@@ -11,7 +11,9 @@ import { assertEpoch } from "./epoch.ts"
 /** Rows for `assertSignedIn`: the epoch of the actor's person, while their session lives. */
 export const sessionProbe = (actor: Actor): Sql =>
   actor.kind === "user"
-    ? sql`SELECT u.epoch FROM sessions s JOIN users u ON u.id = s.user WHERE s.id = ${actor.session} AND s.user = ${actor.id} AND s.revokedAt IS NULL`
+    ? actor.key
+      ? sql`SELECT u.epoch FROM api_keys k JOIN users u ON u.id = k.user WHERE k.id = ${actor.key.id} AND k.user = ${actor.id} AND k.hash = ${actor.key.hash} AND k.revokedAt IS NULL AND (k.expiresAt IS NULL OR k.expiresAt > ${databaseNow}) AND u.disabledAt IS NULL`
+      : sql`SELECT u.epoch FROM sessions s JOIN users u ON u.id = s.user WHERE s.id = ${actor.session} AND s.user = ${actor.id} AND s.revokedAt IS NULL`
     : raw("SELECT NULL AS epoch")
 
 /** @throws {Problem} `token_outdated` */

@@ -57,13 +57,13 @@ export async function commitMemberships(
 }
 
 /**
- * Refuses `last_owner` when nobody else owns the organisation. An owner whose account is disabled is as good as none.
+ * Refuses `last_owner` when nobody else owns the organisation. An owner whose account is disabled, or that is a program, is as good as none.
  * For whatever takes the role, the membership or the account of `user`, in the same batch and before it.
  */
 export const refuseLastOwner = (organisation: string, user: string): Sql =>
   refuse(
     "last_owner",
-    sql`NOT EXISTS (SELECT 1 FROM organisation_members m JOIN users u ON u.id = m.user AND u.disabledAt IS NULL
+    sql`NOT EXISTS (SELECT 1 FROM organisation_members m JOIN users u ON u.id = m.user AND u.kind = 'person' AND u.disabledAt IS NULL
 WHERE m.organisation = ${organisation} AND m.user <> ${user} AND instr(m.roles, ${JSON.stringify(ownerRole)}) > 0)`,
   )
 

@@ -193,6 +193,7 @@ export function transferOwnership(
     if (membership.roles.includes(ownerRole)) {
       throw new Problem("conflict", "They own the organisation already.")
     }
+    if (person.kind !== "person") throw new Problem("conflict", "A program owns no organisation.")
     if (person.disabledAt !== null) throw new Problem("conflict", "Their account is disabled.")
     const roles = [...new Set([...membership.roles, ownerRole])].sort()
     const gains = withRoles(person, organisation, roles)

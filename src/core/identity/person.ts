@@ -58,13 +58,17 @@ export const personOf = (row: Row, memberships: readonly Row[]): Person => ({
   disabledAt: row.disabledAt as string | null,
   locale: row.locale as string | null,
   secondFactors: parseSecondFactors(row.secondFactors as string),
-  memberships: memberships.map((membership) => ({
+  memberships: membershipsOf(memberships),
+})
+
+/** From rows of `selectMemberships`. */
+export const membershipsOf = (rows: readonly Row[]): Membership[] =>
+  rows.map((membership) => ({
     organisation: membership.organisation as string,
     database: membership.database as string,
     roles: JSON.parse(membership.roles as string) as string[],
     policy: storedPolicy(membership.policy as string),
-  })),
-})
+  }))
 
 /** Chosen field by field, so that nothing else of a person can slip out. */
 export const toUser = ({ id, email, name, roles, createdAt }: Person): User => ({

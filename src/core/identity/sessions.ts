@@ -383,7 +383,7 @@ export async function accessTokenFor(
 }
 
 /** Those of the deployment and those of the organisation. No organisation can make an administrator of the deployment. */
-function effectiveRoles(person: Person, membership: Membership | null): string[] {
+export function effectiveRoles(person: Person, membership: Membership | null): string[] {
   const inherited = membership?.roles.filter((role) => role !== administratorRole) ?? []
   return [...new Set([...person.roles, ...inherited])]
 }

@@ -18,6 +18,7 @@ export const levelOf = (methods: readonly string[]): "aal1" | "aal2" =>
  * @throws {Problem} `step_up_required` (RFC 9470): sign in again; `forbidden` for impersonators
  */
 export function assertRecent(app: App, actor: UserActor, seconds = recentSeconds): void {
+  if (actor.key) throw new Problem("forbidden", "API keys may not do this: sign in.")
   if (actor.impersonator !== null) {
     throw new Problem("forbidden", "Nobody may do this in another's name.")
   }

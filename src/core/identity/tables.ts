@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm"
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
 
 /*
- * The directory (`app.directory`) and, at the end, the one table that identity keeps in each database of records.
+ * The directory (`app.directory`) and, at the end, two tables that identity keeps in each database of records.
  * All are STRICT and WITHOUT ROWID in the migration. Times are ISO 8601 UTC with milliseconds, so that they compare as
  * text. The projection `members` and `member_organisations` stands in the migration of the records.
  */
@@ -38,6 +38,7 @@ export const users = sqliteTable(
   },
   (table) => [
     uniqueIndex("users_emailNormalised").on(table.emailNormalised),
+    index("users_services").on(table.id).where(sql`kind = 'service'`),
     index("users_administrators").on(table.id).where(sql`instr(roles, '"administrator"') > 0`),
   ],
 )
@@ -132,6 +133,19 @@ export const sessionRevocations = sqliteTable(
   },
   (table) => [index("session_revocations_expiresAt").on(table.expiresAt)],
 )
+
+/**
+ * In each database of records: its API keys, so that the trip of a request itself says whether its key is good. A key that
+ * has ended keeps its row: the row is what says so.
+ */
+export const apiKeyStates = sqliteTable("api_key_states", {
+  /** Of `api_keys`. */
+  id: text().primaryKey(),
+  /** The same as there: whoever could forge a key's signature would still need the one that was given out. */
+  hash: text().notNull(),
+  /** Null for a key that does not expire. Compared with the clock of the database. */
+  endsAt: text(),
+})
 
 /**
  * Whatever is sent by mail and used once: links and codes. A token is deleted by the batch that uses it. With the purpose

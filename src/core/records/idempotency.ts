@@ -44,10 +44,11 @@ export async function readIdempotency(
   }
 }
 
-/** Within an organisation a person is another actor: the same key must not answer with a record of the other. */
+/** Within an organisation, and with an API key, a person is another actor: what one has made must not answer the other. */
 const actorKey = (actor: Actor): string => {
   if (actor.kind !== "user") return actor.kind
-  return actor.organisation === null ? actor.id : `${actor.id} ${actor.organisation}`
+  const parts = [actor.id, actor.organisation, actor.key?.id]
+  return parts.filter((part) => typeof part === "string").join(" ")
 }
 
 const recent = (app: App): string => new Date(app.now() - keptMilliseconds).toISOString()

@@ -215,7 +215,7 @@ export function replacementOf(view: View, collection: LinkedCollection, input: I
     if (!isWritable(field) || whole[field.name] !== undefined) continue
     const restricted =
       view.fieldRule(field) !== true ||
-      (field.writable !== null && view.writeRule(collection, field.writable) !== true)
+      (field.writable !== null && view.writableRule(collection, field.writable) !== true)
     const fallback = field.options.default
     const computed = typeof fallback === "object" && fallback !== null && "expression" in fallback
     if (restricted || computed) continue

@@ -52,7 +52,7 @@ export function writableObjections(
   if (view.passes(collection)) return []
   return [...collection.fields.values()].flatMap((field): Objection[] => {
     if (!field.writable || !given.has(field.name)) return []
-    const rule = view.writeRule(collection, field.writable)
+    const rule = view.writableRule(collection, field.writable)
     if (rule === true) return []
     const allowed = view.compile(rule, before, { next: after, oneRow: true })
     const changed =

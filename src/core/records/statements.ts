@@ -1,6 +1,5 @@
 import type { App } from "../../platform/app.ts"
 import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
-import type { Checked } from "../expression/checked.ts"
 import type { RowSource } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
 import { guard, type Objection } from "./guard.ts"
@@ -107,7 +106,7 @@ function createStatements(
     ifExists === outcome ? [{ outcome, condition: exists, detail: "id" }] : []
 
   const speaksAgainst: Objection[] = [
-    ...ruleObjections(view, view.writeRule(collection, collection.rules.create), source),
+    ...ruleObjections(view, view.writeRule(collection, "create", collection.rules.create), source),
     ...unscopedObjection(collection, organisation),
     ...writableObjections(view, collection, givenBy(records), source, source),
     ...occupied("stale"),
@@ -220,8 +219,18 @@ function updateStatements(writing: Writing, operation: UpdateOperation, index: n
   const objections: Objection[] = [
     ...writing.first,
     { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
-    ...ruleObjections(view, view.writeRule(collection, rules?.before ?? null), before, after),
-    ...afterObjections(view, view.writeRule(collection, rules?.after ?? null), before, after),
+    ...ruleObjections(
+      view,
+      view.writeRule(collection, "update", rules?.before ?? null),
+      before,
+      after,
+    ),
+    ...afterObjections(
+      view,
+      view.writeRule(collection, "update", rules?.after ?? null),
+      before,
+      after,
+    ),
     ...writableObjections(view, collection, given, before, after),
     ...staleObjections(expected),
     ...referenceObjections(view, collection, changed, after),
@@ -239,11 +248,13 @@ export function permissionQuery(
   view: View,
   collection: LinkedCollection,
   id: string,
-  rule: Checked | null,
+  action: "update" | "delete",
   changes: StoredFields,
 ): Sql {
+  const { update, delete: remove } = collection.rules
+  const rule = action === "delete" ? remove : (update?.before ?? null)
   const next = changedRowSource(collection, changes)
-  const allowed = view.compile(view.writeRule(collection, rule), tableSource(current), {
+  const allowed = view.compile(view.writeRule(collection, action, rule), tableSource(current), {
     next,
     oneRow: true,
   })
@@ -344,8 +355,18 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
   const changed = new Set([...Object.keys(replacement.columns), ...Object.keys(replacement.many)])
   const speaksAgainst: Objection[] = [
     { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
-    ...ruleObjections(view, view.writeRule(collection, rules?.before ?? null), before, after),
-    ...afterObjections(view, view.writeRule(collection, rules?.after ?? null), before, after),
+    ...ruleObjections(
+      view,
+      view.writeRule(collection, "update", rules?.before ?? null),
+      before,
+      after,
+    ),
+    ...afterObjections(
+      view,
+      view.writeRule(collection, "update", rules?.after ?? null),
+      before,
+      after,
+    ),
     ...writableObjections(view, collection, record.given, before, after),
     ...staleObjections(expected),
     ...referenceObjections(view, collection, changed, after),
@@ -377,7 +398,7 @@ function deleteStatements(writing: Writing, operation: DeleteOperation, index: n
   const objections: Objection[] = [
     ...writing.first,
     { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
-    ...ruleObjections(view, view.writeRule(collection, collection.rules.delete), source),
+    ...ruleObjections(view, view.writeRule(collection, "delete", collection.rules.delete), source),
     ...staleObjections(expected),
     ...collection.referrers.map(
       ({ collection: referrer, field }): Objection => ({

@@ -1,9 +1,10 @@
-import { type Actor, type App, isAdministrator } from "../../platform/app.ts"
+import { type Actor, type App, hasAdministratorRole } from "../../platform/app.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Checked } from "../expression/checked.ts"
 import { foldConstant } from "../expression/fold.ts"
 import { compileExpression } from "../expression/to-sql.ts"
 import type { Access, Context, RowSource, Scope, Shape } from "../expression/types.ts"
+import { type Action, actions, grants } from "../identity/key-scopes.ts"
 import type { LinkedCollection, LinkedCollections, LinkedField } from "./link.ts"
 
 /**
@@ -20,8 +21,14 @@ export interface View {
   readonly access: Access
   readRule(collection: LinkedCollection): Checked | boolean
   fieldRule(field: LinkedField): Checked | boolean
-  /** A rule of writes; null (no rule) is false, and whoever passes rules is true. */
-  writeRule(collection: LinkedCollection, rule: Checked | null): Checked | boolean
+  /** A rule of writes; null (no rule) is false, and whoever passes rules is true, within the scopes of their key. */
+  writeRule(
+    collection: LinkedCollection,
+    action: Exclude<Action, "read">,
+    rule: Checked | null,
+  ): Checked | boolean
+  /** The rule by which a field may be given. */
+  writableRule(collection: LinkedCollection, rule: Checked): Checked | boolean
   /** True where rules are passed over rather than kept: for the system, and administrators unless the collection forbids it. */
   passes(collection: LinkedCollection): boolean
   /** True when the rule itself, without a pass, lets this actor through whatever the row. */
@@ -43,8 +50,8 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
   const context: Context = {
     me: {
       id: user?.id ?? null,
-      email: user?.email ?? null,
-      kind: actor.kind,
+      email: user?.key?.service ? null : (user?.email ?? null),
+      kind: user?.key?.service ? "service" : actor.kind,
       roles: user?.roles ?? [],
     },
     organisation: organisationOf(actor),
@@ -54,13 +61,20 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
       return now
     },
   }
-  const administrator = isAdministrator(actor)
+  const administrator = hasAdministratorRole(actor)
+  // A key narrows, before any rule is asked: beyond its scopes its holder is a person whom no rule lets.
+  const scopes = user?.key?.scopes
+  const inScope = (collection: LinkedCollection, action: Action) =>
+    scopes === undefined || grants(scopes, collection.name, action)
   const passes = (collection: LinkedCollection) =>
     actor.kind === "system" ||
-    (administrator && collection.definition.options.administrators !== "obey")
+    (administrator &&
+      collection.definition.options.administrators !== "obey" &&
+      actions.some((action) => inScope(collection, action)))
   const decide = (rule: Checked): Checked | boolean => foldConstant(rule, context) ?? rule
   const readRule = (collection: LinkedCollection) =>
-    passes(collection) || (collection.rules.read !== null && decide(collection.rules.read))
+    inScope(collection, "read") &&
+    (passes(collection) || (collection.rules.read !== null && decide(collection.rules.read)))
   const fieldRule = (field: LinkedField) =>
     actor.kind === "system" || field.readable === null || decide(field.readable)
   const scope: Scope = (shape, alias) => scopeOf(actor, collections, shape, alias)
@@ -81,7 +95,9 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
     },
     readRule,
     fieldRule,
-    writeRule: (collection, rule) => passes(collection) || (rule !== null && decide(rule)),
+    writeRule: (collection, action, rule) =>
+      inScope(collection, action) && (passes(collection) || (rule !== null && decide(rule))),
+    writableRule: (collection, rule) => passes(collection) || decide(rule),
     passes,
     allows: (rule) => rule !== null && decide(rule) === true,
     compile: (rule, source, how) =>

@@ -2,7 +2,6 @@ import type { Actor, App } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
-import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import { insertJobs, type NewJob } from "../jobs/enqueue.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
@@ -181,13 +180,12 @@ export function refuseAnonymous(
 ): void {
   if (view.actor.kind !== "anonymous") return
   const { create, update, delete: remove } = collection.rules
-  const may = (rule: Checked | null) => view.writeRule(collection, rule) !== false
-  const allowed = {
-    create: () => may(create),
-    update: () => may(update?.before ?? null),
-    delete: () => may(remove),
-    put: () => may(create) || may(update?.before ?? null),
-  }[action]()
+  const may = {
+    create: () => view.writeRule(collection, "create", create) !== false,
+    update: () => view.writeRule(collection, "update", update?.before ?? null) !== false,
+    delete: () => view.writeRule(collection, "delete", remove) !== false,
+  }
+  const allowed = action === "put" ? may.create() || may.update() : may[action]()
   if (!allowed) throw new Problem("unauthenticated")
 }
 
@@ -251,12 +249,11 @@ async function storedRecord(
   const organisation = actor.kind === "anonymous" ? null : (actor.organisation ?? null)
   const everything = viewFor(app, { kind: "system", organisation }, collections)
   const all = select(everything, draft.collection, { fields: null, expand: [] })
-  const { update, delete: remove } = draft.collection.rules
-  const rule = draft.action === "delete" ? remove : (update?.before ?? null)
+  const action = draft.action === "delete" ? "delete" : "update"
   const changes = toChanges(draft.collection, "input" in draft ? draft.input : {})
   const results = await app.db.batch([
     recordQuery(everything, draft.collection, draft.id, all),
-    permissionQuery(view, draft.collection, draft.id, rule, changes),
+    permissionQuery(view, draft.collection, draft.id, action, changes),
     ...(actor.kind === "user" ? [epochProbe(actor)] : []),
   ])
   assertEpoch(actor, results[2])

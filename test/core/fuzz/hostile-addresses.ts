@@ -162,12 +162,12 @@ export const hostilePath: fc.Arbitrary<PathChange> = fc.oneof(
     .map(
       (id): PathChange =>
         (whole) =>
-          whole.replace(/<\w+:\d+>|(?<=^\/records\/\w+)$/, (at) => (at ? id : `/${id}`)),
+          whole.replace(/<[\w-]+:\d+>|(?<=^\/records\/\w+)$/, (at) => (at ? id : `/${id}`)),
     ),
   hostileText.map(
     (text): PathChange =>
       (whole) =>
-        whole.replace(/<\w+:\d+>/, encoded(text)),
+        whole.replace(/<[\w-]+:\d+>/, encoded(text)),
   ),
   fc
     .constantFrom(

@@ -58,7 +58,7 @@ export function partsOf(document: OpenApi, { path, operation }: Located) {
   return {
     // What the first parameter of the path names, or the collection itself.
     collection:
-      (/\/(\w+)\/\{/.exec(path) ?? /^\/(?:records|auth)\/(\w+)/.exec(path))?.[1] ?? "users",
+      (/\/([\w-]+)\/\{/.exec(path) ?? /^\/(?:records|auth)\/([\w-]+)/.exec(path))?.[1] ?? "users",
     parameters,
     query: parameters.filter((parameter) => parameter.in === "query"),
     schema: content[0] ? resolve<Schema>(document, content[0][1].schema) : null,
@@ -234,7 +234,9 @@ function soundValue(schema: Schema): fc.Arbitrary<string> {
         ? fc
             .uniqueArray(fc.nat(2), { maxLength: 3 })
             .map((ns) => JSON.stringify(ns.map((n) => `<${target}:${n}>`)))
-        : fc.constant(JSON.stringify(schema.examples?.[0] ?? ["editor"]))
+        : fc.constant(
+            JSON.stringify(schema.examples?.[0] ?? [schema.items?.examples?.[0] ?? "editor"]),
+          )
     default:
       return fc.json({ maxDepth: 2 })
   }

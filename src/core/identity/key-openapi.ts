@@ -1,0 +1,123 @@
+import {
+  badBody,
+  badSession,
+  type DocumentedModule,
+  jsonBody,
+  type Operation,
+  patchBody,
+} from "../../platform/operation.ts"
+import * as shapes from "./key-schema.ts"
+import {
+  apiKeyPage,
+  issuedApiKey,
+  keysQuery,
+  newApiKey,
+  newRotation,
+  newServiceAccount,
+  serviceAccount,
+  serviceAccountPage,
+  serviceAccountPatch,
+  serviceAccountsQuery,
+} from "./key-schema.ts"
+
+const operations: readonly Operation[] = [
+  {
+    method: "post",
+    path: "/auth/api-keys",
+    operationId: "createApiKey",
+    summary: "Make an API key",
+    description:
+      "Its text is answered this once. It has the present rights of its holder, narrowed by its scopes: roles that they are given or lose are the key's from its next request on.",
+    auth: "session",
+    body: jsonBody(newApiKey),
+    responses: { 201: { description: "The key, with its text.", schema: issuedApiKey } },
+    problems: [...badSession, ...badBody, "step_up_required", "forbidden", "not_found", "conflict"],
+  },
+  {
+    method: "get",
+    path: "/auth/api-keys",
+    operationId: "listApiKeys",
+    summary: "One's own API keys, or those of an account that one oversees, the newest first",
+    auth: "session",
+    query: keysQuery,
+    responses: { 200: { description: "A page.", schema: apiKeyPage, headers: { Link: "`next`" } } },
+    problems: [...badSession, "forbidden", "not_found", "invalid_input", "invalid_cursor"],
+  },
+  {
+    method: "delete",
+    path: "/auth/api-keys/{id}",
+    operationId: "revokeApiKey",
+    summary: "Revoke an API key",
+    description: "At once: its next read and its next write are refused.",
+    auth: "session",
+    pathParameters: { id: "Id of the key." },
+    responses: { 204: { description: "It has ended." } },
+    problems: [...badSession, "forbidden", "not_found"],
+  },
+  {
+    method: "post",
+    path: "/auth/api-keys/{id}/rotations",
+    operationId: "rotateApiKey",
+    summary: "Replace an API key",
+    description:
+      "The new key has the same name, scopes and length of life; the old one stays good for the overlap, 24 hours unless told.",
+    auth: "session",
+    pathParameters: { id: "Id of the key." },
+    body: jsonBody(newRotation, false),
+    responses: { 201: { description: "The new key, with its text.", schema: issuedApiKey } },
+    problems: [...badSession, ...badBody, "step_up_required", "forbidden", "not_found", "conflict"],
+  },
+  {
+    method: "post",
+    path: "/auth/service-accounts",
+    operationId: "createServiceAccount",
+    summary: "Make an account for a program",
+    description:
+      "By administrators of the deployment; in an organisation also by whoever may manage its members, with roles that it declares and they cover. Nobody signs in to it: make it a key.",
+    auth: "session",
+    body: jsonBody(newServiceAccount),
+    responses: { 201: { description: "The account.", schema: serviceAccount } },
+    problems: [...badSession, ...badBody, "step_up_required", "forbidden", "not_found"],
+  },
+  {
+    method: "get",
+    path: "/auth/service-accounts",
+    operationId: "listServiceAccounts",
+    summary: "Service accounts, the oldest first",
+    auth: "session",
+    query: serviceAccountsQuery,
+    responses: {
+      200: { description: "A page.", schema: serviceAccountPage, headers: { Link: "`next`" } },
+    },
+    problems: [...badSession, "forbidden", "not_found", "invalid_input", "invalid_cursor"],
+  },
+  {
+    method: "patch",
+    path: "/auth/service-accounts/{id}",
+    operationId: "updateServiceAccount",
+    summary: "Rename a service account, give and take roles",
+    auth: "session",
+    pathParameters: { id: "Id of the account." },
+    body: patchBody(serviceAccountPatch),
+    responses: { 200: { description: "The account.", schema: serviceAccount } },
+    problems: [...badSession, ...badBody, "step_up_required", "forbidden", "not_found", "conflict"],
+  },
+  {
+    method: "delete",
+    path: "/auth/service-accounts/{id}",
+    operationId: "deleteServiceAccount",
+    summary: "Delete a service account",
+    description: "Its keys end at once. What it has written keeps its name.",
+    auth: "session",
+    pathParameters: { id: "Id of the account." },
+    responses: { 204: { description: "It is gone." } },
+    problems: [...badSession, "step_up_required", "forbidden", "not_found", "conflict"],
+  },
+]
+
+export const keyDocs: DocumentedModule = {
+  tag: "keys",
+  description: "Credentials of programs.",
+  operations,
+  shapes,
+}
