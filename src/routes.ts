@@ -1,13 +1,16 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
+import { accountRoutes } from "./core/identity/account-routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
+import { accountTemplates } from "./core/identity/mails.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
 import type { Registry } from "./core/jobs/registry.ts"
 import { jobRoutes } from "./core/jobs/routes.ts"
 import { mailRoutes } from "./core/mail/routes.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
+import { ownRecordsOf } from "./core/records/own-records.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
@@ -24,8 +27,9 @@ export function createRoutes(
   const http = createHttp(authenticate)
   http.route("/records", recordRoutes(collections))
   http.route("/", identityRoutes)
+  http.route("/", accountRoutes({ ownRecords: ownRecordsOf(collections) }))
   http.route("/jobs", jobRoutes(jobs, administrators))
-  http.route("/", mailRoutes({ administrators, templates }))
+  http.route("/", mailRoutes({ administrators, templates: [...accountTemplates, ...templates] }))
   http.route("/health", healthRoutes)
   http.route("/metrics", metricsRoutes(administrators))
   http.route("/", docsRoutes(collections))

@@ -54,6 +54,8 @@ const variables = z.object({
   READ_REPLICATION: z.enum(["on", "off"]).default("off"),
   /** `off` counts nothing, and `GET /metrics` has nothing to tell. */
   COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
+  /** `on`: whoever has not confirmed their e-mail address does not sign in with the password. */
+  REQUIRE_VERIFIED_EMAIL: z.enum(["on", "off"]).default("off"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
   /** Where this deployment is reached, for links in mails: `https://app.example.com`. */
@@ -101,6 +103,7 @@ export interface Settings {
   readonly readReplication: boolean
   /** Where there is no object to keep counters, none are made. */
   readonly metrics: boolean
+  readonly requireVerifiedEmail: boolean
   readonly adminCodeHash: string
   /** Origin of links in mails; null where the deployment does not say it. */
   readonly publicUrl: string | null
@@ -139,6 +142,7 @@ export function parseSettings(env: object): Settings {
     rateLimited: (data.RATE_LIMIT ?? (development ? "off" : "on")) === "on",
     readReplication: data.READ_REPLICATION === "on",
     metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
+    requireVerifiedEmail: data.REQUIRE_VERIFIED_EMAIL === "on",
     adminCodeHash: data.ADMIN_CODE_HASH,
     publicUrl: data.PUBLIC_URL ?? (development ? "http://127.0.0.1:8787" : null),
     mail: {

@@ -12,22 +12,41 @@ export const accountLimit = 10
 export const addressLimit = 100
 export const windowSeconds = 15 * 60
 
+/** How often within a window. */
+export interface AttemptLimits {
+  readonly account: number
+  readonly address: number
+}
+const guesses: AttemptLimits = { account: accountLimit, address: addressLimit }
+
+/** Of mails that somebody asks for: enough for those who look in the wrong folder first, too few to fill a mailbox. */
+export const mailLimits: AttemptLimits = { account: 5, address: 50 }
+
 export interface AttemptKeys {
   readonly account: string
   readonly address: string
 }
 
-/** Keys without meaning to a reader of the table: MACs of the account's and the caller's address. */
-export const attemptKeys = (secret: string, email: string, address: string): AttemptKeys => ({
-  account: keyOf(secret, "account", email),
-  address: keyOf(secret, "address", networkOf(address)),
+/** Keys without meaning to a reader of the table: MACs of the account's and the caller's address. Each purpose counts apart. */
+export const attemptKeys = (
+  secret: string,
+  email: string,
+  address: string,
+  purpose = "sign-in",
+): AttemptKeys => ({
+  account: keyOf(secret, `${purpose}-account`, email),
+  address: keyOf(secret, `${purpose}-address`, networkOf(address)),
 })
 
 const keyOf = (secret: string, kind: string, value: string): string =>
-  createHmac("sha256", secret).update(`sign-in-${kind}\n${value}`).digest("base64url").slice(0, 32)
+  createHmac("sha256", secret).update(`${kind}\n${value}`).digest("base64url").slice(0, 32)
 
 /** Sweeps, counts the attempt, and as the last statement selects the counts for `assertUnlocked`. */
-export function reserveAttempt(keys: AttemptKeys, now: number): Sql[] {
+export function reserveAttempt(
+  keys: AttemptKeys,
+  now: number,
+  limits: AttemptLimits = guesses,
+): Sql[] {
   const at = new Date(now).toISOString()
   const end = new Date(now + windowSeconds * 1000).toISOString()
   // One above the limit stands for "refused"; there the count stops.
@@ -37,22 +56,27 @@ ON CONFLICT (key) DO UPDATE SET attempts = iif(expiresAt <= ${at}, 1, attempts +
 WHERE attempts <= ${limit} OR expiresAt <= ${at}`
   return [
     sql`DELETE FROM sign_in_attempts WHERE key IN (SELECT key FROM sign_in_attempts WHERE expiresAt <= ${at} LIMIT 20)`,
-    count(keys.address, addressLimit, sql`1`),
+    count(keys.address, limits.address, sql`1`),
     // An address that is locked out must not lock out accounts any further.
     count(
       keys.account,
-      accountLimit,
-      sql`EXISTS (SELECT 1 FROM sign_in_attempts WHERE key = ${keys.address} AND attempts <= ${addressLimit})`,
+      limits.account,
+      sql`EXISTS (SELECT 1 FROM sign_in_attempts WHERE key = ${keys.address} AND attempts <= ${limits.address})`,
     ),
     sql`SELECT key, attempts, expiresAt FROM sign_in_attempts WHERE key IN (${keys.account}, ${keys.address})`,
   ]
 }
 
 /** @throws {Problem} `rate_limited` (the caller's address) or `locked` (the account), with `Retry-After`. */
-export function assertUnlocked(rows: readonly Row[], keys: AttemptKeys, now: number): void {
+export function assertUnlocked(
+  rows: readonly Row[],
+  keys: AttemptKeys,
+  now: number,
+  limits: AttemptLimits = guesses,
+): void {
   for (const [key, limit, code] of [
-    [keys.address, addressLimit, "rate_limited"],
-    [keys.account, accountLimit, "locked"],
+    [keys.address, limits.address, "rate_limited"],
+    [keys.account, limits.account, "locked"],
   ] as const) {
     const row = rows.find((candidate) => candidate.key === key)
     if (!row || (row.attempts as number) <= limit) continue

@@ -6,9 +6,11 @@ import {
   type Operation,
   patchBody,
 } from "../../platform/operation.ts"
+import { accountOperations } from "./account-openapi.ts"
+import * as accountShapes from "./account-schema.ts"
+import { signInRequest } from "./account-schema.ts"
 import * as shapes from "./schema.ts"
 import {
-  credentials,
   keySet,
   mePatch,
   newAdministrator,
@@ -19,8 +21,6 @@ import {
   signedIn,
   tokens,
   user,
-  userPage,
-  userPatch,
 } from "./schema.ts"
 
 const cookies = { "Set-Cookie": "The session of a browser: `__Host-access` and `__Host-refresh`." }
@@ -55,13 +55,22 @@ const operations: readonly Operation[] = [
     method: "post",
     path: "/auth/sessions",
     operationId: "signIn",
-    summary: "Sign in with a password",
+    summary: "Sign in with a password, or with what was mailed",
     description:
-      "Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
+      "With address and password, with address and the mailed code, or with the token of the mailed link. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
     auth: "none",
-    body: jsonBody(credentials),
+    body: jsonBody(signInRequest),
     responses: { 201: { description: "A session.", schema: signedIn, headers: cookies } },
-    problems: [...badBody, "invalid_credentials", "token_outdated", "locked", "rate_limited"],
+    problems: [
+      ...badBody,
+      "invalid_credentials",
+      "code_invalid",
+      "email_unverified",
+      "account_disabled",
+      "token_outdated",
+      "locked",
+      "rate_limited",
+    ],
   },
   {
     method: "post",
@@ -117,29 +126,7 @@ const operations: readonly Operation[] = [
     responses: { 200: { description: "The person.", schema: user } },
     problems: [...badSession, ...badBody, "forbidden"],
   },
-  {
-    method: "get",
-    path: "/auth/users",
-    operationId: "listUsers",
-    summary: "All people, the oldest account first",
-    auth: "administrator",
-    query: pageQuery,
-    responses: { 200: { description: "A page.", schema: userPage, headers: { Link: "`next`" } } },
-    problems: [...badSession, "forbidden", "invalid_input", "invalid_cursor"],
-  },
-  {
-    method: "patch",
-    path: "/auth/users/{id}",
-    operationId: "setRoles",
-    summary: "Give and take roles",
-    description:
-      "Tokens of that person are outdated at once; their next refresh carries the new roles.",
-    auth: "administrator",
-    pathParameters: { id: "Id of the person." },
-    body: patchBody(userPatch),
-    responses: { 200: { description: "The person.", schema: user } },
-    problems: [...badSession, ...badBody, "forbidden", "not_found", "conflict"],
-  },
+  ...accountOperations,
   {
     method: "get",
     path: "/.well-known/jwks.json",
@@ -161,5 +148,5 @@ export const identityDocs: DocumentedModule = {
   tag: "auth",
   description: "People and their sessions.",
   operations,
-  shapes,
+  shapes: { ...shapes, ...accountShapes },
 }

@@ -1,41 +1,24 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono"
-import type { Http, SignedIn } from "../../platform/http.ts"
+import { type Context, Hono } from "hono"
+import type { Http } from "../../platform/http.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem, problemResponse } from "../../platform/problem.ts"
-import { clientAddress } from "../../platform/rate-limit.ts"
-import { parseJson, parseWith, readText } from "../../platform/validate.ts"
+import { parseJson, parseWith, readJson, readText } from "../../platform/validate.ts"
+import { signInForm } from "./account-schema.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
-import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
+import { callerOf } from "./caller.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
+import { signInByCode, signInByLink } from "./mail-sign-in.ts"
 import { hashPassword } from "./passwords.ts"
+import { preferredLocale } from "./preferred-locale.ts"
 import { assertOwnOrigin } from "./same-origin.ts"
-import {
-  credentials,
-  mePatch,
-  newAdministrator,
-  newUser,
-  pageQuery,
-  refreshRequest,
-  userPatch,
-} from "./schema.ts"
+import { mePatch, newAdministrator, newUser, pageQuery, refreshRequest } from "./schema.ts"
 import { endSession, listSessions, refresh, signIn, type Tokens } from "./sessions.ts"
+import { signUp } from "./sign-up.ts"
+import { signedIn } from "./signed-in.ts"
 import { publicKeys } from "./signing-keys.ts"
-import {
-  createFirstAdministrator,
-  createUser,
-  getMe,
-  listUsers,
-  renameMe,
-  setRoles,
-} from "./users.ts"
-
-/** @throws {Problem} `unauthenticated` */
-const signedIn: MiddlewareHandler<SignedIn> = async (c, next) => {
-  if (c.get("actor").kind !== "user") throw new Problem("unauthenticated")
-  await next()
-}
+import { createFirstAdministrator, getMe, renameMe } from "./users.ts"
 
 const patchTypes = ["application/json", "application/merge-patch+json"]
 
@@ -45,7 +28,9 @@ export const identityRoutes = new Hono<Http>()
   .post("/auth/users", jsonBody(newUser), async (c) => {
     const { email, password, name = null } = c.req.valid("json")
     const passwordHash = hashPassword(loadArgon2(), password)
-    const user = await createUser(c.get("app"), { email, passwordHash, name })
+    const locale = preferredLocale(c.req.header("accept-language"))
+    const caller = callerOf(c.req.raw)
+    const user = await signUp(c.get("app"), { email, passwordHash, name, locale, caller })
     return c.json(user, 201, { location: "/auth/me" })
   })
 
@@ -59,12 +44,17 @@ export const identityRoutes = new Hono<Http>()
     return c.json(user, 201, { location: "/auth/me" })
   })
 
-  .post("/auth/sessions", jsonBody(credentials), async (c) => {
-    const caller = {
-      address: clientAddress(c.req.raw),
-      userAgent: c.req.header("user-agent") ?? null,
-    }
-    const answer = await signIn(c.get("app"), loadArgon2(), c.req.valid("json"), caller)
+  .post("/auth/sessions", async (c) => {
+    const body = await readJson(c.req.raw)
+    const form = parseWith(signInForm(body), body)
+    const app = c.get("app")
+    const caller = callerOf(c.req.raw)
+    const answer =
+      "password" in form
+        ? await signIn(app, loadArgon2(), form, caller)
+        : "code" in form
+          ? await signInByCode(app, form, caller)
+          : await signInByLink(app, form.token, caller)
     setSessionCookies(c, answer)
     return c.json(answer, 201)
   })
@@ -103,16 +93,6 @@ export const identityRoutes = new Hono<Http>()
     const actor = c.get("actor")
     const { name } = c.req.valid("json")
     return c.json(name === undefined ? await getMe(app, actor) : await renameMe(app, actor, name))
-  })
-
-  .get("/auth/users", claimedAdministrators, queryOf(pageQuery), async (c) => {
-    const page = await listUsers(c.get("app"), c.get("actor"), pageOfQuery(c.req.valid("query")))
-    return c.json(page, 200, nextLink(c.req.url, page))
-  })
-
-  .patch("/auth/users/:id", claimedAdministrators, jsonBody(userPatch, patchTypes), async (c) => {
-    const { roles } = c.req.valid("json")
-    return c.json(await setRoles(c.get("app"), c.req.param("id"), roles, c.get("actor")))
   })
 
   .get("/.well-known/jwks.json", (c) =>

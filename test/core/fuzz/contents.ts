@@ -22,6 +22,8 @@ const counts = [
   ["idempotency_keys", "count(*)"],
   ["refusals", "count(*)"],
   ["mails", "count(*)"],
+  ["account_tokens", "count(*)"],
+  ["audit_events", "count(*)"],
   ["mail_suppressions", "count(*)"],
   ["users", "count(*) || ':' || sum(version) || ':' || sum(epoch)"],
 ] as const

@@ -168,10 +168,12 @@ const identities = {
     )
     .map((name) => JSON.stringify(`${name}@example.test`)),
   password: fc.constant('"correct horse battery staple"'),
+  currentPassword: fc.constant('"correct horse battery staple"'),
 }
 
-/** The JSON of an object with all that is required and some of the rest. */
+/** The JSON of an object with all that is required and some of the rest; of one of several forms, where there are. */
 export function soundBody(schema: Schema): fc.Arbitrary<string> {
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map(soundBody))
   const properties = Object.entries(schema.properties ?? {}).filter(([, one]) => !one.readOnly)
   const values = properties.map(([name, property]) => {
     const value =
@@ -227,7 +229,7 @@ function soundText({ format, pattern, examples, maxLength = 40 }: Schema): fc.Ar
   if (format === "email") return fc.constant("ann@example.test")
   if (format === "uri") return fc.constant("https://example.test/a?b=c")
   if (pattern?.includes("@")) return fc.nat(1e9).map((n) => `p${n}@example.test`)
-  if (pattern) return fc.nat(1e9).map((n) => `a-${n}`)
+  if (pattern && !examples) return fc.nat(1e9).map((n) => `a-${n}`)
   if (examples?.[0]) return fc.constant(String(examples[0]))
   return fc
     .string({ unit: "grapheme", minLength: 1, maxLength: Math.min(20, maxLength) })
