@@ -124,7 +124,17 @@ test("the list of people comes in pages, the oldest first, and holds no secret",
   const all = await query(sql`SELECT id FROM users ORDER BY id`)
   expect(seen.map((user) => user.id)).toEqual(all.map((user) => user.id))
   for (const user of seen) {
-    expect(Object.keys(user).sort()).toEqual(["createdAt", "email", "id", "name", "roles"])
+    expect(Object.keys(user).sort()).toEqual([
+      "createdAt",
+      "disabledAt",
+      "email",
+      "emailVerifiedAt",
+      "id",
+      "kind",
+      "name",
+      "roles",
+      "updatedAt",
+    ])
   }
 })
 
