@@ -20,6 +20,7 @@ import {
 import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { listEvents, listOwnEvents } from "./audit-log.ts"
+import { assertNotBreached } from "./breached-passwords.ts"
 import { callerOf } from "./caller.ts"
 import { clearedCookies } from "./cookies.ts"
 import { confirmEmailChange, requestEmailChange, undoEmailChange } from "./email-changes.ts"
@@ -78,6 +79,7 @@ const mailed = new Hono<Http>()
 
   .post("/auth/password-resets/confirmations", jsonBody(passwordResetConfirmation), async (c) => {
     const { token, password } = c.req.valid("json")
+    await assertNotBreached(password)
     const hash = () => hashPassword(loadArgon2(), password)
     await confirmPasswordReset(c.get("app"), token, hash, callerOf(c.req.raw))
     return c.body(null, 204)
@@ -118,6 +120,7 @@ const own = (ownRecords: OwnRecords): Hono<Http> =>
 
     .post("/auth/password-changes", signedIn, jsonBody(passwordChange), async (c) => {
       const change = c.req.valid("json")
+      await assertNotBreached(change.password)
       const caller = callerOf(c.req.raw)
       await changePassword(c.get("app"), loadArgon2(), c.get("actor"), change, caller)
       return c.body(null, 204)

@@ -7,6 +7,7 @@ import { parseJson, parseWith, readJson, readText } from "../../platform/validat
 import { signInForm } from "./account-schema.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
 import { loadArgon2 } from "./argon2.ts"
+import { assertNotBreached } from "./breached-passwords.ts"
 import { callerOf } from "./caller.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
 import { signInByCode, signInByLink } from "./mail-sign-in.ts"
@@ -27,6 +28,7 @@ export const identityRoutes = new Hono<Http>()
 
   .post("/auth/users", jsonBody(newUser), async (c) => {
     const { email, password, name = null } = c.req.valid("json")
+    await assertNotBreached(password)
     const passwordHash = hashPassword(loadArgon2(), password)
     const locale = preferredLocale(c.req.header("accept-language"))
     const caller = callerOf(c.req.raw)
@@ -38,6 +40,7 @@ export const identityRoutes = new Hono<Http>()
     const app = c.get("app")
     const { code, email, password, name = null } = c.req.valid("json")
     assertAdministratorCode(app.settings, code)
+    await assertNotBreached(password)
     const passwordHash = hashPassword(loadArgon2(), password)
     const user = await createFirstAdministrator(app, { email, passwordHash, name })
     if (!user) throw new Problem("forbidden", "This deployment has an administrator already.")

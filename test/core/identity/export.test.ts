@@ -23,8 +23,8 @@ const exported = async (as: Person): Promise<Line[]> => {
   const answer = await call(as, "GET", "/auth/me/export")
   expect(answer.status).toBe(200)
   expect(answer.headers.get("content-type")).toBe("application/x-ndjson")
-  const text = await answer.text()
-  return text
+  return new TextDecoder()
+    .decode(await answer.arrayBuffer())
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Line)
