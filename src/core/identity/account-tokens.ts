@@ -16,6 +16,8 @@ export const tokenSeconds = {
   email_change: 86_400,
   /** Long enough for somebody who comes back from a holiday to find that their account was taken. */
   email_undo: 7 * 86_400,
+  /** As long as the undoing that it is there for. Its hash is that of an address, and no token has it. */
+  email_reservation: 7 * 86_400,
   mail_link: 600,
   mail_code: 600,
 } as const

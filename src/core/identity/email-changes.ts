@@ -9,6 +9,7 @@ import { auditEvent } from "./audit.ts"
 import type { Caller } from "./caller.ts"
 import { assertSignedIn, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
+import { releaseEmail, reserveEmail } from "./email-reservations.ts"
 import { assertMailable } from "./mail-request.ts"
 import {
   addressInUse,
@@ -106,12 +107,17 @@ export async function confirmEmailChange(app: App, token: string): Promise<void>
     outdates: true,
     writes: () => [
       voidTokens(person.id, mailedToTheAddress),
+      releaseEmail(email),
+      ...(isSame(email, person.email) ? [] : reserveEmail(app, person.id, person.email)),
       auditEvent(app, { kind: "email.changed", user: person.id }),
       ...insertMails(app, [tellPerson(app, person, "emailChanged", { email: person.email })]),
     ],
   }))
   wakeMail(app)
 }
+
+const isSame = (one: string, other: string): boolean =>
+  normaliseEmail(one) === normaliseEmail(other)
 
 const mailedToTheAddress = [
   "email_change",
@@ -134,7 +140,7 @@ export async function undoEmailChange(app: App, token: string): Promise<void> {
     passwordHash: null,
     writes: (after) => [
       endSessionsOf(app, person.id),
-      voidTokens(person.id, [...mailedToTheAddress, "email_undo"]),
+      voidTokens(person.id, [...mailedToTheAddress, "email_undo", "email_reservation"]),
       auditEvent(app, { kind: "email.changeUndone", user: person.id }),
       ...sendRenewal(app, after),
     ],

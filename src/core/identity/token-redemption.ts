@@ -3,6 +3,7 @@ import { Refusal, UniqueViolation } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 import { selectToken, spendToken, type TokenPurpose, tokenHash } from "./account-tokens.ts"
+import { refuseReserved } from "./email-reservations.ts"
 import { type Person, personOf, selectMemberships, selectPerson } from "./person.ts"
 import { type PersonUpdate, updatedPerson, updatePerson } from "./person-update.ts"
 import { commitPerson } from "./projection.ts"
@@ -37,6 +38,7 @@ export async function redeemToken(
     const after = updatedPerson(app, person, update)
     const statements = [
       ...spendToken(app, hash, purpose),
+      ...(update.email === undefined ? [] : [refuseReserved(app, person.id, update.email)]),
       ...updatePerson(person, after, update),
       ...(writes?.(after) ?? []),
     ]
@@ -47,7 +49,8 @@ export async function redeemToken(
       // That somebody else has taken the address meanwhile is nobody's business.
       if (error instanceof UniqueViolation) throw new Problem("code_invalid")
       if (!(error instanceof Refusal)) throw error
-      if (error.outcome === "code_invalid") throw new Problem("code_invalid")
+      if (error.outcome === "code_invalid" || error.outcome === "taken_address")
+        throw new Problem("code_invalid")
       if (error.outcome !== "stale" || attempt === maxTries) throw error
     }
   }

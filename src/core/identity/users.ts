@@ -7,6 +7,7 @@ import { auditEvent } from "./audit.ts"
 import type { Caller } from "./caller.ts"
 import { assertSignedIn, refuse, sessionProbe, sessionRefusal } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
+import { refuseReserved } from "./email-reservations.ts"
 import {
   type Person,
   personOf,
@@ -90,9 +91,12 @@ VALUES (${person.id}, ${person.email}, ${normaliseEmail(person.email)}, ${person
     detail: { roles },
   })
   try {
-    await commitPerson(app, system, [...guards, insert, event, ...also(person)], person)
+    const reserved = refuseReserved(app, person.id, person.email)
+    const writes = [...guards, reserved, insert, event, ...also(person)]
+    await commitPerson(app, system, writes, person)
   } catch (error) {
-    if (error instanceof UniqueViolation) {
+    const reserved = error instanceof Refusal && error.outcome === "taken_address"
+    if (reserved || error instanceof UniqueViolation) {
       throw new Problem("conflict", "An account with this e-mail address exists.")
     }
     throw error

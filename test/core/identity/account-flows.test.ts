@@ -388,6 +388,26 @@ describe("change of address", () => {
     expect(await signInStatus("victim@example.com", "mine again")).toBe(201)
   })
 
+  test("an address that was given up is kept for its person, so that no thief can sign up with it", async () => {
+    const { user, accessToken } = await verified("kept")
+    await ask("elsewhere@example.com", accessToken)
+    const undo = await mailedToken("kept@example.com", "account.address-is-changing")
+    const change = await mailedToken("elsewhere@example.com", "account.confirm-new-address")
+    await done(post("/auth/email-changes/confirmations", { token: change }))
+    const body = { email: "KEPT@example.com", password }
+    expect(await refusal(call("/auth/users", { body }), 409)).toBe("conflict")
+    const other = await signedIn("keeper")
+    await ask("kept@example.com", other.accessToken)
+    const token = await mailedToken("kept@example.com", "account.confirm-new-address")
+    const taking = post("/auth/email-changes/confirmations", { token })
+    expect(await refusal(taking, 401)).toBe("code_invalid")
+    await done(post("/auth/email-changes/undos", { token: undo }))
+    const [row] = await query(sql`SELECT email FROM users WHERE id = ${user.id}`)
+    expect(row?.email).toBe("kept@example.com")
+    // The address that was given back is free at once.
+    await json(call("/auth/users", { body: { email: "elsewhere@example.com", password } }), 201)
+  })
+
   test("an address that was never verified gets nothing to undo with", async () => {
     const { accessToken } = await signedIn("mistyped")
     await done(ask("right@example.com", accessToken), 202)
