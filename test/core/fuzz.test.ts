@@ -126,6 +126,22 @@ async function furnish(person: Person): Promise<void> {
   await make("orders", { quantity: 3 })
 }
 
+/** Those of before may be disabled, without a password, or locked by guesses; "victim" is whom drafts sign in as. */
+async function furnishPeople(): Promise<void> {
+  const fresh = []
+  for (const n of [1, 2, 3, 4]) fresh.push(await signedIn(`fresh-${n}`))
+  ids.set(
+    "users",
+    fresh.map(({ id }) => id),
+  )
+  await env.DB.batch([
+    env.DB.prepare("DELETE FROM sign_in_attempts"),
+    env.DB.prepare(
+      "UPDATE users SET disabledAt = NULL, passwordHash = (SELECT passwordHash FROM users WHERE email = 'fresh-1@example.test') WHERE email = 'victim@example.test'",
+    ),
+  ])
+}
+
 /** Mails that were not delivered, and addresses that get none. */
 async function furnishMail(): Promise<void> {
   const mails = Array.from({ length: 20 }, () => crypto.randomUUID())
@@ -199,6 +215,7 @@ test("each operation succeeds for somebody who asks as the document says", async
     await furnish(asker.person)
   }
   await furnishMail()
+  await furnishPeople()
   before = null
   for (const round of [0, 1, 2]) {
     for (const located of operations) {

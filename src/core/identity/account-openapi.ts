@@ -56,7 +56,7 @@ export const accountOperations: readonly Operation[] = [
     description: "Nothing is mailed when it is confirmed already. No body.",
     auth: "session",
     responses: { 202: { description: "The mail is on its way." } },
-    problems: badSession,
+    problems: [...badSession, "forbidden"],
   },
   confirmation(
     "/auth/email-verifications/confirmations",
