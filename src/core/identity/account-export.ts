@@ -1,5 +1,5 @@
 import type { App, UserActor } from "../../platform/app.ts"
-import { sql } from "../../platform/sql.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
 import { auditEvent } from "./audit.ts"
 import { eventOf, forItsPerson, selectEvents } from "./audit-log.ts"
 import type { Caller } from "./caller.ts"
@@ -41,24 +41,24 @@ export async function exportAccount(
   ])
   assertSignedIn(actor, session)
   const person = personOf(found[0] ?? {}, memberships)
-  await app.directory.all(
-    auditEvent(app, {
-      kind: "user.exported",
-      user: actor.id,
-      actor,
-      session: actor.session,
-      caller,
-    }),
-  )
-  return linesOf(everything(app, actor, person, ownRecords))
+  const event = auditEvent(app, {
+    kind: "user.exported",
+    user: actor.id,
+    actor,
+    session: actor.session,
+    caller,
+  })
+  return linesOf(everything(app, actor, person, { ownRecords, event }))
 }
 
 async function* everything(
   app: App,
   actor: UserActor,
   person: Person,
-  ownRecords: OwnRecords,
+  { ownRecords, event: exporting }: { ownRecords: OwnRecords; event: Sql },
 ): AsyncGenerator<object> {
+  // With the first line: a HEAD gets none, and exports nothing.
+  await app.directory.all(exporting)
   yield { type: "user", ...toUser(person), locale: person.locale }
   for (const membership of person.memberships) yield { type: "membership", ...membership }
   for await (const event of eventsOf(app, actor.id)) yield { type: "event", ...event }
@@ -98,7 +98,7 @@ async function* eventsOf(app: App, user: string) {
 /** Made as it is read: what a person has may be more than fits into memory. */
 function linesOf(items: AsyncGenerator<object>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  return new ReadableStream<Uint8Array>({
+  const source: UnderlyingDefaultSource<Uint8Array> = {
     async pull(controller) {
       const { done, value } = await items.next()
       if (done) controller.close()
@@ -107,5 +107,6 @@ function linesOf(items: AsyncGenerator<object>): ReadableStream<Uint8Array> {
     async cancel() {
       await items.return(undefined)
     },
-  })
+  }
+  return new ReadableStream(source, { highWaterMark: 0 })
 }
