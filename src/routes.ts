@@ -1,9 +1,11 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
+import { accountRoutes } from "./core/identity/account-routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
 import { apiKeyUse } from "./core/identity/api-key-use.ts"
 import { authenticate } from "./core/identity/authenticate.ts"
 import { keyRoutes } from "./core/identity/key-routes.ts"
+import { accountTemplates } from "./core/identity/mails.ts"
 import {
   linkOrganisationRoles,
   type OrganisationRoles,
@@ -17,6 +19,7 @@ import type { MailTemplate } from "./core/mail/template.ts"
 import { expectedVersions } from "./core/records/etag.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
 import { organisationHasRecords } from "./core/records/organisation-rows.ts"
+import { ownRecordsOf } from "./core/records/own-records.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { healthRoutes } from "./platform/health.ts"
@@ -40,8 +43,9 @@ export function createRoutes(
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))
   http.route("/auth", keyRoutes(roles))
+  http.route("/", accountRoutes({ ownRecords: ownRecordsOf(collections) }))
   http.route("/jobs", jobRoutes(jobs, administrators))
-  http.route("/", mailRoutes({ administrators, templates }))
+  http.route("/", mailRoutes({ administrators, templates: [...accountTemplates, ...templates] }))
   http.route("/health", healthRoutes)
   http.route("/metrics", metricsRoutes(administrators))
   http.route("/", docsRoutes(collections))

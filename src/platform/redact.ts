@@ -19,7 +19,7 @@ const patterns: readonly [RegExp, string][] = [
   [/(?<![\w-])eyJ[\w-]+(?:\.[\w-]*)+/g, mark],
   // Keys that say whose they are: whsec_…, re_…, sk_live_…, ghp_…; words_with_underscores have no digit and no capital.
   [
-    /(?<![\w-])(?:(?:whsec|hrt|hlk|re|sk|pk|rk|ghp|gho|ghs)_|(?:sk|xoxb|xoxp)-)(?=[\w+/=-]*[0-9A-Z])[\w+/=-]{12,}/g,
+    /(?<![\w-])(?:(?:whsec|hrt|hat|hiv|hlk|re|sk|pk|rk|ghp|gho|ghs)_|(?:sk|xoxb|xoxp)-)(?=[\w+/=-]*[0-9A-Z])[\w+/=-]{12,}/g,
     mark,
   ],
   // Anything as long as a key, in which small letters, capitals and digits are mixed as chance would have it.

@@ -61,6 +61,8 @@ const variables = z.object({
   READ_REPLICATION: z.enum(["on", "off"]).default("off"),
   /** `off` counts nothing, and `GET /metrics` has nothing to tell. */
   COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
+  /** `on`: whoever has not confirmed their e-mail address does not sign in with the password. */
+  REQUIRE_VERIFIED_EMAIL: z.enum(["on", "off"]).default("off"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
   /** The database of organisations whose maker chose none: `main`, or the lower-case name of a binding `DB_<NAME>`. */
@@ -118,6 +120,7 @@ export interface Settings {
   readonly readReplication: boolean
   /** Where there is no object to keep counters, none are made. */
   readonly metrics: boolean
+  readonly requireVerifiedEmail: boolean
   readonly adminCodeHash: string
   /** Name of the database in which organisations are placed. */
   readonly organisationDatabase: string
@@ -161,6 +164,7 @@ export function parseSettings(env: object): Settings {
     rateLimited: (data.RATE_LIMIT ?? (development ? "off" : "on")) === "on",
     readReplication: data.READ_REPLICATION === "on",
     metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
+    requireVerifiedEmail: data.REQUIRE_VERIFIED_EMAIL === "on",
     adminCodeHash: data.ADMIN_CODE_HASH,
     organisationDatabase: data.ORGANISATION_DATABASE,
     publicUrl: data.PUBLIC_URL ?? (development ? "http://127.0.0.1:8787" : null),

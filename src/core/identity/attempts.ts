@@ -14,29 +14,43 @@ export const addressLimit = 100
 export const codeLimit = 5
 export const windowSeconds = 15 * 60
 
+/** How often within a window. */
+export interface AttemptLimits {
+  readonly account: number
+  readonly address: number
+}
+const guesses: AttemptLimits = { account: accountLimit, address: addressLimit }
+
+/** Of mails that somebody asks for: enough for those who look in the wrong folder first, too few to fill a mailbox. */
+const mailLimits: AttemptLimits = { account: 5, address: 50 }
+
 export interface AttemptKeys {
   readonly account: string
   readonly address: string
-  /** Failures of the account that are let through in a window. */
-  readonly accountLimit: number
+  readonly limits: AttemptLimits
 }
 
-/** Keys without meaning to a reader of the table: MACs of the account's and the caller's address. */
-export const attemptKeys = (secret: string, email: string, address: string): AttemptKeys => ({
-  account: keyOf(secret, "account", email),
-  address: keyOf(secret, "address", networkOf(address)),
-  accountLimit,
+/** Keys without meaning to a reader of the table: MACs of the account's and the caller's address. Each purpose counts apart. */
+export const attemptKeys = (
+  secret: string,
+  email: string,
+  address: string,
+  purpose = "sign-in",
+): AttemptKeys => ({
+  account: keyOf(secret, `${purpose}-account`, email),
+  address: keyOf(secret, `${purpose}-address`, networkOf(address)),
+  limits: purpose === "sign-in" ? guesses : mailLimits,
 })
 
 /** The same for guesses of a person's codes, whichever way they come: a count of its own, which no password takes back. */
 export const codeAttemptKeys = (secret: string, user: string, address: string): AttemptKeys => ({
-  account: keyOf(secret, "codes", user),
-  address: keyOf(secret, "address", networkOf(address)),
-  accountLimit: codeLimit,
+  account: keyOf(secret, "sign-in-codes", user),
+  address: keyOf(secret, "sign-in-address", networkOf(address)),
+  limits: { account: codeLimit, address: addressLimit },
 })
 
 const keyOf = (secret: string, kind: string, value: string): string =>
-  createHmac("sha256", secret).update(`sign-in-${kind}\n${value}`).digest("base64url").slice(0, 32)
+  createHmac("sha256", secret).update(`${kind}\n${value}`).digest("base64url").slice(0, 32)
 
 /** Sweeps, counts the attempt, and as the last statement selects the counts for `assertUnlocked`. */
 export function reserveAttempt(keys: AttemptKeys, now: number): Sql[] {
@@ -49,12 +63,12 @@ ON CONFLICT (key) DO UPDATE SET attempts = iif(expiresAt <= ${at}, 1, attempts +
 WHERE attempts <= ${limit} OR expiresAt <= ${at}`
   return [
     sql`DELETE FROM sign_in_attempts WHERE key IN (SELECT key FROM sign_in_attempts WHERE expiresAt <= ${at} LIMIT 20)`,
-    count(keys.address, addressLimit, sql`1`),
+    count(keys.address, keys.limits.address, sql`1`),
     // An address that is locked out must not lock out accounts any further.
     count(
       keys.account,
-      keys.accountLimit,
-      sql`EXISTS (SELECT 1 FROM sign_in_attempts WHERE key = ${keys.address} AND attempts <= ${addressLimit})`,
+      keys.limits.account,
+      sql`EXISTS (SELECT 1 FROM sign_in_attempts WHERE key = ${keys.address} AND attempts <= ${keys.limits.address})`,
     ),
     sql`SELECT key, attempts, expiresAt FROM sign_in_attempts WHERE key IN (${keys.account}, ${keys.address})`,
   ]
@@ -63,8 +77,8 @@ WHERE attempts <= ${limit} OR expiresAt <= ${at}`
 /** @throws {Problem} `rate_limited` (the caller's address) or `locked` (the account), with `Retry-After`. */
 export function assertUnlocked(rows: readonly Row[], keys: AttemptKeys, now: number): void {
   for (const [key, limit, code] of [
-    [keys.address, addressLimit, "rate_limited"],
-    [keys.account, keys.accountLimit, "locked"],
+    [keys.address, keys.limits.address, "rate_limited"],
+    [keys.account, keys.limits.account, "locked"],
   ] as const) {
     const row = rows.find((candidate) => candidate.key === key)
     if (!row || (row.attempts as number) <= limit) continue

@@ -1,5 +1,5 @@
 import { type Actor, type App, system } from "../../platform/app.ts"
-import { type Sql, sql } from "../../platform/sql.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { networkOf } from "./attempts.ts"
 import type { Caller } from "./caller.ts"
 
@@ -33,8 +33,11 @@ export interface AuditEvent {
   readonly detail?: Readonly<Record<string, string | number | boolean | null | readonly string[]>>
 }
 
-/** A statement for the batch of what it tells of, so that neither is without the other. Written to the directory. */
-export function auditEvent(app: App, event: AuditEvent): Sql {
+/**
+ * A statement for the batch of what it tells of, so that neither is without the other. Written to the directory. With a
+ * condition, only when it holds at that place of the batch.
+ */
+export function auditEvent(app: App, event: AuditEvent, when: Sql = raw("1")): Sql {
   const {
     kind,
     user,
@@ -46,11 +49,11 @@ export function auditEvent(app: App, event: AuditEvent): Sql {
   } = event
   const by = actor.kind === "user" ? (actor.impersonator ?? actor.id) : null
   return sql`INSERT INTO audit_events (id, at, kind, user, actor, organisation, session, network, userAgent, detail, requestId)
-VALUES (${app.newId()}, ${new Date(app.now()).toISOString()}, ${kind}, ${user}, ${by}, ${organisation}, ${session}, ${caller ? coarse(caller.address) : null}, ${caller?.userAgent?.slice(0, 200) ?? null}, ${JSON.stringify(detail)}, ${app.requestId})`
+SELECT ${app.newId()}, ${new Date(app.now()).toISOString()}, ${kind}, ${user}, ${by}, ${organisation}, ${session}, ${caller ? coarseNetwork(caller.address) : null}, ${caller?.userAgent?.slice(0, 200) ?? null}, ${JSON.stringify(detail)}, ${app.requestId} WHERE ${when}`
 }
 
 /** The neighbourhood of an address: enough to notice a stranger, too little to find a person. */
-function coarse(address: string): string {
+export function coarseNetwork(address: string): string {
   const network = networkOf(address)
   return network.includes(":")
     ? `${network.split(":").slice(0, 3).join(":")}::/48`

@@ -99,18 +99,6 @@ export const challengeAnswer = z
 export const isChallengeAnswer = (body: unknown): boolean =>
   typeof body === "object" && body !== null && "challenge" in body
 
-/** For the reference: one way or the other. Each is parsed by its own schema, so that errors name what is missing. */
-export const signInRequest = z
-  .strictObject({
-    email: credentials.shape.email.optional(),
-    password: credentials.shape.password.optional(),
-    challenge: challenge.optional(),
-    ...factors,
-  })
-  .meta({
-    description: "An address and its password; or a challenge and one factor that answers it.",
-  })
-
 export const newAuthenticator = z
   .strictObject({ name })
   .meta({ description: "An authenticator app (TOTP)." })

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import type { App } from "../../platform/app.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
-import { sql } from "../../platform/sql.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
 import { insertMails } from "../mail/enqueue.ts"
 import { newMail } from "../mail/new-mail.ts"
 import { auditEvent } from "./audit.ts"
@@ -137,6 +137,14 @@ function assertAllowed(policy: OrganisationPolicy, email: string): void {
   const message = "The organisation does not allow addresses of this domain."
   throw invalidInput({ path: "email", code: "domain_not_allowed", message })
 }
+
+/** For the batch that closes an account, while its memberships stand: what was promised in its name is void. */
+export const revokeInvitationsBy = (app: App, user: string): Sql =>
+  sql`UPDATE invitations SET revokedAt = ${new Date(app.now()).toISOString()} WHERE organisation IN (SELECT organisation FROM organisation_members WHERE user = ${user}) AND invitedBy = ${user} AND acceptedAt IS NULL AND revokedAt IS NULL`
+
+/** For the batch that deletes an account, while its memberships stand: the invitations that it came by forget its address. */
+export const forgetInvitationsOf = (user: string, email: string): Sql =>
+  sql`UPDATE invitations SET email = '', emailNormalised = 'deleted:' || id WHERE organisation IN (SELECT organisation FROM organisation_members WHERE user = ${user}) AND emailNormalised = ${normaliseEmail(email)}`
 
 /** Those that can still be accepted, the oldest first. @throws {Problem} what `accessTo` throws; `token_outdated` */
 export async function listInvitations(

@@ -6,9 +6,11 @@ import {
   type Operation,
   patchBody,
 } from "../../platform/operation.ts"
+import { accountOperations } from "./account-openapi.ts"
+import * as accountShapes from "./account-schema.ts"
+import { signInRequest } from "./account-schema.ts"
 import { factorOperations } from "./factor-openapi.ts"
 import * as factorShapes from "./factor-schema.ts"
-import { signInRequest } from "./factor-schema.ts"
 import * as shapes from "./schema.ts"
 import {
   keySet,
@@ -21,8 +23,6 @@ import {
   signedIn,
   tokens,
   user,
-  userPage,
-  userPatch,
 } from "./schema.ts"
 
 const cookies = { "Set-Cookie": "The session of a browser: `__Host-access` and `__Host-refresh`." }
@@ -59,7 +59,7 @@ const operations: readonly Operation[] = [
     operationId: "signIn",
     summary: "Sign in",
     description:
-      "With `email` and `password`. Whoever has a second factor is answered `second_factor_required` with a `challenge` and the `methods` that can answer it: send the challenge with a `code`, a `recoveryCode` or a `passkey`. A passkey alone signs in with a challenge of `POST /auth/passkeys/challenges`. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
+      "With `email` and `password`, with `email` and the `code` that was mailed, or with the `token` of the mailed link. Whoever has a second factor is answered `second_factor_required` with a `challenge` and the `methods` that can answer it: send the challenge with a `code`, a `recoveryCode` or a `passkey`. A passkey alone signs in with a challenge of `POST /auth/passkeys/challenges`. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
     auth: "none",
     body: jsonBody(signInRequest),
     responses: { 201: { description: "A session.", schema: signedIn, headers: cookies } },
@@ -72,6 +72,7 @@ const operations: readonly Operation[] = [
       "token_outdated",
       "account_disabled",
       "forbidden",
+      "email_unverified",
       "locked",
       "rate_limited",
     ],
@@ -130,29 +131,7 @@ const operations: readonly Operation[] = [
     responses: { 200: { description: "The person.", schema: user } },
     problems: [...badSession, ...badBody, "forbidden"],
   },
-  {
-    method: "get",
-    path: "/auth/users",
-    operationId: "listUsers",
-    summary: "All people, the oldest account first",
-    auth: "administrator",
-    query: pageQuery,
-    responses: { 200: { description: "A page.", schema: userPage, headers: { Link: "`next`" } } },
-    problems: [...badSession, "forbidden", "invalid_input", "invalid_cursor"],
-  },
-  {
-    method: "patch",
-    path: "/auth/users/{id}",
-    operationId: "setRoles",
-    summary: "Give and take roles",
-    description:
-      "Tokens of that person are outdated at once; their next refresh carries the new roles.",
-    auth: "administrator",
-    pathParameters: { id: "Id of the person." },
-    body: patchBody(userPatch),
-    responses: { 200: { description: "The person.", schema: user } },
-    problems: [...badSession, ...badBody, "forbidden", "not_found", "conflict"],
-  },
+  ...accountOperations,
   {
     method: "get",
     path: "/.well-known/jwks.json",
@@ -175,5 +154,5 @@ export const identityDocs: DocumentedModule = {
   tag: "auth",
   description: "People and their sessions.",
   operations,
-  shapes: { ...shapes, ...factorShapes },
+  shapes: { ...shapes, ...factorShapes, ...accountShapes },
 }

@@ -11,6 +11,7 @@ export interface User {
   /** Of the deployment; those of an organisation are in its tokens only. */
   readonly roles: readonly string[]
   readonly createdAt: string
+  readonly emailVerifiedAt: string | null
 }
 
 export interface Membership {
@@ -27,7 +28,6 @@ export interface Person extends User {
   readonly version: number
   readonly updatedAt: string
   readonly kind: "person" | "anonymous" | "service"
-  readonly emailVerifiedAt: string | null
   readonly disabledAt: string | null
   /** Language of the mails to them. */
   readonly locale: string | null
@@ -71,10 +71,7 @@ export const membershipsOf = (rows: readonly Row[]): Membership[] =>
   }))
 
 /** Chosen field by field, so that nothing else of a person can slip out. */
-export const toUser = ({ id, email, name, roles, createdAt }: Person): User => ({
-  id,
-  email,
-  name,
-  roles,
-  createdAt,
-})
+export const toUser = (person: Person): User => {
+  const { id, email, name, roles, createdAt, emailVerifiedAt } = person
+  return { id, email, name, roles, createdAt, emailVerifiedAt }
+}

@@ -1,38 +1,28 @@
 import { type Context, Hono } from "hono"
+import type { App } from "../../platform/app.ts"
 import type { Http } from "../../platform/http.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem, problemResponse } from "../../platform/problem.ts"
 import { parseJson, parseWith, readJson, readText } from "../../platform/validate.ts"
+import { signInForm } from "./account-schema.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
-import { claimedAdministrators } from "./administrators.ts"
 import { loadArgon2 } from "./argon2.ts"
+import { assertNotBreached } from "./breached-passwords.ts"
 import { callerOf } from "./caller.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
 import { answerWith, factorRoutes } from "./factor-routes.ts"
 import { challengeAnswer, isChallengeAnswer } from "./factor-schema.ts"
+import { signInByCode, signInByLink } from "./mail-sign-in.ts"
 import { hashPassword } from "./passwords.ts"
+import { preferredLocale } from "./preferred-locale.ts"
 import { assertOwnOrigin } from "./same-origin.ts"
-import {
-  credentials,
-  mePatch,
-  newAdministrator,
-  newUser,
-  pageQuery,
-  refreshRequest,
-  userPatch,
-} from "./schema.ts"
+import { mePatch, newAdministrator, newUser, pageQuery, refreshRequest } from "./schema.ts"
 import { endSession, listSessions, refresh, signIn, type Tokens } from "./sessions.ts"
+import { signUp } from "./sign-up.ts"
 import { signedIn } from "./signed-in.ts"
 import { publicKeys } from "./signing-keys.ts"
-import {
-  createFirstAdministrator,
-  createUser,
-  getMe,
-  listUsers,
-  renameMe,
-  setRoles,
-} from "./users.ts"
+import { createFirstAdministrator, getMe, renameMe } from "./users.ts"
 
 const patchTypes = ["application/json", "application/merge-patch+json"]
 
@@ -41,9 +31,12 @@ export const identityRoutes = new Hono<Http>()
 
   .post("/auth/users", jsonBody(newUser), async (c) => {
     const { email, password, name = null } = c.req.valid("json")
+    await assertNotBreached(password)
     const app = c.get("app")
     const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
-    const user = await createUser(app, { email, passwordHash, name })
+    const locale = preferredLocale(c.req.header("accept-language"))
+    const caller = callerOf(c.req.raw)
+    const user = await signUp(app, { email, passwordHash, name, locale, caller })
     return c.json(user, 201, { location: "/auth/me" })
   })
 
@@ -51,6 +44,7 @@ export const identityRoutes = new Hono<Http>()
     const app = c.get("app")
     const { code, email, password, name = null } = c.req.valid("json")
     assertAdministratorCode(app.settings, code)
+    await assertNotBreached(password)
     const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
     const user = await createFirstAdministrator(app, { email, passwordHash, name })
     if (!user) throw new Problem("forbidden", "This deployment has an administrator already.")
@@ -58,11 +52,8 @@ export const identityRoutes = new Hono<Http>()
   })
 
   .post("/auth/sessions", async (c) => {
-    const app = c.get("app")
     const body = await readJson(c.req.raw)
-    const answer = isChallengeAnswer(body)
-      ? await answerWith(app, c.req.raw, parseWith(challengeAnswer, body))
-      : await signIn(app, loadArgon2(), parseWith(credentials, body), callerOf(c.req.raw))
+    const answer = await signInWith(c.get("app"), c.req.raw, body)
     setSessionCookies(c, answer)
     return c.json(answer, 201)
   })
@@ -103,16 +94,6 @@ export const identityRoutes = new Hono<Http>()
     return c.json(name === undefined ? await getMe(app, actor) : await renameMe(app, actor, name))
   })
 
-  .get("/auth/users", claimedAdministrators, queryOf(pageQuery), async (c) => {
-    const page = await listUsers(c.get("app"), c.get("actor"), pageOfQuery(c.req.valid("query")))
-    return c.json(page, 200, nextLink(c.req.url, page))
-  })
-
-  .patch("/auth/users/:id", claimedAdministrators, jsonBody(userPatch, patchTypes), async (c) => {
-    const { roles } = c.req.valid("json")
-    return c.json(await setRoles(c.get("app"), c.req.param("id"), roles, c.get("actor")))
-  })
-
   .get("/.well-known/jwks.json", (c) =>
     c.json(publicKeys(c.get("app").settings), 200, { "cache-control": "public, max-age=300" }),
   )
@@ -147,4 +128,13 @@ const setSessionCookies = (c: Answer, tokens: Tokens): void =>
 
 function setCookies(c: Answer, cookies: readonly string[]): void {
   for (const cookie of cookies) c.header("set-cookie", cookie, { append: true })
+}
+
+/** By what the body has: a challenge that is answered, what was mailed, or a password. */
+async function signInWith(app: App, request: Request, body: unknown) {
+  if (isChallengeAnswer(body)) return answerWith(app, request, parseWith(challengeAnswer, body))
+  const form = parseWith(signInForm(body), body)
+  const caller = callerOf(request)
+  if ("password" in form) return signIn(app, loadArgon2(), form, caller)
+  return "code" in form ? signInByCode(app, form, caller) : signInByLink(app, form.token, caller)
 }

@@ -8,7 +8,7 @@ import { isStorableText } from "../../platform/validate.ts"
 /** A refinement whose code tells programs what is wrong. */
 const because = (code: string, message: string) => ({ message, params: { code } })
 
-const text = (max: number) =>
+export const text = (max: number) =>
   z
     .string()
     .max(max)
@@ -26,7 +26,7 @@ export const emailAddress = text(254)
   })
 
 /** A coarse limit first, so that counting stays cheap: room for 256 characters with several marks each. */
-const password = text(2_048)
+export const password = text(2_048)
 
 export const newPassword = password
   .refine((value) => length(value) >= 8, because("too_small", "must have 8 characters at least"))
@@ -44,8 +44,8 @@ export const roleName = z
   .regex(/^[a-z][a-z0-9_-]{0,39}$/, "must be a name like editor or shop-manager")
   .meta({ description: "Name of a role.", examples: ["editor"] })
 
-const id = z.uuid().meta({ description: "UUIDv7" })
-const instant = z.iso.datetime({ precision: 3 }).meta({ description: "ISO 8601, UTC" })
+export const id = z.uuid().meta({ description: "UUIDv7" })
+export const instant = z.iso.datetime({ precision: 3 }).meta({ description: "ISO 8601, UTC" })
 
 export const newUser = z
   .strictObject({
@@ -75,10 +75,6 @@ export const mePatch = z
   .strictObject({ name: personName.optional() })
   .meta({ description: "What to change about oneself." })
 
-export const userPatch = z
-  .strictObject({ roles: z.array(roleName).max(20) })
-  .meta({ description: "The roles of a person, exactly: those not listed are taken away." })
-
 export const pageQuery = z
   .strictObject({
     limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -93,6 +89,9 @@ export const user = z
     name: z.string().nullable(),
     roles: z.array(z.string()),
     createdAt: instant,
+    emailVerifiedAt: instant
+      .nullable()
+      .meta({ description: "When they proved that the address is theirs." }),
   })
   .meta({ description: "A person, as they and administrators see them." })
 
@@ -115,14 +114,16 @@ export const session = z
     createdAt: instant,
     lastUsedAt: instant,
     expiresAt: instant,
+    impersonator: z
+      .boolean()
+      .meta({ description: "True when an administrator acts in the person's name." }),
     current: z.boolean().meta({ description: "The session that asks." }),
   })
   .meta({ description: "A sign-in on one device." })
 
-const next = z.string().nullable().meta({ description: "Cursor of the next page." })
+export const next = z.string().nullable().meta({ description: "Cursor of the next page." })
 
 export const sessionPage = z.object({ items: z.array(session), next })
-export const userPage = z.object({ items: z.array(user), next })
 
 export const keySet = z
   .object({

@@ -11,6 +11,8 @@ import type { Caller } from "./caller.ts"
 import { refreshSeconds } from "./cookies.ts"
 import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
+import { wakeMail } from "./mails.ts"
+import { tellOfNewDevice } from "./new-device.ts"
 import { secondFactorRequired } from "./organisation-access.ts"
 import { admits, sessionEnd } from "./organisation-policy.ts"
 import { hashPassword, isOutdatedHash, verifyPassword } from "./passwords.ts"
@@ -75,6 +77,9 @@ export async function signIn(
   }
 
   const person = personOf(found[0] as Row, memberships)
+  if (settings.requireVerifiedEmail && person.emailVerifiedAt === null) {
+    throw new Problem("email_unverified")
+  }
   const renewal = renewedHash(app, argon2, person, stored as string, credentials.password)
   // Whoever is asked for a second factor has no second trip here, and at the next one the password is not known.
   if (person.secondFactors.length > 0 && renewal.length > 0) await app.directory.batch(renewal)
@@ -118,6 +123,9 @@ export interface SignIn {
   readonly impersonator?: string | null
 }
 
+/** Acting in another's name ends after an hour: what its last refresh gives outlives it by one access token. */
+const impersonationSeconds = 3_600 - accessTokenSeconds
+
 /**
  * What every first factor ends with: a session, or, where the person has a second factor, a challenge to show it.
  *
@@ -150,17 +158,20 @@ export async function openSession(
   if (chosen && !admitted && organisation !== undefined) throw secondFactorRequired()
   // Who did not ask for the organisation signs in all the same, outside of it.
   const membership = admitted ? chosen : null
+  const seconds = impersonator === null ? refreshSeconds : impersonationSeconds
   const session = app.newId()
   const refreshToken = firstRefreshToken(app.settings.secret, session)
-  await commitSession(app, person, membership, [
+  const notice = impersonator === null ? tellOfNewDevice(app, person, caller) : []
+  const rows = await commitSession(app, person, membership, [
     refuse(
       "outdated",
       sql`NOT EXISTS (SELECT 1 FROM users WHERE id = ${person.id} AND epoch = ${person.epoch})`,
     ),
+    ...notice,
     ...writes,
     sql`DELETE FROM sessions WHERE user = ${person.id} AND expiresAt <= ${iso(now)}`,
     sql`INSERT INTO sessions (id, user, organisation, refreshHash, userAgent, createdAt, lastUsedAt, expiresAt, methods, authenticatedAt, impersonator)
-VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(sessionEnd(membership?.policy ?? null, now, now + refreshSeconds * 1000))}, ${JSON.stringify(methods)}, ${iso(now)}, ${impersonator})`,
+VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refreshHash(refreshToken)}, ${caller.userAgent?.slice(0, 200) ?? null}, ${iso(now)}, ${iso(now)}, ${iso(sessionEnd(membership?.policy ?? null, now, now + seconds * 1000))}, ${JSON.stringify(methods)}, ${iso(now)}, ${impersonator})`,
     auditEvent(app, {
       kind: "session.created",
       user: person.id,
@@ -170,6 +181,8 @@ VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refresh
       detail: { methods, impersonator },
     }),
   ])
+  // The last statement of the notice tells whether there is one.
+  if (rows[notice.length]?.length) wakeMail(app)
   app.log("info", "signed in", { user: person.id, session })
   app.count("signIns", {
     outcome: "succeeded",
@@ -185,9 +198,9 @@ async function commitSession(
   person: Person,
   membership: Membership | null,
   writes: Sql[],
-): Promise<void> {
+): Promise<Row[][]> {
   try {
-    await commitPerson(app, system, writes, person, [databaseOf(membership)])
+    return await commitPerson(app, system, writes, person, [databaseOf(membership)])
   } catch (error) {
     // Roles or password changed while the password was being checked: what was checked no longer holds.
     if (error instanceof Refusal && error.outcome === "outdated")
@@ -257,7 +270,7 @@ function rotation(presented: RefreshToken, successor: RefreshToken, now: number)
   const { session } = presented
   const next = refreshHash(successor)
   return [
-    sql`UPDATE sessions SET refreshHash = ${next}, lastUsedAt = ${at}, expiresAt = min(${iso(now + refreshSeconds * 1000)}, ${policyEnd})
+    sql`UPDATE sessions SET refreshHash = ${next}, lastUsedAt = ${at}, expiresAt = iif(impersonator IS NULL, min(${iso(now + refreshSeconds * 1000)}, ${policyEnd}), expiresAt)
 WHERE id = ${session} AND refreshHash = ${refreshHash(presented)} AND revokedAt IS NULL AND expiresAt > ${at}`,
     sql`UPDATE sessions SET revokedAt = ${at} WHERE id = ${session} AND revokedAt IS NULL AND expiresAt > ${at}
 AND NOT (refreshHash = ${next} AND lastUsedAt >= ${iso(now - replaySeconds * 1000)}) RETURNING id`,
@@ -275,6 +288,8 @@ export interface Session {
   readonly createdAt: string
   readonly lastUsedAt: string
   readonly expiresAt: string
+  /** Somebody acts in the person's name. */
+  readonly impersonator: boolean
   /** The session that asks. */
   readonly current: boolean
 }
@@ -285,19 +300,33 @@ export async function listSessions(
   actor: UserActor,
   page: { limit: number; cursor: string | null },
 ): Promise<Page<Session>> {
-  const before = page.cursor === null ? sql`1` : sql`id < ${page.cursor}`
   const [probe, rows = []] = await app.directory.batch([
     sessionProbe(actor),
-    sql`SELECT id, userAgent, createdAt, lastUsedAt, expiresAt FROM sessions
-WHERE user = ${actor.id} AND revokedAt IS NULL AND expiresAt > ${iso(app.now())} AND ${before} ORDER BY id DESC LIMIT CAST(${page.limit + 1} AS INTEGER)`,
+    selectSessions(app, actor.id, page),
   ])
   assertSignedIn(actor, probe)
-  const sessions = rows.map((row) => ({
-    ...(row as unknown as Session),
-    current: row.id === actor.session,
-  }))
-  return pageOf(sessions, page.limit)
+  return pageOf(
+    rows.map((row) => sessionOf(row, actor)),
+    page.limit,
+  )
 }
+
+/** A person's sessions that still live, for `sessionOf`: one more than the page has. */
+export function selectSessions(
+  app: App,
+  user: string,
+  page: { limit: number; cursor: string | null },
+): Sql {
+  const before = page.cursor === null ? sql`1` : sql`id < ${page.cursor}`
+  return sql`SELECT id, userAgent, createdAt, lastUsedAt, expiresAt, impersonator FROM sessions
+WHERE user = ${user} AND revokedAt IS NULL AND expiresAt > ${iso(app.now())} AND ${before} ORDER BY id DESC LIMIT CAST(${page.limit + 1} AS INTEGER)`
+}
+
+export const sessionOf = (row: Row, actor: UserActor): Session => ({
+  ...(row as unknown as Session),
+  impersonator: row.impersonator !== null,
+  current: row.id === actor.session,
+})
 
 /**
  * Ends one of the actor's own sessions: its refresh tokens, and in the same moment its access token wherever rows are
@@ -308,8 +337,14 @@ WHERE user = ${actor.id} AND revokedAt IS NULL AND expiresAt > ${iso(app.now())}
 export async function endSession(app: App, actor: UserActor, session: string): Promise<void> {
   const asks = sql`SELECT u.epoch FROM sessions s JOIN users u ON u.id = s.user
 WHERE s.id = ${actor.session} AND s.user = ${actor.id} AND (s.revokedAt IS NULL OR s.id = ${session})`
-  const [probe, found, databases = []] = await app.directory.batch([
+  const living = sql`EXISTS (SELECT 1 FROM sessions WHERE id = ${session} AND user = ${actor.id} AND revokedAt IS NULL)`
+  const [probe, , found, databases = []] = await app.directory.batch([
     asks,
+    auditEvent(
+      app,
+      { kind: "session.ended", user: actor.id, actor, session },
+      sql`${living} AND EXISTS (${asks} AND u.epoch = ${actor.epoch})`,
+    ),
     sql`UPDATE sessions SET revokedAt = coalesce(revokedAt, ${iso(app.now())})
 WHERE id = ${session} AND user = ${actor.id} AND EXISTS (${asks} AND u.epoch = ${actor.epoch})
 RETURNING id`,

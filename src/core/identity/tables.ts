@@ -39,6 +39,8 @@ export const users = sqliteTable(
   (table) => [
     uniqueIndex("users_emailNormalised").on(table.emailNormalised),
     index("users_services").on(table.id).where(sql`kind = 'service'`),
+    // Without regard to case (COLLATE NOCASE), for the search by administrators.
+    index("users_name").on(table.name),
     index("users_administrators").on(table.id).where(sql`instr(roles, '"administrator"') > 0`),
   ],
 )
@@ -104,7 +106,12 @@ export const sessions = sqliteTable(
     /** Id of the administrator who acts in the person's name. */
     impersonator: text(),
   },
-  (table) => [index("sessions_user").on(table.user, table.id)],
+  (table) => [
+    index("sessions_user").on(table.user, table.id),
+    index("sessions_impersonator")
+      .on(table.impersonator)
+      .where(sql`${table.impersonator} IS NOT NULL`),
+  ],
 )
 
 /** Failed sign-ins in a window, counted exactly, for accounts that exist and for those that do not. */
@@ -305,6 +312,7 @@ export const auditEvents = sqliteTable(
     requestId: text().notNull(),
   },
   (table) => [
+    index("audit_events_kind").on(table.kind, table.id),
     index("audit_events_user").on(table.user, table.id).where(sql`${table.user} IS NOT NULL`),
     index("audit_events_organisation")
       .on(table.organisation, table.id)

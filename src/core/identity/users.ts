@@ -3,8 +3,11 @@ import { Refusal, type Row, UniqueViolation } from "../../platform/database.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
+import { auditEvent } from "./audit.ts"
+import type { Caller } from "./caller.ts"
 import { assertSignedIn, refuse, sessionProbe, sessionRefusal } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
+import { refuseReserved } from "./email-reservations.ts"
 import {
   type Person,
   personOf,
@@ -13,21 +16,28 @@ import {
   toUser,
   type User,
 } from "./person.ts"
+import { type PersonUpdate, updatedPerson, updatePerson } from "./person-update.ts"
 import { commitPerson } from "./projection.ts"
 
 export interface NewUser {
   email: string
   passwordHash: string
   name: string | null
+  /** Language of mails to them. */
+  locale?: string | null
+  caller?: Caller
 }
 
 /**
- * A new person without roles.
+ * A new person without roles. `also`: what stands in the same batch.
  *
  * @throws {Problem} `conflict` when the address, whatever its case, belongs to an account.
  */
-export const createUser = (app: App, draft: NewUser): Promise<User> =>
-  insertUser(app, draft, [], [])
+export const createUser = (
+  app: App,
+  draft: NewUser,
+  also: (person: Person) => Sql[] = () => [],
+): Promise<User> => insertUser(app, draft, [], [], also)
 
 /**
  * The first administrator of a deployment; null, and nothing written, when there is one already. No wasm and no
@@ -48,7 +58,13 @@ export async function createFirstAdministrator(app: App, draft: NewUser): Promis
 /** Ids of all administrators, by the partial index `users_administrators`. */
 const administrators = sql`SELECT 1 FROM users WHERE instr(roles, '"administrator"') > 0`
 
-async function insertUser(app: App, draft: NewUser, roles: string[], guards: Sql[]): Promise<User> {
+async function insertUser(
+  app: App,
+  draft: NewUser,
+  roles: string[],
+  guards: Sql[],
+  also: (person: Person) => Sql[] = () => [],
+): Promise<User> {
   const at = new Date(app.now()).toISOString()
   const person: Person = {
     id: app.newId(),
@@ -62,16 +78,26 @@ async function insertUser(app: App, draft: NewUser, roles: string[], guards: Sql
     kind: "person",
     emailVerifiedAt: null,
     disabledAt: null,
-    locale: null,
+    locale: draft.locale ?? null,
     secondFactors: [],
     memberships: [],
   }
-  const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt)
-VALUES (${person.id}, ${person.email}, ${normaliseEmail(person.email)}, ${person.name}, ${draft.passwordHash}, ${JSON.stringify(roles)}, 1, 1, ${at}, ${at})`
+  const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt, locale)
+VALUES (${person.id}, ${person.email}, ${normaliseEmail(person.email)}, ${person.name}, ${draft.passwordHash}, ${JSON.stringify(roles)}, 1, 1, ${at}, ${at}, ${person.locale})`
+  const { caller = null } = draft
+  const event = auditEvent(app, {
+    kind: "user.created",
+    user: person.id,
+    caller,
+    detail: { roles },
+  })
   try {
-    await commitPerson(app, system, [...guards, insert], person)
+    const reserved = refuseReserved(app, person.id, person.email)
+    const writes = [...guards, reserved, insert, event, ...also(person)]
+    await commitPerson(app, system, writes, person)
   } catch (error) {
-    if (error instanceof UniqueViolation) {
+    const reserved = error instanceof Refusal && error.outcome === "taken_address"
+    if (reserved || error instanceof UniqueViolation) {
       throw new Problem("conflict", "An account with this e-mail address exists.")
     }
     throw error
@@ -91,9 +117,11 @@ export async function getMe(app: App, actor: Actor): Promise<User> {
 }
 
 /** @throws {Problem} `token_outdated` */
-export const renameMe = (app: App, actor: Actor, name: string | null): Promise<User> =>
-  changePerson(app, actor, actor.kind === "user" ? actor.id : "", (person) =>
-    name === person.name ? null : { name },
+export const renameMe = async (app: App, actor: Actor, name: string | null): Promise<User> =>
+  toUser(
+    await changePerson(app, actor, actor.kind === "user" ? actor.id : "", (person) =>
+      name === person.name ? null : { name },
+    ),
   )
 
 /**
@@ -101,45 +129,69 @@ export const renameMe = (app: App, actor: Actor, name: string | null): Promise<U
  *
  * @throws {Problem} `not_found`; `conflict` when it would leave the deployment without an administrator; `token_outdated`
  */
-export function setRoles(
+export const setRoles = async (
   app: App,
   userId: string,
   roles: readonly string[],
   actor: Actor = system,
-): Promise<User> {
+): Promise<User> =>
+  toUser(await changePerson(app, actor, userId, (person) => roleChange(app, actor, person, roles)))
+
+/** What it takes to give a person exactly these roles; null when they have them. */
+export function roleChange(
+  app: App,
+  actor: Actor,
+  person: Person,
+  roles: readonly string[],
+): PersonChange | null {
   const wanted = [...new Set(roles)].sort()
-  return changePerson(app, actor, userId, (person) => {
-    if (JSON.stringify(wanted) === JSON.stringify(person.roles)) return null
-    const steps = person.roles.includes(administratorRole) && !wanted.includes(administratorRole)
-    return {
-      roles: wanted,
-      guards: steps
-        ? [refuse("last_administrator", sql`NOT EXISTS (${administrators} AND id <> ${userId})`)]
-        : [],
-    }
-  })
+  if (JSON.stringify(wanted) === JSON.stringify(person.roles)) return null
+  const { id: user } = person
+  const detail = { before: person.roles, roles: wanted }
+  return {
+    roles: wanted,
+    guards: wanted.includes(administratorRole) ? [] : keepAdministrator(person),
+    writes: [auditEvent(app, { kind: "roles.changed", user, actor, detail })],
+  }
 }
 
-interface PersonChange {
-  name?: string | null
-  roles?: string[]
-  guards?: Sql[]
+/** Whoever is the last administrator stays it. */
+export const keepAdministrator = (person: Person): Sql[] =>
+  person.roles.includes(administratorRole)
+    ? [
+        refuse(
+          "last_administrator",
+          sql`NOT EXISTS (${administrators} AND id <> ${person.id} AND disabledAt IS NULL)`,
+        ),
+      ]
+    : []
+
+export interface PersonChange extends PersonUpdate {
+  readonly guards?: readonly Sql[]
+  /** In the same batch, after the person is written. */
+  readonly writes?: readonly Sql[]
+  /** Where the projection is brought up; in the databases of their memberships, unless told. */
+  readonly databases?: Iterable<string>
 }
 
 /** Another writer between reading and writing is rare; that it comes again and again means something else is wrong. */
 const maxTries = 5
 
-/** Reads the person, asks `change` what to write (null: nothing), writes unless someone else was faster: then once more. */
-async function changePerson(
+/**
+ * Reads the person, asks `change` what to write (null: nothing), writes unless someone else was faster: then once more.
+ *
+ * @throws {Problem} `not_found`; `conflict` for the last administrator or owner; `token_outdated`; whatever `change` throws
+ */
+export async function changePerson(
   app: App,
   actor: Actor,
   id: string,
   change: (person: Person) => PersonChange | null,
-): Promise<User> {
+): Promise<Person> {
   for (let attempt = 1; ; attempt++) {
     const person = await getPerson(app, actor, id)
     const wanted = change(person)
-    if (!wanted) return toUser(person)
+    if (!wanted) return person
     try {
       return await writePerson(app, actor, person, wanted)
     } catch (error) {
@@ -148,12 +200,16 @@ async function changePerson(
       if (error.outcome === "last_administrator") {
         throw new Problem("conflict", "A deployment needs an administrator; this is the last one.")
       }
+      if (error.outcome === "last_owner") {
+        throw new Problem("conflict", "An organisation needs an owner, and this is the last one.")
+      }
       if (error.outcome !== "stale" || attempt === maxTries) throw error
     }
   }
 }
 
-async function getPerson(app: App, actor: Actor, id: string): Promise<Person> {
+/** @throws {Problem} `not_found`, `token_outdated` */
+export async function getPerson(app: App, actor: Actor, id: string): Promise<Person> {
   const [session, found, memberships] = await app.directory.batch([
     sessionProbe(actor),
     selectPerson(sql`id = ${id}`),
@@ -169,29 +225,17 @@ async function writePerson(
   app: App,
   actor: Actor,
   before: Person,
-  change: PersonChange,
-): Promise<User> {
-  const { id } = before
-  const person: Person = {
-    ...before,
-    name: change.name === undefined ? before.name : change.name,
-    roles: change.roles ?? before.roles,
-    // A token says nothing of the name, so a new name outdates none.
-    epoch: before.epoch + (change.roles ? 1 : 0),
-    version: before.version + 1,
-    updatedAt: new Date(app.now()).toISOString(),
-  }
-  const writes = [
+  { guards = [], writes = [], databases, ...update }: PersonChange,
+): Promise<Person> {
+  const person = updatedPerson(app, before, update)
+  const statements = [
     refuse("outdated", sessionRefusal(actor)),
-    refuse(
-      "stale",
-      sql`NOT EXISTS (SELECT 1 FROM users WHERE id = ${id} AND version = ${before.version})`,
-    ),
-    ...(change.guards ?? []),
-    sql`UPDATE users SET name = ${person.name}, roles = ${JSON.stringify(person.roles)}, epoch = ${person.epoch}, version = ${person.version}, updatedAt = ${person.updatedAt} WHERE id = ${id}`,
+    ...guards,
+    ...updatePerson(before, person, update),
+    ...writes,
   ]
-  await commitPerson(app, actor, writes, person)
-  return toUser(person)
+  await commitPerson(app, actor, statements, person, databases)
+  return person
 }
 
 /** All people, in the order of their ids, which is the order in which they came. @throws {Problem} `token_outdated` */
@@ -199,14 +243,14 @@ export async function listUsers(
   app: App,
   actor: Actor,
   page: { limit: number; cursor: string | null },
-): Promise<Page<User>> {
+): Promise<Page<Person>> {
   const [session, rows = []] = await app.directory.batch([
     sessionProbe(actor),
     sql`${selectPerson(sql`id > ${page.cursor ?? ""}`)} ORDER BY id LIMIT CAST(${page.limit + 1} AS INTEGER)`,
   ])
   assertSignedIn(actor, session)
   return pageOf(
-    rows.map((row) => toUser(personOf(row, []))),
+    rows.map((row) => personOf(row, [])),
     page.limit,
   )
 }

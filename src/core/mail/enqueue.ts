@@ -1,7 +1,7 @@
 import type { ZodType, z } from "zod"
 import type { App } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
-import { type Sql, sql } from "../../platform/sql.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { insertJobs, newJob } from "../jobs/enqueue.ts"
 import { normaliseAddress } from "./address.ts"
 import { deliverMail } from "./delivery.ts"
@@ -10,11 +10,16 @@ import type { MailTemplate } from "./template.ts"
 
 /**
  * The statements that send, for the batch of the write that causes the mails. After the commit, `app.wake("jobs")`. A
- * mail whose cause has one already is nothing. Rows travel as one JSON parameter, so there may be many.
+ * mail whose cause has one already is nothing. Rows travel as one JSON parameter, so there may be many. With a condition,
+ * only when it holds at that place of the batch.
  *
  * @throws {Problem} `misconfigured` for mail of a list, where the deployment does not say its PUBLIC_URL.
  */
-export function insertMails(app: App, mails: readonly NewMail[]): Sql[] {
+export function insertMails(
+  app: App,
+  mails: readonly NewMail[],
+  condition: Sql = raw("true"),
+): Sql[] {
   if (app.settings.publicUrl === null && mails.some(({ list }) => list !== null)) {
     const cause = new Error("PUBLIC_URL: is needed for mails that one can unsubscribe from")
     throw new Problem("misconfigured", { cause })
@@ -38,7 +43,7 @@ export function insertMails(app: App, mails: readonly NewMail[]): Sql[] {
   return [
     sql`INSERT INTO mails (id, cause, template, locale, list, organisation, recipient, address, addressNormalised, name, subject, text, html, state, requestId, createdAt)
 SELECT value ->> 'id', value ->> 'cause', value ->> 'template', value ->> 'locale', value ->> 'list', value ->> 'organisation', value ->> 'recipient', value ->> 'address', value ->> 'addressNormalised', value ->> 'name', value ->> 'subject', value ->> 'text', value ->> 'html', 'waiting', ${app.requestId}, ${at}
-FROM json_each(${JSON.stringify(rows)}) WHERE true ON CONFLICT (cause) DO NOTHING`,
+FROM json_each(${JSON.stringify(rows)}) WHERE ${condition} ON CONFLICT (cause) DO NOTHING`,
     insertJobs(app, jobs, sql`EXISTS (SELECT 1 FROM mails WHERE id = value ->> 'key')`),
   ]
 }

@@ -22,6 +22,8 @@ const counts = [
   ["idempotency_keys", "count(*)"],
   ["refusals", "count(*)"],
   ["mails", "count(*)"],
+  ["account_tokens", "count(*)"],
+  ["audit_events", "count(*)"],
   ["mail_suppressions", "count(*)"],
   ["organisations", "count(*) || ':' || ifnull(sum(version), 0)"],
   ["organisation_members", "count(*) || ':' || ifnull(sum(length(roles)), 0)"],

@@ -180,10 +180,12 @@ const identities = {
     .map((name) => JSON.stringify(`${name}@example.test`)),
   password: fc.constant('"correct horse battery staple"'),
   organisation: fc.nat(9).map((n) => `"<organisations:${n}>"`),
+  currentPassword: fc.constant('"correct horse battery staple"'),
 }
 
-/** The JSON of an object with all that is required and some of the rest. */
+/** The JSON of an object with all that is required and some of the rest; of one of several forms, where there are. */
 export function soundBody(schema: Schema): fc.Arbitrary<string> {
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map(soundBody))
   const properties = Object.entries(schema.properties ?? {}).filter(
     ([name, one]) => !one.readOnly && !isOtherWay(schema, name),
   )
@@ -249,7 +251,7 @@ function soundText({ format, pattern, examples, maxLength = 40 }: Schema): fc.Ar
   if (format === "email") return fc.constant("ann@example.test")
   if (format === "uri") return fc.constant("https://example.test/a?b=c")
   if (pattern?.includes("@")) return fc.nat(1e9).map((n) => `p${n}@example.test`)
-  if (pattern) return fc.nat(1e9).map((n) => `a-${n}`)
+  if (pattern && !examples) return fc.nat(1e9).map((n) => `a-${n}`)
   if (examples?.[0]) return fc.constant(String(examples[0]))
   return fc
     .string({ unit: "grapheme", minLength: 1, maxLength: Math.min(20, maxLength) })

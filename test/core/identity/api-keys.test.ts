@@ -305,6 +305,7 @@ describe("whose rights a key has", () => {
     await env.DB.batch(
       [
         "DELETE FROM api_keys WHERE user = ?",
+        "DELETE FROM account_tokens WHERE user = ?",
         "DELETE FROM sessions WHERE user = ?",
         "DELETE FROM members WHERE id = ?",
         "DELETE FROM users WHERE id = ?",

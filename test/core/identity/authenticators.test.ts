@@ -27,7 +27,7 @@ const confirm = (token: string, id: string, code: string) =>
 const kindsOf = async (user: string) =>
   (
     await query(
-      sql`SELECT kind FROM audit_events WHERE user = ${user} AND kind NOT LIKE 'session.%' ORDER BY id`,
+      sql`SELECT kind FROM audit_events WHERE user = ${user} AND kind NOT LIKE 'session.%' AND kind <> 'user.created' ORDER BY id`,
     )
   ).map(({ kind }) => kind)
 

@@ -1,6 +1,7 @@
 import { createExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { expect } from "vitest"
+import { accountRoutes } from "../../../src/core/identity/account-routes.ts"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../../../src/core/identity/epoch.ts"
 import { identityRoutes } from "../../../src/core/identity/routes.ts"
@@ -16,6 +17,7 @@ export const bindings: Cloudflare.Env = { ...env }
 /** Identity's routes, and one route that reads and one that writes as the records do. */
 export const http = createHttp(authenticate)
   .route("/", identityRoutes)
+  .route("/", accountRoutes({ ownRecords: async function* () {} }))
   .get("/probe", async (c) => {
     const actor = c.get("actor")
     if (actor.kind === "user") {

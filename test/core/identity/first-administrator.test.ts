@@ -25,6 +25,7 @@ beforeEach(async () => {
   // A deployment without people.
   for (const table of [
     "sessions",
+    "account_tokens",
     "users",
     "member_organisations",
     "members",

@@ -44,6 +44,7 @@ test("a person sees their own living sessions, the newest first, and which one a
     createdAt: expect.any(String),
     lastUsedAt: expect.any(String),
     expiresAt: expect.any(String),
+    impersonator: false,
     current: false,
   })
   expect(next).toBeNull()

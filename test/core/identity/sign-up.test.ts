@@ -15,6 +15,7 @@ test("signing up answers the person, and where to find them", async () => {
     email: "Ann@Example.com",
     name: "Ann",
     roles: [],
+    emailVerifiedAt: null,
     createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
   })
 })

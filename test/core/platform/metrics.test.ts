@@ -269,6 +269,18 @@ const requestsIn = (batches: readonly Delta[]): number =>
     .reduce((sum, [key, [n = 0]]) => sum + (key.startsWith("requests") ? n : 0), 0)
 
 describe("the hot path", () => {
+  // Whoever signed up above is mailed by the same isolate, which sends what it counts when its jobs are done.
+  beforeAll(() =>
+    vi.waitFor(
+      async () => {
+        const waiting =
+          "SELECT count(*) AS n FROM jobs WHERE name = 'mail.deliver' AND finishedAt IS NULL"
+        expect(await env.DB.prepare(waiting).first("n")).toBe(0)
+      },
+      { timeout: 20_000, interval: 500 },
+    ),
+  )
+
   test("writes nothing: a hundred requests are one batch, in one call, and no trip more", async () => {
     const { state, namespace } = standIn()
     const { bound, get, waited } = deployment({ METRICS: namespace })
