@@ -28,16 +28,26 @@ async function main(): Promise<number> {
     const problems = checkDefinitions()
     if (problems.length > 0) throw new Error(problems.join("\n"))
     await buildPage()
-    const { name, d1_databases: databases, queues: bound } = readConfig({ config: "wrangler.toml" })
+    const config = readConfig({ config: "wrangler.toml" })
+    const { name, d1_databases: databases, queues: bound, vars } = config
     if (!name) throw new Error("wrangler.toml has no name for the Worker.")
     const queues = (bound.consumers ?? []).map(({ queue }: { queue: string }) => queue)
     const run = dryRun ? recording : really
-    console.log(conclusion(await deploy(run, name, { databases, queues }, console.log)))
+    const deployment = await deploy(run, name, { databases, queues }, console.log)
+    console.log(conclusion(deployment))
+    if (!("PUBLIC_URL" in vars)) console.log(publicUrlHint(deployment.url))
     return 0
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     return 1
   }
+}
+
+/** Wrangler tells the address only once the Worker serves, so it cannot be set beforehand. */
+function publicUrlHint(url: string | null): string {
+  const origin = url ?? "https://<your worker>"
+  return `
+Links in mails need the address of the deployment: under [vars] in wrangler.toml, set PUBLIC_URL = "${origin}" (or your own domain), and run npm run deploy again.`
 }
 
 function conclusion({ url, adminCode }: Deployment): string {
