@@ -1,7 +1,7 @@
 import { createExecutionContext } from "cloudflare:test"
 import { Hono } from "hono"
 import { Webhook } from "standardwebhooks"
-import { beforeAll, expect, test } from "vitest"
+import { beforeAll, expect, test, vi } from "vitest"
 import { linkJobs } from "../../../src/core/jobs/registry.ts"
 import { findSuppression, suppress } from "../../../src/core/mail/suppressions.ts"
 import { unsubscribeLink } from "../../../src/core/mail/unsubscribe-link.ts"
@@ -187,6 +187,29 @@ test("administrators put addresses on the list, see who is on it, and take them 
       "invalid_input",
     )
   }
+})
+
+test("who changed the list, or had a mail sent again, is in the log; whose address it was is not", async () => {
+  const logged = vi.spyOn(console, "info")
+  const address = "unnamed@example.test"
+  const { id } = await json<{ id: string }>(
+    call(root, "POST", "/mails/suppressions", { address }),
+    201,
+  )
+  await json(call(root, "DELETE", `/mails/suppressions/${id}`), 204)
+  const mail = await caused(app, { email: address })
+  await json(call(root, "POST", `/mails/${mail}/deliveries`), 202)
+  const lines = logged.mock.calls.map(([line]) => String(line))
+  logged.mockRestore()
+  const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  for (const fields of [
+    { message: "suppression made", suppression: id, actor: root.id },
+    { message: "suppression deleted", suppression: id, actor: root.id },
+    { message: "mail sent again", mail, actor: root.id },
+  ]) {
+    expect(told).toContainEqual(expect.objectContaining(fields))
+  }
+  expect(lines.join()).not.toContain(address)
 })
 
 const linkFor = async (address: string, list: string, locale: "en" | "de" = "en") =>
