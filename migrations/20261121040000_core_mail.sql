@@ -23,13 +23,15 @@ CREATE TABLE mails (
   createdAt TEXT NOT NULL,
   claimedAt TEXT,
   sentAt TEXT,
-  CHECK (recipient IS NOT NULL OR address IS NOT NULL),
+  CHECK (recipient IS NOT NULL OR address IS NOT NULL OR subject = ''),
+  CHECK (subject <> '' OR state NOT IN ('waiting', 'sending')),
   CHECK ((address IS NULL) = (addressNormalised IS NULL)),
   CHECK ((sentAt IS NULL) = (state <> 'sent')),
   CHECK (state <> 'sending' OR claimedAt IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX mails_cause ON mails (cause);
 CREATE INDEX mails_state ON mails (state, id);
+CREATE INDEX mails_readable ON mails (id) WHERE subject <> '';
 CREATE INDEX mails_template ON mails (template, id);
 CREATE INDEX mails_address ON mails (addressNormalised, id) WHERE addressNormalised IS NOT NULL;
 CREATE INDEX mails_claimed ON mails (addressNormalised, claimedAt) WHERE claimedAt IS NOT NULL;

@@ -19,15 +19,8 @@ export interface Http {
   }
 }
 
-/** The context behind a gate that lets only people through. */
-export interface SignedIn extends Http {
-  Variables: Http["Variables"] & { actor: UserActor }
-}
-
-/** The same behind a middleware that lets only people through. */
-export interface SignedIn extends Http {
-  Variables: Http["Variables"] & { actor: UserActor }
-}
+/** The context behind a gate that lets only people through. A type, because interfaces of one name merge silently. */
+export type SignedIn = Http & { Variables: { actor: UserActor } }
 
 /**
  * Who sends this request, proved by signature alone: no trip.

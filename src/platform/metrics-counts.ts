@@ -1,70 +1,76 @@
+import type { Counter } from "./metrics-figures.ts"
+
 /*
  * Counters as they are kept, sent and added up. No clock, no I/O.
  */
 
-/** What is counted beside requests, and how each can end. */
-export const outcomes = {
-  jobs: ["succeeded", "failed", "dead", "cancelled"],
-  mails: ["sent", "failed", "suppressed", "uncertain"],
-  signIns: ["succeeded", "failed"],
-} as const
+/** Figures by series: integers whose place says what they count (metrics-figures.ts), trailing zeros left out or not. */
+export type Series = Map<string, number[]>
 
-export type Counter = keyof typeof outcomes
-export type Outcome<Name extends Counter> = (typeof outcomes)[Name][number]
-
-/** What a figure was counted for. */
-export interface Series {
-  readonly kind: "requests" | Counter
-  /** A pattern of a route, a job, a template; empty for sign-ins. From the code, never from a caller. */
-  readonly name: string
-  /** The method of a request, the outcome of the rest. */
-  readonly detail: string
-  /** Id of an organisation, or empty. */
-  readonly organisation: string
+/**
+ * Everything is counted twice, in two families: by what it was, and by whom it was for. Counted together, thirty routes
+ * and thirty-five organisations would be a thousand series. Sums come from `names` alone.
+ */
+export interface Counts {
+  /** By `nameKey`. There are as many as the code has routes, jobs and templates. */
+  readonly names: Series
+  /** By id of the organisation, or empty for none. */
+  readonly organisations: Series
 }
-
-/** Figures by series (`seriesKey`): integers whose place says what they count, trailing zeros left out or not. */
-export type Counts = Map<string, number[]>
 
 /** Counts by the minute in which they happened, in minutes since the epoch. */
 export type Delta = Map<number, Counts>
 
+export interface Name {
+  readonly kind: "requests" | Counter
+  /** A pattern of a route, a job, a template; empty for sign-ins. From the code, never from a caller. */
+  readonly name: string
+  /** Of requests; empty for the rest. */
+  readonly method: string
+}
+
 /** Stands for what is not told apart any more. No id and no route looks like it. */
 export const other = "(other)"
 
-/** So many series are told apart in one minute, hour or total, so that neither memory nor rows grow with the callers. */
+/**
+ * So many series of each family are told apart in one minute, hour, day or total, so that neither memory nor rows grow
+ * with the callers.
+ */
 export const maxSeries = 1_000
 
-export const seriesKey = (
-  kind: Series["kind"],
-  name: string,
-  detail: string,
-  organisation: string,
-): string => `${kind}\n${name}\n${detail}\n${organisation}`
+export const noCounts = (): Counts => ({ names: new Map(), organisations: new Map() })
 
-export function parseSeries(key: string): Series {
-  const [kind, name, detail, organisation] = key.split("\n") as [Series["kind"], ...string[]]
-  return { kind, name: name ?? "", detail: detail ?? "", organisation: organisation ?? "" }
+export const nameKey = (kind: Name["kind"], name: string, method = ""): string =>
+  `${kind}\n${method}\n${name}`
+
+export function parseName(key: string): Name {
+  const [kind, method = "", name = ""] = key.split("\n") as [Name["kind"], ...string[]]
+  return { kind, method, name }
 }
 
-/**
- * The figures of a series, made when there are none. Beyond `max` series a new one is counted without its organisation,
- * and beyond twice as many without its name: the sums stay right.
- */
-export function figuresOf(counts: Counts, key: string, max = maxSeries): number[] {
-  const known = counts.get(key)
+/** The figures of a name, made when there are none; beyond `max` names those of all others of its kind and method. */
+export function figuresOfName({ names }: Counts, key: string, max = maxSeries): number[] {
+  const known = names.get(key)
   if (known) return known
-  const admitted = counts.size < max ? key : coarserKey(counts, key, max)
-  const figures = counts.get(admitted) ?? []
-  counts.set(admitted, figures)
-  return figures
+  if (names.size < max) return figuresOf(names, key)
+  const { kind, method } = parseName(key)
+  return figuresOf(names, nameKey(kind, other, method))
 }
 
-function coarserKey(counts: Counts, key: string, max: number): string {
-  const { kind, name, detail } = parseSeries(key)
-  const anyone = seriesKey(kind, name, detail, other)
-  if (counts.has(anyone) || counts.size < 2 * max) return anyone
-  return seriesKey(kind, other, detail, other)
+/** The figures of an organisation, made when there are none; beyond `max` organisations those of all others. */
+export const figuresOfOrganisation = (
+  { organisations }: Counts,
+  id: string,
+  max = maxSeries,
+): number[] =>
+  organisations.get(id) ?? figuresOf(organisations, organisations.size < max ? id : other)
+
+function figuresOf(series: Series, key: string): number[] {
+  const known = series.get(key)
+  if (known) return known
+  const figures: number[] = []
+  series.set(key, figures)
+  return figures
 }
 
 /** Adds figure by figure; `into` may be shorter. */
@@ -74,28 +80,30 @@ export function addFigures(into: number[], figures: readonly number[]): void {
 
 /** Adds all that `from` counted. While `max` is not reached, the order of merging makes no difference. */
 export function merge(into: Counts, from: Counts, max = maxSeries): void {
-  for (const [key, figures] of from) addFigures(figuresOf(into, key, max), figures)
+  for (const [key, figures] of from.names) addFigures(figuresOfName(into, key, max), figures)
+  for (const [id, figures] of from.organisations) {
+    addFigures(figuresOfOrganisation(into, id, max), figures)
+  }
 }
 
-/** The key under which a series is added up with all of its kind; outcomes stay apart. */
-export const summaryKey = ({ kind, detail }: Series): string =>
-  seriesKey(kind, "", kind === "requests" ? "" : detail, "")
-
-/** The same counts, names and organisations added up. */
-export function summarise(counts: Counts): Counts {
-  const summary: Counts = new Map()
-  for (const [key, figures] of counts) {
-    addFigures(figuresOf(summary, summaryKey(parseSeries(key))), figures)
-  }
-  return summary
+/** All that was counted, each thing once. */
+export function sumOf({ names }: Counts): number[] {
+  const sum: number[] = []
+  for (const figures of names.values()) addFigures(sum, figures)
+  return sum
 }
 
 /** JSON without the trailing zeros: most requests are fast, so most histograms end early. */
-export const encodeCounts = (counts: Counts): string =>
-  JSON.stringify([...counts].map(([key, figures]) => [key, trimmed(figures)]))
+export const encodeCounts = ({ names, organisations }: Counts): string =>
+  JSON.stringify([names, organisations].map(encodeSeries))
 
-export const decodeCounts = (text: string): Counts =>
-  new Map(JSON.parse(text) as [string, number[]][])
+export function decodeCounts(text: string): Counts {
+  const [names, organisations] = JSON.parse(text) as [string, number[]][][]
+  return { names: new Map(names), organisations: new Map(organisations) }
+}
+
+const encodeSeries = (series: Series): [string, number[]][] =>
+  [...series].map(([key, figures]) => [key, trimmed(figures)])
 
 const trimmed = (figures: readonly number[]): number[] =>
   figures.slice(0, figures.findLastIndex((figure) => figure !== 0) + 1)

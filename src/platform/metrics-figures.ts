@@ -1,8 +1,18 @@
 /*
- * What the figures of a series of requests mean, and what a histogram of latencies can tell. No clock, no I/O.
+ * What the figures of a series mean, and what a histogram of latencies can tell. No clock, no I/O.
  */
 
-/** Places of the figures. From `firstBucket` on stands the histogram: how many requests took how long. */
+/** What is counted beside requests, and how each can end. */
+export const outcomes = {
+  jobs: ["succeeded", "failed", "dead", "cancelled"],
+  mails: ["sent", "failed", "suppressed", "uncertain"],
+  signIns: ["succeeded", "failed"],
+} as const
+
+export type Counter = keyof typeof outcomes
+export type Outcome<Name extends Counter> = (typeof outcomes)[Name][number]
+
+/** Places of the figures of requests. */
 export const place = {
   requests: 0,
   /** Answers from 400 to 499. */
@@ -15,7 +25,22 @@ export const place = {
   rowsRead: 5,
   rowsWritten: 6,
 } as const
-export const firstBucket = 7
+const firstEnding = 7
+
+const endings = Object.entries(outcomes).flatMap(([counter, all]) =>
+  all.map((outcome) => `${counter} ${outcome}`),
+)
+
+/** After them the outcomes, one after the other. */
+export const outcomePlaces: ReadonlyMap<string, number> = new Map(
+  endings.map((ending, index) => [ending, firstEnding + index]),
+)
+
+export const outcomePlace = <Name extends Counter>(counter: Name, outcome: Outcome<Name>): number =>
+  outcomePlaces.get(`${counter} ${outcome}`) as number
+
+/** From here on stands the histogram: how many requests took how long. Last, because it mostly ends early. */
+export const firstBucket = firstEnding + endings.length
 
 /**
  * Upper bounds of the buckets, in milliseconds; one more bucket holds what took longer. Neighbours are at most 5:3 apart,

@@ -1,9 +1,7 @@
 import { createLog, describeError } from "./log.ts"
 import { drain, restore } from "./metrics.ts"
 import { writeDataPoints } from "./metrics-analytics.ts"
-import type { Counts, Delta } from "./metrics-counts.ts"
-import type { Step } from "./metrics-step.ts"
-import type { Read } from "./metrics-store.ts"
+import { ownStore } from "./metrics-shards.ts"
 
 /*
  * Counters leave the isolate in batches: the first request after a batch schedules the next one, and waits for it in its
@@ -51,7 +49,7 @@ async function flushLater(env: object, mine: { readonly at: number }): Promise<v
 export async function flush(env: object): Promise<void> {
   scheduled = null
   sentAt = Date.now()
-  const store = storeOf(env)
+  const store = ownStore(env)
   if (!store) return
   const delta = drain()
   if (delta.size === 0) return
@@ -63,17 +61,4 @@ export async function flush(env: object): Promise<void> {
     return
   }
   writeDataPoints(env, delta)
-}
-
-/** As much of the object that keeps the counters (metrics-store.ts) as others may call. */
-export interface Store {
-  add(delta: Delta): Promise<void>
-  read(from: number, to: number, step: Step): Promise<Read>
-  totals(): Promise<Counts>
-}
-
-/** The one object of the deployment; null where there is none (command-line tools). */
-export function storeOf(env: object): Store | null {
-  const { METRICS: namespace } = env as { METRICS?: DurableObjectNamespace }
-  return namespace ? (namespace.get(namespace.idFromName("metrics")) as unknown as Store) : null
 }

@@ -1,71 +1,111 @@
-import { addFigures, type Counts, parseSeries, type Series } from "./metrics-counts.ts"
-import { bounds, inBucket, place } from "./metrics-figures.ts"
+import { type Counts, parseName } from "./metrics-counts.ts"
+import {
+  bounds,
+  type Counter,
+  inBucket,
+  type Outcome,
+  outcomePlace,
+  outcomes,
+  place,
+} from "./metrics-figures.ts"
 
 /** The media type of `prometheusText`. */
 export const prometheusType = "text/plain; version=0.0.4; charset=utf-8"
 
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [suffix: string, labels: Labels, value: number]
+type Labelled = readonly { readonly labels: Labels; readonly figures: readonly number[] }[]
 
 /**
- * Totals in the Prometheus text exposition format 0.0.4. Latencies are told by route only: by organisation as well they
- * would be some twenty-five lines for each pair. An empty organisation means none. No clock, no I/O.
+ * Totals in the Prometheus text exposition format 0.0.4: by route, job and template, and under names of their own by
+ * organisation, so that no sum counts anything twice. Latencies are told by route only: an organisation's would be some
+ * twenty-five lines each. An empty organisation means none. No clock, no I/O.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function prometheusText(totals: Counts): string {
-  const all = [...totals].map(([key, figures]) => ({ series: parseSeries(key), figures }))
-  const requests = all.filter(({ series }) => series.kind === "requests")
-  const perRequest = (index: number, more: Labels = {}): Sample[] =>
-    requests.map(({ series, figures }) => [
-      "",
-      { ...routeLabels(series), organisation: series.organisation, ...more },
-      figures[index] ?? 0,
-    ])
-  const events = (kind: Series["kind"], name?: string): Sample[] =>
-    all
-      .filter(({ series }) => series.kind === kind)
-      .map(({ series, figures }) => [
-        "",
-        {
-          ...(name && { [name]: series.name }),
-          outcome: series.detail,
-          organisation: series.organisation,
-        },
-        figures[0] ?? 0,
-      ])
+  const names = [...totals.names].map(([key, figures]) => ({ ...parseName(key), figures }))
+  const of = (kind: "requests" | Counter) => names.filter((name) => name.kind === kind)
+  const routes = of("requests").map(({ method, name, figures }) => ({
+    labels: { method, route: name },
+    figures,
+  }))
+  const organisations = [...totals.organisations].map(([organisation, figures]) => ({
+    labels: { organisation },
+    figures,
+  }))
+  const jobs = of("jobs").map(({ name, figures }) => ({ labels: { job: name }, figures }))
+  const mails = of("mails").map(({ name, figures }) => ({ labels: { template: name }, figures }))
+  const signIns = of("signIns").map(({ figures }) => ({ labels: {}, figures }))
   return [
-    family("requests_total", "counter", "Requests answered.", perRequest(place.requests)),
-    family("request_errors_total", "counter", "Requests answered with a status from 400 on.", [
-      ...perRequest(place.clientErrors, { status: "4xx" }),
-      ...perRequest(place.serverErrors, { status: "5xx" }),
-    ]),
+    ...requestFamilies("", "", routes),
     family(
       "request_duration_seconds",
       "histogram",
       "Time until a request was answered.",
-      histograms(requests),
+      histograms(routes),
     ),
-    family("database_trips_total", "counter", "Calls to D1.", perRequest(place.trips)),
-    family("rows_read_total", "counter", "Rows that D1 read.", perRequest(place.rowsRead)),
-    family("rows_written_total", "counter", "Rows that D1 wrote.", perRequest(place.rowsWritten)),
-    family("jobs_total", "counter", "Runs of jobs that ended.", events("jobs", "job")),
-    family("mails_total", "counter", "Mails by what became of them.", events("mails", "template")),
-    family("sign_ins_total", "counter", "Attempts to sign in.", events("signIns")),
+    ...eventFamilies("", "", { jobs, mails, signIns }),
+    ...requestFamilies("organisation_", ", by organisation", organisations),
+    ...eventFamilies("organisation_", ", by organisation", {
+      jobs: organisations,
+      mails: organisations,
+      signIns: organisations,
+    }),
   ].join("")
 }
 
-const routeLabels = ({ detail, name }: Series): Labels => ({ method: detail, route: name })
+function requestFamilies(prefix: string, by: string, series: Labelled): string[] {
+  const counter = (name: string, help: string, ...figures: [place: number, more?: Labels][]) =>
+    family(
+      `${prefix}${name}_total`,
+      "counter",
+      `${help}${by}.`,
+      figures.flatMap(([index, more]) =>
+        series.map(
+          ({ labels, figures }): Sample => ["", { ...labels, ...more }, figures[index] ?? 0],
+        ),
+      ),
+    )
+  return [
+    counter("requests", "Requests answered", [place.requests]),
+    counter(
+      "request_errors",
+      "Requests answered with a status from 400 on",
+      [place.clientErrors, { status: "4xx" }],
+      [place.serverErrors, { status: "5xx" }],
+    ),
+    counter("database_trips", "Calls to D1", [place.trips]),
+    counter("rows_read", "Rows that D1 read", [place.rowsRead]),
+    counter("rows_written", "Rows that D1 wrote", [place.rowsWritten]),
+  ]
+}
 
-function histograms(requests: readonly { series: Series; figures: readonly number[] }[]): Sample[] {
-  const routes = new Map<string, { labels: Labels; figures: number[] }>()
-  for (const { series, figures } of requests) {
-    const label = `${series.detail} ${series.name}`
-    const route = routes.get(label) ?? { labels: routeLabels(series), figures: [] }
-    addFigures(route.figures, figures)
-    routes.set(label, route)
-  }
-  return [...routes.values()].flatMap(({ labels, figures }): Sample[] => {
+function eventFamilies(prefix: string, by: string, series: Record<Counter, Labelled>): string[] {
+  const counter = <Name extends Counter>(kind: Name, name: string, help: string) =>
+    family(
+      `${prefix}${name}_total`,
+      "counter",
+      `${help}${by}.`,
+      series[kind].flatMap(({ labels, figures }) =>
+        outcomes[kind]
+          .map((outcome: Outcome<Name>): Sample => {
+            const count = figures[outcomePlace(kind, outcome)] ?? 0
+            return ["", { ...labels, outcome }, count]
+          })
+          // Most never happen.
+          .filter(([, , count]) => count > 0),
+      ),
+    )
+  return [
+    counter("jobs", "jobs", "Runs of jobs that ended"),
+    counter("mails", "mails", "Mails by what became of them"),
+    counter("signIns", "sign_ins", "Attempts to sign in"),
+  ]
+}
+
+const histograms = (routes: Labelled): Sample[] =>
+  routes.flatMap(({ labels, figures }): Sample[] => {
     let cumulative = 0
     const buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound, bucket): Sample => {
       cumulative += inBucket(figures, bucket)
@@ -75,7 +115,6 @@ function histograms(requests: readonly { series: Series; figures: readonly numbe
     const seconds = (figures[place.microseconds] ?? 0) / 1_000_000
     return [...buckets, ["_sum", labels, seconds], ["_count", labels, cumulative]]
   })
-}
 
 function family(name: string, type: string, help: string, samples: readonly Sample[]): string {
   const full = `hinterland_${name}`

@@ -1,19 +1,15 @@
 import type { z } from "zod"
+import { type Counts, parseName, sumOf } from "./metrics-counts.ts"
 import {
-  addFigures,
   type Counter,
-  type Counts,
-  figuresOf,
   type Outcome,
+  outcomePlace,
   outcomes,
-  parseSeries,
-  type Series,
-  seriesKey,
-  summaryKey,
-} from "./metrics-counts.ts"
-import { percentile, place } from "./metrics-figures.ts"
+  percentile,
+  place,
+} from "./metrics-figures.ts"
 import type { metrics, metricsReport, requestMetrics } from "./metrics-schema.ts"
-import { type Step, stepMilliseconds } from "./metrics-step.ts"
+import { type Step, spanMilliseconds } from "./metrics-step.ts"
 import type { Read } from "./metrics-store.ts"
 
 /*
@@ -33,60 +29,39 @@ export function reportOf(range: Range, { steps, sum }: Read): z.output<typeof me
     from: iso(from),
     to: iso(to),
     step,
-    total: metricsOf(groupBy(sum, () => "").get("") ?? nothing),
-    steps: instantsOf(range).map((at) => ({ at: iso(at), ...metricsOf(steps.get(at) ?? nothing) })),
-    routes: [...groupBy(sum, methodAndRoute)]
-      .map(([label, counts]) => {
-        const [method = "", route = ""] = label.split(" ")
-        return { method, route, ...requestMetricsOf(counts) }
-      })
+    total: metricsOf(sumOf(sum)),
+    steps: instantsOf(range).map((at) => ({ at: iso(at), ...metricsOf(steps.get(at) ?? []) })),
+    routes: namesOf(sum, "requests")
+      .map(({ method, name, figures }) => ({ method, route: name, ...requestMetricsOf(figures) }))
       .sort(busiestFirst),
-    organisations: [...groupBy(sum, ({ organisation }) => organisation)]
-      .map(([organisation, counts]) => ({
-        organisation: organisation || null,
-        ...metricsOf(counts),
-      }))
+    organisations: [...sum.organisations]
+      .map(([id, figures]) => ({ organisation: id || null, ...metricsOf(figures) }))
       .sort(busiestFirst),
     jobs: eventsOf(sum, "jobs").map(({ name, ...rest }) => ({ job: name, ...rest })),
     mails: eventsOf(sum, "mails").map(({ name, ...rest }) => ({ template: name, ...rest })),
   }
 }
 
-const nothing: Counts = new Map()
-
 function instantsOf({ from, to, step }: Range): number[] {
-  const length = (to - from) / stepMilliseconds[step]
-  return Array.from({ length }, (_, i) => from + i * stepMilliseconds[step])
+  const length = (to - from) / spanMilliseconds[step]
+  return Array.from({ length }, (_, i) => from + i * spanMilliseconds[step])
 }
-
-const methodAndRoute = ({ kind, name, detail }: Series) =>
-  kind === "requests" ? `${detail} ${name}` : null
 
 const busiestFirst = (a: { requests: number }, b: { requests: number }) => b.requests - a.requests
 
-/** The counts that share a label, summarised; those whose label is null are in no group. */
-function groupBy(counts: Counts, labelOf: (series: Series) => string | null): Map<string, Counts> {
-  const groups = new Map<string, Counts>()
-  for (const [key, figures] of counts) {
-    const series = parseSeries(key)
-    const label = labelOf(series)
-    if (label === null) continue
-    const group: Counts = groups.get(label) ?? new Map()
-    addFigures(figuresOf(group, summaryKey(series)), figures)
-    groups.set(label, group)
-  }
-  return groups
-}
+const namesOf = ({ names }: Counts, kind: "requests" | Counter) =>
+  [...names]
+    .map(([key, figures]) => ({ ...parseName(key), figures }))
+    .filter((name) => name.kind === kind)
 
-const metricsOf = (summary: Counts): z.output<typeof metrics> => ({
-  ...requestMetricsOf(summary),
-  jobs: byOutcome(summary, "jobs"),
-  mails: byOutcome(summary, "mails"),
-  signIns: byOutcome(summary, "signIns"),
+const metricsOf = (figures: readonly number[]): z.output<typeof metrics> => ({
+  ...requestMetricsOf(figures),
+  jobs: byOutcome(figures, "jobs"),
+  mails: byOutcome(figures, "mails"),
+  signIns: byOutcome(figures, "signIns"),
 })
 
-function requestMetricsOf(summary: Counts): z.output<typeof requestMetrics> {
-  const figures = summary.get(seriesKey("requests", "", "", "")) ?? []
+function requestMetricsOf(figures: readonly number[]): z.output<typeof requestMetrics> {
   const at = (index: number) => figures[index] ?? 0
   return {
     requests: at(place.requests),
@@ -101,25 +76,25 @@ function requestMetricsOf(summary: Counts): z.output<typeof requestMetrics> {
   }
 }
 
-const byOutcome = <Name extends Counter>(summary: Counts, counter: Name) =>
+const byOutcome = <Name extends Counter>(figures: readonly number[], counter: Name) =>
   Object.fromEntries(
-    outcomes[counter].map((outcome) => [
+    outcomes[counter].map((outcome: Outcome<Name>) => [
       outcome,
-      summary.get(seriesKey(counter, "", outcome, ""))?.[0] ?? 0,
+      figures[outcomePlace(counter, outcome)] ?? 0,
     ]),
   ) as Record<Outcome<Name>, number>
 
-/** Events of one kind by name and outcome, whichever the organisation, the most frequent first. */
-function eventsOf(sum: Counts, counter: Counter) {
-  const counts = new Map<string, { name: string; outcome: string; count: number }>()
-  for (const [key, figures] of sum) {
-    const { kind, name, detail: outcome } = parseSeries(key)
-    if (kind !== counter) continue
-    const label = `${name}\n${outcome}`
-    const count = (counts.get(label)?.count ?? 0) + (figures[0] ?? 0)
-    counts.set(label, { name, outcome, count })
-  }
-  return [...counts.values()].sort((a, b) => b.count - a.count)
-}
+/** Events of one kind by name and outcome, the most frequent first; what never happened is left out. */
+const eventsOf = (sum: Counts, counter: Counter) =>
+  namesOf(sum, counter)
+    .flatMap(({ name, figures }) =>
+      Object.entries(byOutcome(figures, counter)).map(([outcome, count]) => ({
+        name,
+        outcome,
+        count,
+      })),
+    )
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count)
 
 const iso = (milliseconds: number): string => new Date(milliseconds).toISOString()

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { type Counter, type Outcome, outcomes } from "./metrics-counts.ts"
+import { type Counter, type Outcome, outcomes } from "./metrics-figures.ts"
 
 const instant = z.iso.datetime()
 const count = z.int().min(0)
@@ -22,7 +22,7 @@ const latency = (share: string) =>
 /** The longest range that is answered, in steps: a day by the minute, or thirty days by the hour. */
 export const maxSteps = 1_500
 
-export const metricsQuery = z.object({
+export const metricsQuery = z.strictObject({
   from: z.iso.datetime({ offset: true }).optional().meta({
     description:
       "The beginning, rounded down to a step. An hour (by hour: a day) before `to` unless given.",
@@ -37,7 +37,7 @@ export const metricsQuery = z.object({
     .meta({ description: `\`minute\` or \`hour\`; at most ${maxSteps} of them.` }),
   format: z.enum(["json", "prometheus"]).optional().meta({
     description:
-      "`prometheus` for the totals since the beginning as text (the other parameters play no part), as does an `Accept` that asks for `text/plain` or `application/openmetrics-text` and not for JSON.",
+      "`prometheus` for the totals since the beginning as text (the other parameters have to be well-formed, but play no part), as does an `Accept` that asks for `text/plain` or `application/openmetrics-text` and not for JSON.",
   }),
 })
 
@@ -80,7 +80,7 @@ export const metricsReport = z
       .meta({ description: "The busiest first. `(none)` is what no route answers." }),
     organisations: z.array(z.object({ organisation: z.string().nullable(), ...figures })).meta({
       description:
-        "By id, the busiest first; null for what was done for none. `(other)` adds up those beyond the thousand series that are told apart.",
+        "By id, the busiest first; null for what was done for none. `(other)` adds up those beyond the thousand that are told apart.",
     }),
     jobs: z.array(z.object({ job: z.string(), outcome: z.string(), count })),
     mails: z.array(z.object({ template: z.string(), outcome: z.string(), count })),

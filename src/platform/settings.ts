@@ -31,6 +31,25 @@ const sender = z
     return { name: name.trim() || null, email: bracketed ?? text }
   })
 
+/** `smtps://user:password@host:465`: user and password are percent-encoded there. */
+const smtpServer = z.url({ protocol: /^smtps?$/ }).transform((text, context): SmtpServer => {
+  const { protocol, hostname, port, username, password } = new URL(text)
+  const secure = protocol === "smtps:"
+  try {
+    const user = decodeURIComponent(username)
+    return {
+      host: hostname,
+      port: port === "" ? (secure ? 465 : 587) : Number(port),
+      secure,
+      credentials: user === "" ? null : { user, password: decodeURIComponent(password) },
+    }
+  } catch {
+    const message = "user and password have to be percent-encoded: % as %25, @ as %40"
+    context.addIssue({ code: "custom", message })
+    return z.NEVER
+  }
+})
+
 const variables = z.object({
   /** `development` opens CORS to loopback origins and shows Server-Timing. */
   ENVIRONMENT: z.enum(["development", "production"]).default("production"),
@@ -78,9 +97,12 @@ const variables = z.object({
   /** The binding that `binding` sends through. */
   EMAIL: z.unknown().optional(),
   /** A secret: `smtps://user:password@host:465`, or `smtp://…:587`, which turns to TLS before it says anything. */
-  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  SMTP_URL: smtpServer.optional(),
   /** A secret. */
-  RESEND_API_KEY: z.string().min(1).optional(),
+  RESEND_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, "is not a key")
+    .optional(),
   RESEND_URL: z.url({ protocol: /^https?$/ }).default("https://api.resend.com"),
   /** A secret, `whsec_…`: with it `POST /mail/events/resend` takes bounces and complaints. */
   RESEND_WEBHOOK_SECRET: z.string().startsWith("whsec_").optional(),
@@ -129,11 +151,20 @@ export interface Settings {
   readonly mail: MailSettings
 }
 
+export interface SmtpServer {
+  readonly host: string
+  readonly port: number
+  /** TLS from the first byte; else STARTTLS. */
+  readonly secure: boolean
+  /** Null for a server that asks for none. */
+  readonly credentials: { readonly user: string; readonly password: string } | null
+}
+
 export interface MailSettings {
   readonly driver: z.output<typeof variables>["MAIL_DRIVER"]
   /** Always there unless the driver is `outbox`. */
   readonly from: z.output<typeof sender> | null
-  readonly smtpUrl: string | null
+  readonly smtp: SmtpServer | null
   readonly resendApiKey: string | null
   readonly resendUrl: string
   readonly resendWebhookSecret: string | null
@@ -171,7 +202,7 @@ export function parseSettings(env: object): Settings {
     mail: {
       driver: data.MAIL_DRIVER,
       from: data.MAIL_FROM ?? null,
-      smtpUrl: data.SMTP_URL ?? null,
+      smtp: data.SMTP_URL ?? null,
       resendApiKey: data.RESEND_API_KEY ?? null,
       resendUrl: data.RESEND_URL.replace(/\/$/, ""),
       resendWebhookSecret: data.RESEND_WEBHOOK_SECRET ?? null,

@@ -44,8 +44,11 @@ async function main(): Promise<number> {
 }
 
 /** Wrangler tells the address only once the Worker serves, so it cannot be set beforehand. */
-const publicUrlHint = (url: string | null): string => `
-Links in mails need the address of the deployment: under [vars] in wrangler.toml, set PUBLIC_URL = "${url ?? "https://<your worker>"}" (or your own domain), and run npm run deploy again.`
+function publicUrlHint(url: string | null): string {
+  const origin = url ?? "https://<your worker>"
+  return `
+Links in mails need the address of the deployment: under [vars] in wrangler.toml, set PUBLIC_URL = "${origin}" (or your own domain), and run npm run deploy again.`
+}
 
 function conclusion({ url, adminCode }: Deployment): string {
   const origin = url ?? "https://<your worker>"

@@ -57,6 +57,35 @@ test("the week's reviews go to those who asked for them, in their language; with
   expect(mail?.html).toContain("&lt;b&gt;Metropolis&lt;/b&gt;: ★★★★★ (bob)")
 })
 
+test("who unsubscribed and asks for the digest anew gets it again", async () => {
+  const [own] = (
+    await (await call(bob, "GET", "/records/digestReaders")).json<{ items: { id: string }[] }>()
+  ).items
+  expect(own).toBeUndefined()
+  const listed = async () => {
+    const list = await call(administrator, "GET", `/mails/suppressions?address=${bob.email}`)
+    return (await list.json<{ items: { reason: string }[] }>()).items.map(({ reason }) => reason)
+  }
+  const suppress = (reason: string, list: string) =>
+    env.DB.prepare(
+      "INSERT INTO mail_suppressions (id, address, list, reason, createdAt) VALUES (?1, ?2, ?3, ?4, '2026-01-01T00:00:00.000Z')",
+    )
+      .bind(crypto.randomUUID(), bob.email, list, reason)
+      .run()
+  await suppress("unsubscribed", "Film Club")
+  await suppress("unsubscribed", "Another")
+  expect(await listed()).toHaveLength(2)
+  const asked = await call(bob, "POST", "/records/digestReaders", {})
+  expect(asked.status).toBe(201)
+  await vi.waitFor(async () => expect(await listed()).toHaveLength(1))
+  // To want it is not to have changed one's language, which lifts nothing.
+  await suppress("unsubscribed", "Film Club")
+  const { id } = (await asked.json()) as { id: string }
+  await call(bob, "PATCH", `/records/digestReaders/${id}`, { language: "de" })
+  expect((await call(bob, "DELETE", `/records/digestReaders/${id}`)).status).toBe(204)
+  expect(await listed()).toHaveLength(2)
+})
+
 test("a week's digest that is tried again reaches nobody twice", async () => {
   const before = (await mails()).length
   // As when the process died after the mails were written, and before the job had ended.

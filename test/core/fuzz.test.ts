@@ -151,7 +151,7 @@ async function furnishMail(): Promise<void> {
   const mails = Array.from({ length: 20 }, () => crypto.randomUUID())
   const addresses = mails.map((id) => `${id.slice(0, 8)}@example.test`)
   ids.set("mails", mails)
-  ids.set("suppressions", addresses)
+  ids.set("suppressions", mails)
   const at = new Date().toISOString()
   await env.DB.batch(
     mails.flatMap((id, n) => [

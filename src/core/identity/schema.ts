@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { isStorableText } from "../../platform/validate.ts"
+import { addressPattern, hasDomain } from "../mail/address.ts"
 
 /*
  * Shapes on the wire. Inputs are strict: an unknown field is an error that names it. OpenAPI is made from these.
@@ -12,14 +13,18 @@ export const text = (max: number) =>
   z
     .string()
     .max(max)
-    .refine(isStorableText, because("invalid_text", "may not hold NUL or lone surrogates"))
+    .refine(isStorableText, {
+      ...because("invalid_text", "may not hold NUL or lone surrogates"),
+      abort: true,
+    })
 
 /** Characters as people count them in NFC, not UTF-16 units: twelve emoji are twelve. */
 const length = (value: string): number => [...value.normalize("NFC")].length
 
 export const emailAddress = text(254)
   .trim()
-  .regex(/^[^\s@"<>]{1,64}@[^\s@"<>]{1,255}$/u, "is not an e-mail address")
+  .regex(addressPattern, { message: "is not an e-mail address", abort: true })
+  .refine(hasDomain, because("invalid_address", "is not an e-mail address"))
   .meta({
     description: "An e-mail address; compared without regard to case.",
     examples: ["ann@example.com"],
@@ -33,9 +38,11 @@ export const newPassword = password
   .refine((value) => length(value) <= 256, because("too_big", "must have 256 characters at most"))
   .meta({ description: "8 to 256 characters of any kind.", examples: ["correct horse battery"] })
 
+/** One line: it stands in heads of mails, and in what others are sent. */
 export const personName = text(200)
   .trim()
   .min(1)
+  .regex(/^[^\p{Cc}\u2028\u2029]*$/u, "may not hold line breaks or control characters")
   .nullable()
   .meta({ description: "The name others see; null for none." })
 

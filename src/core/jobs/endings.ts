@@ -1,20 +1,25 @@
 import type { App } from "../../platform/app.ts"
 import { describeError } from "../../platform/log.ts"
-import { isPermanent, type Job, retryAfterOf } from "./job.ts"
+import { isPermanent, type Job, postponedBy, retryAfterOf } from "./job.ts"
 import type { Registry } from "./registry.ts"
-import { defaultRetryDelays, retryMilliseconds } from "./retry.ts"
+import { defaultRetryDelays, postponedMilliseconds, retryMilliseconds } from "./retry.ts"
 import { type Ending, finish } from "./statements.ts"
 import { momentOf, type StoredJob } from "./stored-job.ts"
 
 const maxErrorCharacters = 4_000
 
-/** What a failure means for the job: another attempt, or the end. `attempts` counts those that failed before. */
+/** What an error means for the job: another attempt, or the end. `attempts` counts those that failed before. */
 export function endingOf(
   error: unknown,
-  { id, attempts }: Pick<StoredJob, "id" | "attempts">,
+  { id, attempts, runs }: Pick<StoredJob, "id" | "attempts" | "runs">,
   job: Job | undefined,
   now: number,
 ): Ending {
+  const postponed = postponedBy(error)
+  if (postponed !== null) {
+    const runAt = momentOf(now + postponedMilliseconds(postponed, runs, id))
+    return { state: "waiting", attempts, error: (error as Error).message, runAt, postponed: true }
+  }
   const failed = attempts + 1
   const text = describeError(error).slice(0, maxErrorCharacters)
   const wait = retryMilliseconds(job?.options.retryDelays ?? defaultRetryDelays, failed, id)
@@ -34,6 +39,8 @@ export async function endRun(
   const [ended = []] = await app.db.batch(finish({ id, runs }, lane, ending, now))
   if (ended.length === 0) return false
   const state = ended[0]?.state as Ending["state"]
+  // Who comes back later for want of his turn has neither failed nor ended.
+  if (state === "waiting" && "postponed" in ending) return true
   app.count("jobs", { job: name, outcome: state === "waiting" ? "failed" : state, organisation })
   if ("error" in ending && (state === "waiting" || state === "dead")) {
     const { attempts, error } = ending

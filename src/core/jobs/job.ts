@@ -16,6 +16,8 @@ export interface JobRun<Payload> {
   /** 1 the first time. */
   readonly attempt: number
   readonly organisation: string | null
+  /** When it was enqueued (ISO 8601 UTC). */
+  readonly createdAt: string
   readonly app: App
   /** Aborted when the job is cancelled, runs out of time, or is no longer this run's to do. */
   readonly signal: AbortSignal
@@ -67,7 +69,11 @@ export const job = <Schema extends ZodType, Reach>(
   options: JobOptions<Schema, Reach>,
 ): Job<Schema, Reach> => ({ name, options })
 
-const signs = { permanent: Symbol("permanent"), retryAfter: Symbol("retryAfter") }
+const signs = {
+  permanent: Symbol("permanent"),
+  retryAfter: Symbol("retryAfter"),
+  postpone: Symbol("postpone"),
+}
 
 /** To be thrown by a handler: trying again would not help. */
 export const permanent = (reason: string, cause?: unknown): Error =>
@@ -77,12 +83,24 @@ export const permanent = (reason: string, cause?: unknown): Error =>
 export const retryAfter = (seconds: number, reason: string, cause?: unknown): Error =>
   Object.assign(new Error(reason, { cause }), { [signs.retryAfter]: seconds })
 
+/**
+ * To be thrown by a handler whose time has not come: another's limit, a queue to stand in. No failure, and no attempt
+ * used: for how long that may go on is the handler's to say, by `createdAt`. It comes back after so many seconds, and up
+ * to as many again, so that those who were sent away together do not come back together.
+ */
+export const postpone = (seconds: number, reason: string): Error =>
+  Object.assign(new Error(reason), { [signs.postpone]: seconds })
+
 export const isPermanent = (error: unknown): boolean =>
   error instanceof Error && signs.permanent in error
 
 /** Seconds, or null when the error does not say, or says what is no number: `Retry-After` may be a date. */
-export function retryAfterOf(error: unknown): number | null {
-  const seconds =
-    error instanceof Error && (error as Error & Record<symbol, unknown>)[signs.retryAfter]
+export const retryAfterOf = (error: unknown): number | null => secondsOf(error, signs.retryAfter)
+
+/** Seconds, or null for what is no postponement. */
+export const postponedBy = (error: unknown): number | null => secondsOf(error, signs.postpone)
+
+function secondsOf(error: unknown, sign: symbol): number | null {
+  const seconds = error instanceof Error && (error as Error & Record<symbol, unknown>)[sign]
   return typeof seconds === "number" && seconds >= 0 ? seconds : null
 }

@@ -31,6 +31,13 @@ export function retryMilliseconds(
   return Math.round(seconds * 1_000 * (1 - jitter(`${id}/${attempts}`) / 2))
 }
 
+/**
+ * Milliseconds until a job that was postponed comes back: so many seconds and up to as many again. By the number of its
+ * run, because its attempts do not rise.
+ */
+export const postponedMilliseconds = (seconds: number, runs: number, id: string): number =>
+  Math.round(seconds * 1_000 * (1 + jitter(`${id}/postponed/${runs}`)))
+
 /** From 0 up to 1, evenly spread: FNV-1a of the text, then a finaliser, because FNV alone leaves the high bits alike. */
 function jitter(text: string): number {
   let hash = 0x811c9dc5

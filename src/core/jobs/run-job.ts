@@ -82,7 +82,7 @@ function jobRun<Payload>(payload: Payload, run: Run): JobRun<Payload> {
   /** Statements of this run, in one trip that also says that it lives and asks whether to stop. */
   const tell = async (statements: ReturnType<typeof sql>[]): Promise<void> => {
     controller.signal.throwIfAborted()
-    const leaseUntil = new Date(Date.now() + runningLeaseMilliseconds).toISOString()
+    const leaseUntil = new Date(app.now() + runningLeaseMilliseconds).toISOString()
     const answers = await app.db.batch([...statements, renewLeases([id], leaseUntil)])
     const lease = answers.at(-1)?.[0]
     if (!lease) controller.abort("lost" satisfies Stop)
@@ -95,6 +95,7 @@ function jobRun<Payload>(payload: Payload, run: Run): JobRun<Payload> {
     payload,
     attempt: stored.attempts + 1,
     organisation: stored.organisation,
+    createdAt: stored.createdAt,
     app,
     signal: controller.signal,
     async step(name, work) {
@@ -109,7 +110,7 @@ function jobRun<Payload>(payload: Payload, run: Run): JobRun<Payload> {
         throw error
       })
       const json = jsonOf(name, result ?? null)
-      await tell([keepStep(id, name, json, new Date().toISOString()), forgetAttempts(id)])
+      await tell([keepStep(id, name, json, new Date(app.now()).toISOString()), forgetAttempts(id)])
       run.attempts = 0
       return JSON.parse(json)
     },

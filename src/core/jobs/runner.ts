@@ -127,7 +127,7 @@ async function attempt<Reach>(
       const stop = controller.signal.aborted ? (controller.signal.reason as Stop | Error) : null
       if (stop === "lost") return null
       if (stop === "cancelled") return { state: "cancelled" } as const
-      return endingOf(error, { id: stored.id, attempts: run.attempts }, job, app.now())
+      return endingOf(error, { ...stored, attempts: run.attempts }, job, app.now())
     })
     if (ending) await endRun(app, stored, ending)
   } catch (error) {

@@ -98,6 +98,8 @@ export type Ending =
       readonly attempts: number
       readonly error: string
       readonly runAt: string
+      /** It has not failed. */
+      readonly postponed?: true
     }
 
 /** Ends a run and lets the next of its lane go ahead: for one batch. The first answers the state, nothing when the run was not its job's any more. */

@@ -7,16 +7,21 @@ export interface Address {
   readonly name: string | null
 }
 
+/** One `@`, and nothing that has a meaning in a header or an SMTP command. */
+export const addressPattern = /^[^\s@"<>()[\]\\,;:\p{Cc}]{1,64}@[^\s@"<>()[\]\\,;:\p{Cc}]{1,255}$/u
+
+/** Whether what stands behind the `@` can be the name of a domain. */
+export const hasDomain = (email: string): boolean =>
+  asciiDomain(email.slice(email.lastIndexOf("@") + 1)) !== null
+
 /**
- * The same address, when mail can be sent there: one `@`, nothing that has a meaning in a header or an SMTP command.
+ * The same address, when mail can be sent there.
  *
  * @throws {Problem} `invalid_input`, naming `email` or `name`.
  */
 export function checkedAddress({ email, name }: Address): Address {
-  const parts = /^([^\s@"<>()[\]\\,;:\p{Cc}]{1,64})@([^\s@"<>()[\]\\,;:\p{Cc}]{1,255})$/u.exec(
-    email,
-  )
-  if (!parts || email.length > 254 || !email.isWellFormed() || !asciiDomain(parts[2] as string)) {
+  const spelled = addressPattern.test(email) && email.length <= 254 && email.isWellFormed()
+  if (!spelled || !hasDomain(email)) {
     const message = "This is not an e-mail address."
     throw invalidInput({ path: "email", code: "invalid_address", message })
   }

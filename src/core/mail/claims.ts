@@ -55,17 +55,17 @@ type End =
 /** Nothing more happens to it by itself. `uncertain` still counts for the rate, the other failures do not. */
 export async function settleMail(app: App, mail: StoredMail, end: End): Promise<void> {
   const { template, organisation } = mail
-  app.count("mails", { template, outcome: end.state, organisation })
   const change =
     end.state === "sent"
       ? sql`messageId = ${end.messageId}, text = ${end.bodies.text}, html = ${end.bodies.html}, error = NULL, sentAt = ${new Date(app.now()).toISOString()}`
       : end.state === "uncertain"
         ? sql`error = ${end.error}`
         : sql`error = ${end.error}, claimedAt = NULL`
-  await app.db.all(
+  const settled = await app.db.all(
     // A run that was thought dead may still bring the answer that was missing.
-    sql`UPDATE mails SET state = ${end.state}, ${change} WHERE id = ${mail.id} AND attempts = CAST(${mail.attempts} AS INTEGER) AND state IN ('waiting', 'sending', 'uncertain')`,
+    sql`UPDATE mails SET state = ${end.state}, ${change} WHERE id = ${mail.id} AND attempts = CAST(${mail.attempts} AS INTEGER) AND state IN ('waiting', 'sending', 'uncertain') RETURNING id`,
   )
+  if (settled.length > 0) app.count("mails", { template, outcome: end.state, organisation })
 }
 
 /** It certainly has not left, and waits for the next attempt. */

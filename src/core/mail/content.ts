@@ -1,12 +1,14 @@
-import { plainText } from "./mail-text.ts"
+import { oneLine, plainText } from "./mail-text.ts"
 
 /*
  * What a mail says, in parts from which both its text and its HTML are made: the two cannot disagree. Made by these
  * functions alone. Texts are texts: whatever is in them is shown as it is.
  */
 
+type Worded = "heading" | "paragraph" | "code" | "smallPrint"
+
 export type Block =
-  | { readonly kind: "heading" | "paragraph" | "code" | "smallPrint"; readonly text: string }
+  | { readonly kind: Worded; readonly text: string }
   | { readonly kind: "list"; readonly items: readonly string[] }
   | { readonly kind: "button"; readonly label: string; readonly url: string }
 
@@ -17,23 +19,23 @@ export interface Content {
   readonly blocks: readonly Block[]
 }
 
-const worded =
-  (kind: "heading" | "paragraph" | "code" | "smallPrint") =>
-  (text: string): Block => ({ kind, text: plainText(text) })
+const lineOf =
+  (kind: Worded) =>
+  (text: string): Block => ({ kind, text: oneLine(text) })
 
-export const heading = worded("heading")
+export const heading = lineOf("heading")
 
-/** Line breaks are kept. */
-export const paragraph = worded("paragraph")
+/** The one text whose line breaks are kept. */
+export const paragraph = (text: string): Block => ({ kind: "paragraph", text: plainText(text) })
 
 /** A code that is to be typed. */
-export const code = worded("code")
+export const code = lineOf("code")
 
-export const smallPrint = worded("smallPrint")
+export const smallPrint = lineOf("smallPrint")
 
 export const list = (items: readonly string[]): Block => ({
   kind: "list",
-  items: items.map(plainText),
+  items: items.map(oneLine),
 })
 
 /**
@@ -43,7 +45,7 @@ export const list = (items: readonly string[]): Block => ({
  */
 export const button = (label: string, url: string): Block => ({
   kind: "button",
-  label: plainText(label),
+  label: oneLine(label),
   url: webAddress(url),
 })
 

@@ -1,8 +1,7 @@
 import * as z from "zod"
 import type { App } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
-import { insertJobs, newJob } from "../jobs/enqueue.ts"
-import { type JobRun, job, retryAfter } from "../jobs/job.ts"
+import { type JobRun, job, postpone } from "../jobs/job.ts"
 import { exponential } from "../jobs/retry.ts"
 import { type Address, checkedAddress } from "./address.ts"
 import { claimMail, deferMail, noteError, settleMail } from "./claims.ts"
@@ -22,8 +21,14 @@ export interface MailReach {
 
 const payload = z.object({ mail: z.string() })
 
-/** Within eight hours, which is less than any provider remembers. */
+/** Of attempts whose outcome nobody knows: at most 8 h 16 min, which is less than any provider remembers. */
 const retryDelays = exponential({ attempts: 12, firstSeconds: 15, mostSeconds: 14_400 })
+
+/**
+ * For so long a mail comes again that was certainly not accepted, or is one too many: daily quotas, servers that are
+ * down, and keys that are wrong get over it in that time. RFC 5321, 4.5.4.1 asks for four days at least, of mail by hand.
+ */
+const patienceMilliseconds = 3 * 86_400_000
 
 /**
  * Delivers one mail, never twice: it is claimed before a driver gets it, and what was claimed and not settled may have
@@ -33,6 +38,9 @@ export const deliverMail = job<typeof payload, MailReach>("mail.deliver", {
   payload,
   retryDelays,
   timeoutSeconds: 600,
+  // Fewer than what providers take at a time. One number for all of them: a lane is stored when a mail is caused, and the
+  // driver may be another when it leaves. The outbox could do more, but has no hurry.
+  concurrency: { limit: 5 },
   run: deliver,
 })
 
@@ -57,7 +65,11 @@ async function deliver(run: JobRun<z.output<typeof payload>>, reach: MailReach):
   const message = await messageOf(app, mail, to)
   const claim = await claimMail(app, mail, to, mailer.driver)
   if (claim.kind === "gone") return
-  if (claim.kind === "over_rate") return postpone(app, mail, claim.resumeSeconds)
+  if (claim.kind === "over_rate") {
+    // Whoever has waited long waits longer: of a thousand, most would only come to find it full again.
+    const seconds = Math.max(claim.resumeSeconds, waitedMilliseconds(run) / 4_000)
+    return comeBack(run, mail, seconds, "Too many mails to this address.")
+  }
   const outcome = await mailer.send(message, run.signal)
   await record(run, mailer, { ...mail, attempts: claim.attempts }, message, outcome)
 }
@@ -69,13 +81,20 @@ const isRemembered = (mail: StoredMail, mailer: Mailer, now: number): boolean =>
 
 async function addressFor(
   app: App,
-  { recipient, address, name }: StoredMail,
+  { recipient, address, name, state }: StoredMail,
   { addressOf }: MailReach,
 ): Promise<Address | null> {
-  if (recipient === null) return { email: address as string, name }
+  // What may have left already is the same mail, to the letter, when it is asked for again.
+  if (recipient === null || state === "sending") return { email: address as string, name }
   const found = await addressOf(app, recipient)
+  // A name that no head of a mail can carry is none.
+  return found && (mailable(found) ?? mailable({ ...found, name: null }))
+}
+
+/** The address, or null for what no mail can be sent to. */
+function mailable(address: Address): Address | null {
   try {
-    return found && checkedAddress(found)
+    return checkedAddress(address)
   } catch (error) {
     if (error instanceof Problem) return null
     throw error
@@ -84,22 +103,24 @@ async function addressFor(
 
 /** Complete: with the link for unsubscribing, and the headers that mailboxes and their answering machines look at. */
 async function messageOf(app: App, mail: StoredMail, to: Address): Promise<Message> {
-  const { id, subject, list, locale } = mail
+  const { id, subject, list, locale, createdAt } = mail
   const headers = { "Auto-Submitted": "auto-generated", "Content-Language": locale }
-  if (list === null) return { id, to, subject, text: mail.text, html: mail.html, headers }
+  if (list === null)
+    return { id, to, subject, text: mail.text, html: mail.html, createdAt, headers }
   const { settings } = app
   if (settings.publicUrl === null) {
     const cause = new Error("PUBLIC_URL: is needed for mails that one can unsubscribe from")
     throw new Problem("misconfigured", { cause })
   }
   const address = to.email
-  const link = await unsubscribeLink(settings, settings.publicUrl, { address, list, locale })
+  const link = await unsubscribeLink(settings, settings.publicUrl, { address, list, locale }, id)
   return {
     id,
     to,
     subject,
     text: mail.text.replaceAll(unsubscribePlaceholder, link),
     html: mail.html.replaceAll(unsubscribePlaceholder, link),
+    createdAt,
     headers: {
       ...headers,
       // RFC 8058: one click, without a page between.
@@ -107,19 +128,6 @@ async function messageOf(app: App, mail: StoredMail, to: Address): Promise<Messa
       "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     },
   }
-}
-
-/** A job of its own for later: waiting for one's turn is no failed attempt, however long the queue is. */
-async function postpone(app: App, mail: StoredMail, delaySeconds: number): Promise<void> {
-  const { id, organisation } = mail
-  const key = `${id}/${new Date(app.now() + delaySeconds * 1_000).toISOString()}`
-  const later = newJob(
-    deliverMail,
-    { mail: id },
-    { key, delaySeconds, organisation, priority: "low" },
-  )
-  await app.db.all(insertJobs(app, [later]))
-  app.wake("jobs")
 }
 
 async function record(
@@ -147,20 +155,41 @@ async function record(
         await suppress(app, { address, list: null, reason: "bounce", detail: outcome.reason })
       }
       return settleMail(app, mail, { state: "failed", error: outcome.reason })
-    case "deferred":
-      if (last) return settleMail(app, mail, { state: "failed", error: outcome.reason })
-      await deferMail(app, mail, outcome.reason)
-      throw again(outcome.retryAfterSeconds)
+    case "deferred": {
+      const { reason, retryAfterSeconds } = outcome
+      // An earlier attempt may have been accepted all the same.
+      if (mail.state === "sending") await noteError(app, mail, reason)
+      else await deferMail(app, mail, reason)
+      const delay = retryDelays[Math.min(attempts, retryDelays.length) - 1] as number
+      return comeBack(run, mail, retryAfterSeconds ?? delay, reason)
+    }
     case "unknown":
-      if (last || mailer.remembersSeconds === 0) {
+      if (last || outcome.lasting || mailer.remembersSeconds === 0) {
         return settleMail(app, mail, { state: "uncertain", error: outcome.reason })
       }
       await noteError(app, mail, outcome.reason)
-      throw again()
+      throw new Error(notAccepted)
   }
 }
 
-const again = (seconds?: number): Error => {
-  const reason = "The mail was not accepted; its own entry says why."
-  return seconds === undefined ? new Error(reason) : retryAfter(seconds, reason)
+/** The job's error: the reason itself may name the address, and stays with the mail. */
+const notAccepted = "The mail was not accepted; its own entry says why."
+
+/**
+ * Later, as long as it makes sense: waiting for one's turn is no failed attempt.
+ *
+ * @throws what the engine takes for a postponement.
+ */
+async function comeBack(
+  run: JobRun<unknown>,
+  mail: StoredMail,
+  seconds: number,
+  reason: string,
+): Promise<void> {
+  if (waitedMilliseconds(run) < patienceMilliseconds) throw postpone(seconds, notAccepted)
+  const state = mail.state === "sending" ? "uncertain" : "failed"
+  await settleMail(run.app, mail, { state, error: reason })
 }
+
+const waitedMilliseconds = ({ app, createdAt }: JobRun<unknown>): number =>
+  app.now() - Date.parse(createdAt)

@@ -37,3 +37,14 @@ export function plainText(text: string): string {
   }
   return text.replace(/\r\n?/g, "\n")
 }
+
+/**
+ * `text` as one line: runs of white space and control characters become one space, so that a name or a title cannot begin
+ * a paragraph of its own in what others are sent.
+ *
+ * @throws {Problem} as `plainText` does.
+ */
+export const oneLine = (text: string): string =>
+  plainText(text)
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .trim()

@@ -13,6 +13,8 @@ export interface Message {
   readonly subject: string
   readonly text: string
   readonly html: string
+  /** When it was written (ISO 8601 UTC). */
+  readonly createdAt: string
   /** Beyond those that every mail has. ASCII. */
   readonly headers: Readonly<Record<string, string>>
 }
@@ -25,8 +27,8 @@ export type Outcome =
   | { readonly kind: "deferred"; readonly reason: string; readonly retryAfterSeconds?: number }
   /** Not accepted, now or ever. `bounced`: because of the address, which takes no mail. */
   | { readonly kind: "refused"; readonly reason: string; readonly bounced: boolean }
-  /** Nobody knows. */
-  | { readonly kind: "unknown"; readonly reason: string }
+  /** Nobody knows. `lasting`: asking again would tell no more. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly lasting?: true }
 
 /** A way out. */
 export interface Mailer {
@@ -35,7 +37,7 @@ export interface Mailer {
   readonly remembersSeconds: number
   /** True where the row is the mail: its bodies stay. */
   readonly keepsBodies: boolean
-  /** Does not throw for what the other side does. */
+  /** Does not throw: neither for what the other side does, nor for what it cannot write itself. */
   send(message: Message, signal: AbortSignal): Promise<Outcome>
 }
 

@@ -52,7 +52,7 @@ export async function getMail(app: App, id: string): Promise<StoredMail> {
  * Has a mail delivered that was not, or of which nobody knows: what has certainly left, or is on its way, stays as it is.
  * One trip.
  *
- * @throws {Problem} `not_found`; `conflict` for a mail that is `sent` or `sending`.
+ * @throws {Problem} `not_found`; `conflict` for a mail that is `sent` or `sending`, or no longer readable.
  */
 export async function sendAgain(app: App, id: string): Promise<StoredMail> {
   const refuse = (outcome: string, when: Sql): Sql =>
@@ -63,7 +63,7 @@ export async function sendAgain(app: App, id: string): Promise<StoredMail> {
       refuse("not_found", sql`NOT EXISTS (SELECT 1 FROM mails WHERE id = ${id})`),
       refuse(
         "taken",
-        sql`EXISTS (SELECT 1 FROM mails WHERE id = ${id} AND state IN ('sending', 'sent'))`,
+        sql`EXISTS (SELECT 1 FROM mails WHERE id = ${id} AND (state IN ('sending', 'sent') OR subject = ''))`,
       ),
       sql`UPDATE mails SET state = 'waiting', error = NULL, claimedAt = NULL WHERE id = ${id}`,
       insertJobs(app, [newJob(deliverMail, { mail: id }, { key })]),
@@ -74,6 +74,6 @@ export async function sendAgain(app: App, id: string): Promise<StoredMail> {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     if (error.outcome === "not_found") throw new Problem("not_found")
-    throw new Problem("conflict", "This mail has been sent, or is being sent.")
+    throw new Problem("conflict", "This mail has been sent, is being sent, or is too old.")
   }
 }

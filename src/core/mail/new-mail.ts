@@ -12,8 +12,8 @@ export type Recipient =
 
 export interface MailOptions {
   /**
-   * What the mail is sent for, such as `password-reset/<id>`: of all mails with one cause there is one, until 30 days
-   * after it was made.
+   * What the mail is sent for, such as `password-reset/<id>`: of all mails with one cause there is one, until 120
+   * days after it was made.
    */
   readonly cause: string
   /** A language tag, such as `de-AT`. English unless told. */

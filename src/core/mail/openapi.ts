@@ -8,7 +8,6 @@ import {
 import { databaseQuery } from "../jobs/schema.ts"
 import * as shapes from "./schema.ts"
 import {
-  listQuery,
   mail,
   mailPage,
   mailQuery,
@@ -28,7 +27,8 @@ const operations: readonly Operation[] = [
     path: "/mails",
     operationId: "listMails",
     summary: "Mails, the newest first",
-    description: "Of the last 30 days, without their bodies.",
+    description:
+      "Of the last 120 days, without their bodies. After 30 days the address, the subject and the reason are gone as well.",
     auth: "administrator",
     query: mailQuery,
     responses: { 200: { description: "A page.", schema: mailPage, headers: { Link: "`next`" } } },
@@ -53,7 +53,7 @@ const operations: readonly Operation[] = [
     operationId: "sendMailAgain",
     summary: "Deliver a mail that was not delivered",
     description:
-      "For a mail that failed, was suppressed, or is uncertain. One that is uncertain may arrive twice, unless the provider knows it again.",
+      "For a mail of the last 30 days that failed, was suppressed, or is uncertain. One that is uncertain may arrive twice, unless the provider knows it again.",
     auth: "administrator",
     pathParameters: { id: "Id of the mail." },
     query: databaseQuery,
@@ -85,15 +85,14 @@ const operations: readonly Operation[] = [
   },
   {
     method: "delete",
-    path: "/mails/suppressions/{address}",
+    path: "/mails/suppressions/{id}",
     operationId: "deleteSuppression",
     summary: "Send an address mail again",
-    description: "What its owner has unsubscribed from stays so, unless `list` names it.",
+    description: "What this entry is about: mail of any kind, or of its list.",
     auth: "administrator",
-    pathParameters: { address: "The address." },
-    query: listQuery,
+    pathParameters: { id: "Id of the suppression." },
     responses: { 204: { description: "It is no longer on the list." } },
-    problems: [...administrators, "not_found", "invalid_input"],
+    problems: [...administrators, "not_found"],
   },
   {
     method: "get",

@@ -65,22 +65,22 @@ ${blocks.map((block) => htmlOf(block, t.buttonHint))}
 function htmlOf(block: Block, buttonHint: string): Html {
   switch (block.kind) {
     case "heading":
-      return html`<h1 class="text" style="${font};font-size:22px;line-height:1.3;font-weight:650;color:#24211d;margin:0 0 16px">${lines(block.text)}</h1>
+      return html`<h1 class="text" style="${font};font-size:22px;line-height:1.3;font-weight:650;color:#24211d;margin:0 0 16px">${block.text}</h1>
 `
     case "paragraph":
       return html`<p class="text" style="${body};margin:0 0 16px">${lines(block.text)}</p>
 `
     case "smallPrint":
-      return html`<p class="quiet" style="${font};font-size:13px;line-height:1.5;color:#6b645a;margin:0 0 12px">${lines(block.text)}</p>
+      return html`<p class="quiet" style="${font};font-size:13px;line-height:1.5;color:#6b645a;margin:0 0 12px">${block.text}</p>
 `
     case "code":
-      return html`<p class="text code" style="font-family:ui-monospace,Menlo,Consolas,monospace;font-size:28px;letter-spacing:4px;text-align:center;background:#efebe4;color:#24211d;border-radius:8px;padding:16px;margin:0 0 16px">${lines(block.text)}</p>
+      return html`<p class="text code" style="font-family:ui-monospace,Menlo,Consolas,monospace;font-size:28px;letter-spacing:4px;text-align:center;background:#efebe4;color:#24211d;border-radius:8px;padding:16px;margin:0 0 16px">${block.text}</p>
 `
     case "list":
-      return html`<ul class="text" style="${body};margin:0 0 16px;padding:0 0 0 22px">${block.items.map((item) => html`<li style="margin:0 0 4px">${lines(item)}</li>`)}</ul>
+      return html`<ul class="text" style="${body};margin:0 0 16px;padding:0 0 0 22px">${block.items.map((item) => html`<li style="margin:0 0 4px">${item}</li>`)}</ul>
 `
     case "button":
-      return html`<table role="presentation" cellpadding="0" cellspacing="0" border="0" style="margin:8px 0 16px"><tr><td bgcolor="#8a3b12" style="border-radius:8px"><a href="${block.url}" target="_blank" rel="noopener" style="${font};display:inline-block;padding:12px 24px;font-size:16px;font-weight:600;color:#ffffff;text-decoration:none">${lines(block.label)}</a></td></tr></table>
+      return html`<table role="presentation" cellpadding="0" cellspacing="0" border="0" style="margin:8px 0 16px"><tr><td bgcolor="#8a3b12" style="border-radius:8px"><a href="${block.url}" target="_blank" rel="noopener" style="${font};display:inline-block;padding:12px 24px;font-size:16px;font-weight:600;color:#ffffff;text-decoration:none">${block.label}</a></td></tr></table>
 <p class="quiet" style="${font};font-size:13px;line-height:1.5;color:#6b645a;margin:0 0 16px;overflow-wrap:anywhere;word-break:break-word">${buttonHint}<br><a class="link" href="${block.url}" target="_blank" rel="noopener" style="color:#8a3b12">${block.url}</a></p>
 `
   }

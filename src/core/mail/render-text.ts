@@ -21,7 +21,7 @@ function textOf(block: Block): string {
     case "code":
       return `    ${block.text}`
     case "list":
-      return block.items.map((item) => `- ${item.replaceAll("\n", "\n  ")}`).join("\n")
+      return block.items.map((item) => `- ${item}`).join("\n")
     case "button":
       return `${block.label}:\n${block.url}`
   }

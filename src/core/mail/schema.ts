@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { databaseQuery } from "../jobs/schema.ts"
+import { addressPattern } from "./address.ts"
 import { mailStates } from "./stored-mail.ts"
 import { suppressionReasons } from "./suppressions.ts"
 
@@ -15,10 +16,7 @@ const optionalInstant = instant.nullable()
 const address = z
   .string()
   .max(254)
-  .regex(
-    /^[^\s@"<>()[\]\\,;:\p{Cc}]{1,64}@[^\s@"<>()[\]\\,;:\p{Cc}]{1,255}$/u,
-    "is not an e-mail address",
-  )
+  .regex(addressPattern, "is not an e-mail address")
   .meta({ description: "An e-mail address.", examples: ["ann@example.com"] })
 
 const listName = z
@@ -49,12 +47,6 @@ export const suppressionQuery = z
     address: z.string().max(254).optional().meta({ description: "Only those of this address." }),
   })
   .meta({ description: "A page of suppressions." })
-
-export const listQuery = z
-  .strictObject({
-    list: listName.optional().meta({ description: "The list; without it, mail of any kind." }),
-  })
-  .meta({ description: "What is suppressed." })
 
 export const tokenQuery = z
   .strictObject({

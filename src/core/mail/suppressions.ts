@@ -69,16 +69,25 @@ export async function listSuppressions(
   return pageOf(rows as unknown as Suppression[], limit)
 }
 
-/**
- * Takes it off the list; what somebody unsubscribed from is only taken off by naming it.
- *
- * @throws {Problem} `not_found`
- */
-export async function unsuppress(app: App, address: string, list: string | null): Promise<void> {
-  const rows = await home(app).all(
-    sql`DELETE FROM mail_suppressions WHERE address = ${normaliseAddress(address)} AND list = ${list ?? ""} RETURNING id`,
-  )
+/** Takes one off the list. @throws {Problem} `not_found` */
+export async function unsuppress(app: App, id: string): Promise<void> {
+  const rows = await home(app).all(sql`DELETE FROM mail_suppressions WHERE id = ${id} RETURNING id`)
   if (rows.length === 0) throw new Problem("not_found")
+}
+
+/**
+ * Forgets that the owner of an address unsubscribed from a list before that moment: what came after it is newer than
+ * their asking for the list, and stands, however often and late this is called. Nothing else is lifted.
+ */
+export async function liftUnsubscription(
+  app: App,
+  address: string,
+  list: string,
+  at: string,
+): Promise<void> {
+  await home(app).all(
+    sql`DELETE FROM mail_suppressions WHERE address = ${normaliseAddress(address)} AND list = ${list} AND reason = 'unsubscribed' AND createdAt < ${at}`,
+  )
 }
 
 const selectSuppressions = sql`SELECT id, address, nullif(list, '') AS list, reason, detail, createdAt FROM mail_suppressions`

@@ -1,9 +1,15 @@
 import type { App } from "../../platform/app.ts"
-import { sql } from "../../platform/sql.ts"
+import { raw, sql } from "../../platform/sql.ts"
 import { schedule } from "../jobs/schedule.ts"
 import { deliverMail } from "./delivery.ts"
 
-const keptMilliseconds = 30 * 86_400_000
+const dayMilliseconds = 86_400_000
+
+/** Bodies, addresses, and what servers said of them. */
+const readableDays = 30
+
+/** Causes: longer than a dead job, which may cause a mail anew, can be run again (90 days, jobs/sweep.ts). */
+const rememberedDays = 120
 
 /** Longer than any attempt may take. */
 const lostMilliseconds = 3_600_000
@@ -12,26 +18,33 @@ const lostMilliseconds = 3_600_000
 const sweptRows = 1_000
 
 /**
- * Deletes mails that are older than 30 days and wait for nothing, and calls those uncertain whose job ended without
- * settling them. One trip for each thousand.
+ * Empties mails that are older than 30 days and deletes those older than 120, unless they wait for something; settles
+ * those whose job ended without doing so. One trip for each thousand.
  */
 export async function sweepMails(app: App): Promise<void> {
-  const before = new Date(app.now() - keptMilliseconds).toISOString()
   const lost = new Date(app.now() - lostMilliseconds).toISOString()
+  const settled = raw("state NOT IN ('waiting', 'sending')")
+  const limit = sql`ORDER BY id LIMIT CAST(${sweptRows} AS INTEGER)`
   for (let full = true; full; ) {
-    const [, swept = []] = await app.db.batch([
-      // Keys of its jobs begin with its id, and `0` follows `/`. Only what no job will ask about again is given up.
-      sql`UPDATE mails SET state = 'uncertain', error = ifnull(error, 'Its job ended without an answer.')
-WHERE state = 'sending' AND claimedAt < ${lost} AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.name = ${deliverMail.name} AND jobs.key BETWEEN mails.id AND mails.id || '0' AND jobs.finishedAt IS NULL)`,
-      sql`DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE id < ${idAt(before)} AND state NOT IN ('waiting', 'sending') ORDER BY id LIMIT CAST(${sweptRows} AS INTEGER)) RETURNING id`,
+    const results = await app.db.batch([
+      // Only what no job will ask about again is given up.
+      sql`UPDATE mails SET state = 'uncertain', error = ifnull(error, 'Its job ended without an answer.') WHERE state = 'sending' AND claimedAt < ${lost} AND ${jobless}`,
+      // Here there need be no delay: a mail is written together with its job.
+      sql`UPDATE mails SET state = 'failed', error = ifnull(error, 'Its job ended before the mail could be sent.') WHERE state = 'waiting' AND ${jobless}`,
+      sql`UPDATE mails SET subject = '', text = '', html = '', address = NULL, addressNormalised = NULL, name = NULL, error = NULL
+WHERE id IN (SELECT id FROM mails WHERE subject <> '' AND id < ${idDaysAgo(app, readableDays)} AND ${settled} ${limit}) RETURNING id`,
+      sql`DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE id < ${idDaysAgo(app, rememberedDays)} AND ${settled} ${limit}) RETURNING id`,
     ])
-    full = swept.length === sweptRows
+    full = results.some((rows) => rows.length === sweptRows)
   }
 }
 
+/** Keys of a mail's jobs begin with its id, and `0` follows `/`. */
+const jobless = sql`NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.name = ${deliverMail.name} AND jobs.key BETWEEN mails.id AND mails.id || '0' AND jobs.finishedAt IS NULL)`
+
 /** Ids are UUIDv7: those that were made before that moment are smaller. */
-function idAt(instant: string): string {
-  const time = Date.parse(instant).toString(16).padStart(12, "0")
+function idDaysAgo(app: App, days: number): string {
+  const time = (app.now() - days * dayMilliseconds).toString(16).padStart(12, "0")
   return `${time.slice(0, 8)}-${time.slice(8)}`
 }
 

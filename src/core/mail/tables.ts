@@ -8,7 +8,10 @@ import { suppressionReasons } from "./suppressions.ts"
  * deployment. Times are ISO 8601 UTC with milliseconds, so that they compare as text.
  */
 
-/** One mail to one recipient. Goes after 30 days, and with it the memory of its cause (sweep.ts). */
+/**
+ * One mail to one recipient. After 30 days its subject, bodies, address and error are emptied; after 120 days the row
+ * goes, and with it the memory of its cause (sweep.ts).
+ */
 export const mails = sqliteTable(
   "mails",
   {
@@ -23,11 +26,12 @@ export const mails = sqliteTable(
     organisation: text(),
     /** Id of a person, whose address is looked up when the mail leaves; null for mail to an address. */
     recipient: text(),
-    /** As written; null until it is known. */
+    /** As written; null until it is known. What a driver has had may only be asked for again with this one. */
     address: text(),
     /** `normaliseAddress` of it: what the rate and filters compare. */
     addressNormalised: text(),
     name: text(),
+    /** Empty once the mail is no longer readable, and never before. */
     subject: text().notNull(),
     /** Emptied when a driver other than the outbox has sent it: it may hold links that let one in. */
     text: text().notNull(),
@@ -54,6 +58,7 @@ export const mails = sqliteTable(
   (table) => [
     uniqueIndex("mails_cause").on(table.cause),
     index("mails_state").on(table.state, table.id),
+    index("mails_readable").on(table.id).where(sql`subject <> ''`),
     index("mails_template").on(table.template, table.id),
     index("mails_address")
       .on(table.addressNormalised, table.id)

@@ -1,7 +1,8 @@
 import type { ZodType, z } from "zod"
+import { invalidInput } from "../../platform/problem.ts"
 import type { Content } from "./content.ts"
 import { type Locale, locales } from "./locale.ts"
-import { headerText, plainText } from "./mail-text.ts"
+import { headerText, oneLine } from "./mail-text.ts"
 import { renderHtml } from "./render-html.ts"
 import { renderText } from "./render-text.ts"
 
@@ -64,8 +65,8 @@ export function renderMail<Schema extends ZodType>(
 ): Rendered {
   const { subject, preheader = "", blocks } = template.content(template.data.parse(data), locale)
   const content = {
-    subject: headerText(subject, "subject"),
-    preheader: plainText(preheader),
+    subject: headerText(subject, "subject") || missing("subject"),
+    preheader: oneLine(preheader),
     blocks,
   }
   return {
@@ -73,6 +74,10 @@ export function renderMail<Schema extends ZodType>(
     text: renderText(content, locale, subscribed),
     html: renderHtml(content, locale, subscribed),
   }
+}
+
+function missing(path: string): never {
+  throw invalidInput({ path, code: "required", message: "A mail has a subject." })
 }
 
 /** The sample of a template, in each language. */

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer"
+import { createHmac } from "node:crypto"
 import * as z from "zod"
 import type { Settings } from "../../platform/settings.ts"
 import { type Locale, locales } from "./locale.ts"
@@ -17,16 +18,24 @@ export interface Unsubscription {
 }
 
 /**
- * The link of one address and one list. Sealed (AES-256-GCM), not only signed: links end up in logs and histories, and
- * shall tell nobody the address. No expiry: who reads an old mail may still want no more of them.
+ * The link of one address and one list, in one mail. Sealed (AES-256-GCM), not only signed: links end up in logs and
+ * histories, and shall tell nobody the address. No expiry: who reads an old mail may still want no more of them.
+ *
+ * The same whenever a mail asks for it, so that a provider that was given the mail before knows it again: the IV is made
+ * of what is sealed and of the mail's id, by HMAC, so it comes twice only with the very same text.
  */
 export async function unsubscribeLink(
   settings: Settings,
   origin: string,
   unsubscription: Unsubscription,
+  mail: string,
 ): Promise<string> {
-  const iv = crypto.getRandomValues(new Uint8Array(ivBytes))
-  const text = new TextEncoder().encode(JSON.stringify(unsubscription))
+  const sentence = JSON.stringify(unsubscription)
+  const iv = createHmac("sha256", `unsubscribe iv\n${settings.secret}`)
+    .update(`${mail}\n${sentence}`)
+    .digest()
+    .subarray(0, ivBytes)
+  const text = new TextEncoder().encode(sentence)
   const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await keyOf(settings), text)
   const token = Buffer.concat([iv, Buffer.from(sealed)]).toString("base64url")
   return `${origin}/mail/unsubscriptions?token=${token}`

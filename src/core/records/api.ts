@@ -18,6 +18,11 @@ export interface Records {
   list<C extends AnyCollection>(collection: C, query?: ListOptions): Promise<RecordPage<C>>
   /** Each record that matches, a page of 200 at a time. */
   all<C extends AnyCollection>(collection: C, query?: AllOptions): AsyncGenerator<RecordOf<C>>
+  /** The same a page at a time, for `eachPage` of a job. */
+  pages<C extends AnyCollection>(
+    collection: C,
+    query?: AllOptions,
+  ): (page: Pick<ListOptions, "limit" | "cursor">) => Promise<RecordPage<C>>
   /** Null when there is none that the actor may see. */
   find<C extends AnyCollection>(collection: C, id: string): Promise<RecordOf<C> | null>
   create<C extends AnyCollection>(collection: C, input: InputOf<C>): Promise<RecordOf<C>>
@@ -97,6 +102,10 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
         cursor = page.next
       }
     },
+    pages:
+      (of, query = {}) =>
+      (page) =>
+        records.list(of, { ...query, ...page }),
     async find<C extends AnyCollection>(of: C, id: string) {
       const collection = linked(of)
       if (!isId(id)) return null

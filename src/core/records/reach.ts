@@ -1,5 +1,6 @@
 import type { Actor, App } from "../../platform/app.ts"
 import type { Http } from "../../platform/http.ts"
+import { addressOf } from "../identity/mail-address.ts"
 import { type Jobs, jobsFor } from "../jobs/enqueue.ts"
 import { type Mail, mailFor } from "../mail/enqueue.ts"
 import { type Records, recordsFor } from "./api.ts"
@@ -23,5 +24,5 @@ export interface OwnHttp {
 export const reachFor = (app: App, actor: Actor, collections: LinkedCollections): Reach => ({
   records: recordsFor(app, actor, collections),
   jobs: jobsFor(app, organisationOf(actor)),
-  mail: mailFor(app, organisationOf(actor)),
+  mail: mailFor(app, organisationOf(actor), addressOf),
 })

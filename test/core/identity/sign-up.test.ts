@@ -67,6 +67,14 @@ describe("what is refused", () => {
       "email",
       "too_big",
     ],
+    ["an address no mail reaches", { email: "a@b..c", password }, "email", "invalid_address"],
+    ["an address with a comma", { email: "a,b@example.com", password }, "email", "invalid_format"],
+    [
+      "a name of two lines",
+      { email: "x@example.com", password, name: "Ann\n\nYou have won" },
+      "name",
+      "invalid_format",
+    ],
     ["seven characters", { email: "x@example.com", password: "1234567" }, "password", "too_small"],
     ["seven emoji", { email: "x@example.com", password: "🔑".repeat(7) }, "password", "too_small"],
     [

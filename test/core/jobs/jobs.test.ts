@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers"
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { startJobs } from "../../../src/core/jobs/dispatcher.ts"
 import { jobsFor } from "../../../src/core/jobs/enqueue.ts"
-import { permanent, retryAfter } from "../../../src/core/jobs/job.ts"
+import { permanent, postpone, retryAfter } from "../../../src/core/jobs/job.ts"
 import { linkJobs } from "../../../src/core/jobs/registry.ts"
 import { runningLeaseMilliseconds } from "../../../src/core/jobs/statements.ts"
 import { agedChore, briefChore, chore, chores, fixtureJobs } from "../../support/jobs.ts"
@@ -114,6 +114,24 @@ describe("a job", () => {
     const [, later] = await settled()
     expect(later?.state).toBe("waiting")
     expect(Date.parse(later?.runAt as string) - before).toBeGreaterThan(3_590_000)
+  })
+
+  test("that is postponed comes back as often as it wants, and has not failed", async () => {
+    let runs = 0
+    chores.run = ({ attempt }) => {
+      expect(attempt).toBe(1)
+      runs += 1
+      if (runs <= 5) throw postpone(3_600, "full")
+    }
+    await jobs().enqueue(chore, { label: "a" })
+    for (let n = 1; n <= 5; n++) {
+      await skipWaits()
+      await vi.waitFor(() => expect(runs).toBe(n))
+      expect(await settled()).toMatchObject([{ state: "waiting", attempts: 0, error: "full" }])
+    }
+    await skipWaits()
+    await vi.waitFor(() => expect(runs).toBe(6))
+    expect(await settled()).toMatchObject([{ state: "succeeded" }])
   })
 
   test("with a key that was enqueued before is not enqueued again, whatever has become of it", async () => {

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { z } from "zod"
 import { endingOf } from "../../../src/core/jobs/endings.ts"
-import { job, permanent, retryAfter } from "../../../src/core/jobs/job.ts"
+import { job, permanent, postpone, retryAfter } from "../../../src/core/jobs/job.ts"
 import { defaultRetryDelays, exponential, retryMilliseconds } from "../../../src/core/jobs/retry.ts"
 
 const { env: settings = {} } = import.meta as { env?: Readonly<Record<string, string>> }
@@ -78,7 +78,8 @@ describe("a failure", () => {
     retryDelays: [10, 20],
     run: () => {},
   })
-  const ending = (error: unknown, attempts = 0) => endingOf(error, { id: "a", attempts }, kind, now)
+  const ending = (error: unknown, attempts = 0) =>
+    endingOf(error, { id: "a", attempts, runs: attempts + 1 }, kind, now)
   const waitOf = (error: unknown) => {
     const end = ending(error)
     return end.state === "waiting" ? (Date.parse(end.runAt) - now) / 1_000 : end.state
@@ -127,6 +128,23 @@ describe("a failure", () => {
       expect(wait).toBeLessThanOrEqual(10)
     },
   )
+
+  test("that postpones uses up no attempt, however often, and spreads those who were sent away together", () => {
+    expect(ending(postpone(60, "full"), 2)).toMatchObject({
+      state: "waiting",
+      attempts: 2,
+      error: "full",
+      postponed: true,
+    })
+    const waits = Array.from({ length: 200 }, (_, n) => {
+      const run = { id: `job-${n >> 1}`, attempts: 0, runs: n & 1 }
+      const end = endingOf(postpone(60, "full"), run, kind, now)
+      return "runAt" in end ? Date.parse(end.runAt) - now : Number.NaN
+    })
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(60_000)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(120_000)
+    expect(new Set(waits.map((wait) => Math.floor(wait / 6_000))).size).toBe(10)
+  })
 
   test("that says to come back after the end of time waits until then", () => {
     const end = ending(retryAfter(Number.POSITIVE_INFINITY, "never"))

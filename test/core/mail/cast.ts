@@ -8,7 +8,7 @@ import {
   paragraph,
   smallPrint,
 } from "../../../src/core/mail/content.ts"
-import { deliverMail, type MailReach } from "../../../src/core/mail/delivery.ts"
+import { type AddressOf, deliverMail, type MailReach } from "../../../src/core/mail/delivery.ts"
 import { outboxDriver } from "../../../src/core/mail/drivers/outbox.ts"
 import { insertMails } from "../../../src/core/mail/enqueue.ts"
 import type { Mailer, Message, Outcome } from "../../../src/core/mail/mailer.ts"
@@ -118,7 +118,10 @@ export function recordingMailer(
   }
 }
 
+/** Where people get mail, by their ids. */
 export const people: Record<string, { email: string; name: string | null }> = {}
+
+export const addressOf: AddressOf = async (_, user) => people[user] ?? null
 
 /** One attempt of the job, as the engine would make it. */
 export async function attempt(
@@ -126,20 +129,22 @@ export async function attempt(
   mail: string,
   mailer: Mailer = outboxDriver,
   number = 1,
+  createdAt = new Date(app.now()).toISOString(),
 ): Promise<void> {
-  const reach: MailReach = { mailer, addressOf: async (_, user) => people[user] ?? null }
+  const reach: MailReach = { mailer, addressOf }
   await deliverMail.options.run(
     {
-      id: app.newId(),
+      id: mail,
       key: mail,
       payload: { mail },
       attempt: number,
       organisation: null,
+      createdAt,
       app,
       signal: new AbortController().signal,
       step: async (_, work) => work(),
       progress: async () => {},
-      idFor: async () => app.newId(),
+      idFor: async () => mail,
     },
     reach,
   )

@@ -9,6 +9,7 @@ const message: Message = {
   subject: "Grüße 🎬",
   text: "Text",
   html: "<p>HTML</p>",
+  createdAt: "2026-11-21T04:00:00.000Z",
   headers: {
     "Auto-Submitted": "auto-generated",
     "List-Unsubscribe": "<https://app.example/mail/unsubscriptions?token=x>",
@@ -44,6 +45,14 @@ test.each<[Record<string, string>, string]>([
   ],
   [{ MAIL_DRIVER: "resend", MAIL_FROM: "nobody", RESEND_API_KEY: "re_secret" }, "MAIL_FROM"],
   [{ MAIL_DRIVER: "binding", MAIL_FROM: "a@example.org" }, "EMAIL"],
+  [
+    { MAIL_DRIVER: "smtp", MAIL_FROM: "a@example.org", SMTP_URL: "smtps://u:secret%zz@mx.example" },
+    "SMTP_URL",
+  ],
+  [
+    { MAIL_DRIVER: "resend", MAIL_FROM: "a@example.org", RESEND_API_KEY: "re_secret\n" },
+    "RESEND_API_KEY",
+  ],
   [{ MAIL_DRIVER: "pigeon" }, "MAIL_DRIVER"],
   [{ RESEND_WEBHOOK_SECRET: "x" }, "RESEND_WEBHOOK_SECRET"],
   [{ PUBLIC_URL: "javascript:alert(1)" }, "PUBLIC_URL"],
@@ -65,6 +74,24 @@ test.each([
   ['"Film, Club" <films@example.org>', { name: "Film, Club", email: "films@example.org" }],
 ])("the sender %s", (from, expected) => {
   expect(parseSettings({ ...bindings, MAIL_FROM: from }).mail.from).toEqual(expected)
+})
+
+test.each([
+  ["smtps://u:p%40ss@mx.example", 465, true, { user: "u", password: "p@ss" }],
+  ["smtp://mx.example", 587, false, null],
+  ["smtp://u%25@mx.example:25", 25, false, { user: "u%", password: "" }],
+])("the server %s", (url, port, secure, credentials) => {
+  const { mail } = parseSettings({ ...bindings, SMTP_URL: url })
+  expect(mail.smtp).toEqual({ host: "mx.example", port, secure, credentials })
+})
+
+test("what cannot even be written has certainly not left", async () => {
+  const smtp = mailerWith({ MAIL_DRIVER: "smtp", SMTP_URL: "smtp://127.0.0.1:1" })
+  const text = null as unknown as string
+  expect(await send(smtp, { createdAt: "never", text, html: text })).toMatchObject({
+    kind: "deferred",
+    reason: expect.stringContaining("could not be written"),
+  })
 })
 
 const resend = () =>
@@ -127,6 +154,11 @@ test.each<[string, () => Response, object]>([
     "the same request at work",
     () => Response.json({ name: "concurrent_idempotent_requests" }, { status: 409 }),
     { kind: "unknown" },
+  ],
+  [
+    "another text under the same id",
+    () => Response.json({ name: "invalid_idempotent_request" }, { status: 409 }),
+    { kind: "unknown", lasting: true },
   ],
   ["a failure of theirs", () => new Response("<html>", { status: 502 }), { kind: "unknown" }],
   ["a success that says nothing", () => new Response("ok"), { kind: "unknown" }],

@@ -2,8 +2,9 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import { z } from "zod"
 import { catalogue } from "../../../src/core/mail/catalogue.ts"
-import { button, paragraph } from "../../../src/core/mail/content.ts"
+import { button, code, heading, list, paragraph } from "../../../src/core/mail/content.ts"
 import { localeFor } from "../../../src/core/mail/locale.ts"
+import { oneLine } from "../../../src/core/mail/mail-text.ts"
 import { mailTemplate, renderMail, samplesOf } from "../../../src/core/mail/template.ts"
 import { everything, note } from "./cast.ts"
 
@@ -48,6 +49,10 @@ async function parsed(html: string, selectors: readonly string[]) {
 
 const places = ["h1", "p.text:not(.code)", "li:first-child", "p.code", "td[bgcolor] a"] as const
 
+/** A paragraph says it as it is, everything else in one line. */
+const shownAt = (place: string, value: string) =>
+  place === "p.text:not(.code)" ? value : oneLine(value)
+
 const plain = await parsed(
   renderMail(everything, { text: "x", url: "https://example.com/" }, "en").html,
   places,
@@ -85,22 +90,22 @@ test("whatever the values are, the HTML shows exactly them, and has no other ele
         )
         .map((parts) => parts.join("")),
     )
-    .map(
-      (value) =>
-        value
-          .replaceAll("\0", "")
-          .toWellFormed()
-          .replace(/\p{Cc}/gu, " ") || "x",
+    .map((value) =>
+      value
+        .replaceAll("\0", "")
+        .toWellFormed()
+        .replace(/\p{Cc}/gu, " "),
     )
+    .map((value) => (value.trim() === "" ? "x" : value))
   await fc.assert(
     fc.asyncProperty(text, async (value) => {
       const rendered = renderMail(everything, { text: value, url: "https://example.com/" }, "en")
       const seen = await parsed(rendered.html, places)
-      for (const place of places) expect(seen.texts[place]).toBe(value)
+      for (const place of places) expect(seen.texts[place]).toBe(shownAt(place, value))
       expect(seen.elements).toEqual(plain.elements)
       expect(seen.attributes).toEqual(plain.attributes)
       expect(rendered.subject).toBe(`Hello ${value}`)
-      expect(rendered.text.split(value).length).toBeGreaterThan(5)
+      expect(rendered.text.split(oneLine(value)).length).toBeGreaterThan(5)
     }),
     { numRuns: 300 },
   )
@@ -128,6 +133,36 @@ test("line breaks are kept, however they were written", async () => {
   expect(rendered.text).toContain("one\ntwo\nthree\nfour")
   const seen = await parsed(rendered.html, ["p.text"])
   expect(seen.texts["p.text"]).toBe("one\ntwo\nthree\nfour")
+})
+
+test("only a paragraph has lines: no name or title begins one of its own", async () => {
+  const text = "Ann\r\n\r\nYou have won\u2028a\u0085prize\tnow\u001b"
+  const line = "Ann You have won a prize now"
+  const { subject, ...rendered } = renderMail(lined, { text }, "en")
+  expect(subject).toBe("Lines")
+  expect(rendered.text).toContain(
+    `${line}\n\n- ${line}\n- ${line}\n\n    ${line}\n\n${line}:\nhttps://`,
+  )
+  const seen = await parsed(rendered.html, ["h1", "li:first-child", "p.code", "td[bgcolor] a"])
+  for (const shown of Object.values(seen.texts)) expect(shown).toBe(line)
+})
+
+const lined = mailTemplate("lined", {
+  data: z.object({ text: z.string() }),
+  sample: { text: "Ann" },
+  messages: { en: { subject: "Lines" }, de: { subject: "Zeilen" } },
+  content: (t, { text }) => ({
+    subject: t.subject,
+    blocks: [heading(text), list([text, text]), code(text), button(text, "https://example.com/")],
+  }),
+})
+
+test("a mail has a subject", () => {
+  const data = z.object({})
+  const messages = { en: {}, de: {} }
+  const content = () => ({ subject: "", blocks: [paragraph("x")] })
+  const silent = mailTemplate("silent", { data, sample: {}, messages, content })
+  expect(() => renderMail(silent, {}, "en")).toThrow("subject")
 })
 
 test.each([

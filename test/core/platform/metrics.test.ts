@@ -6,9 +6,10 @@ import type { z } from "zod"
 import { createBackend } from "../../../src/backend.ts"
 import type { OwnHttp } from "../../../src/core/records/reach.ts"
 import { countEvent, countRequest, drain } from "../../../src/platform/metrics.ts"
-import type { Delta } from "../../../src/platform/metrics-counts.ts"
-import { flush, scheduleFlush, storeOf } from "../../../src/platform/metrics-flush.ts"
+import { type Delta, noCounts } from "../../../src/platform/metrics-counts.ts"
+import { flush, scheduleFlush } from "../../../src/platform/metrics-flush.ts"
 import type { metricsReport } from "../../../src/platform/metrics-schema.ts"
+import { allStores, ownStore, totalsOf } from "../../../src/platform/metrics-shards.ts"
 import { fixtures } from "../../support/collections.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { parsePrometheus } from "./prometheus.ts"
@@ -167,6 +168,9 @@ describe("GET /metrics", () => {
     ["?from=yesterday", "query.from"],
     ["?step=day", "query.step"],
     ["?format=xml", "query.format"],
+    ["?form=2026-01-01T00:00:00Z", "query.form"],
+    ["?format=prometheus&stpe=hour", "query.stpe"],
+    ["?format=prometheus&from=yesterday", "query.from"],
     ["?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "query.from"],
     ["?from=2026-01-02T00:00:00Z&to=2026-01-02T00:00:00Z", "query.from"],
     ["?from=2026-01-01T00:00:00Z&to=2026-01-03T00:00:00Z", "query.step"],
@@ -198,6 +202,11 @@ describe("the Prometheus text", () => {
     ],
     ["?format=prometheus", "application/json", "text/plain; version=0.0.4; charset=utf-8"],
     ["?format=json", "text/plain", "application/json"],
+    [
+      "?format=prometheus&from=2025-01-01T00:00:00Z&to=2024-01-01T00:00:00Z&step=minute",
+      "*/*",
+      "text/plain; version=0.0.4; charset=utf-8",
+    ],
   ])("%s with Accept %s is %s", async (query, accept, type) => {
     const answer = await call(admin, "GET", `/metrics${query}`, undefined, { accept })
     expect([answer.status, answer.headers.get("content-type")]).toEqual([200, type])
@@ -265,8 +274,8 @@ function standIn() {
 const requestsIn = (batches: readonly Delta[]): number =>
   batches
     .flatMap((delta) => [...delta.values()])
-    .flatMap((counts) => [...counts])
-    .reduce((sum, [key, [n = 0]]) => sum + (key.startsWith("requests") ? n : 0), 0)
+    .flatMap(({ names }) => [...names.values()])
+    .reduce((sum, [n = 0]) => sum + n, 0)
 
 describe("the hot path", () => {
   // Whoever signed up above is mailed by the same isolate, which sends what it counts when its jobs are done.
@@ -359,7 +368,8 @@ describe("the hot path", () => {
 
 describe("memory", () => {
   const request = { method: "GET", status: 200, milliseconds: 3, cost: null }
-  const sizes = (delta: Delta) => [...delta.values()].map((counts) => counts.size)
+  const sizes = (delta: Delta) =>
+    [...delta.values()].flatMap(({ names, organisations }) => [names.size, organisations.size])
 
   test("stays flat under many organisations and routes, and the sums right", () => {
     const at = Date.now()
@@ -367,7 +377,7 @@ describe("memory", () => {
       countRequest({ ...request, at, route: `/r${n % 3_000}`, organisation: `org-${n}` })
     }
     const delta = drain()
-    expect(Math.max(...sizes(delta))).toBeLessThan(2_010)
+    expect(Math.max(...sizes(delta))).toBeLessThanOrEqual(1_001)
     expect(requestsIn([delta])).toBe(20_000)
   })
 
@@ -398,11 +408,72 @@ test("what an isolate counted goes to the dataset as well, once the store has it
   expect(points).toHaveLength(0)
   state.down = false
   await flush(bound)
-  expect(points.map(({ indexes }) => indexes)).toEqual([["/health"]])
+  expect(points.map(({ indexes }) => indexes)).toEqual([["/health"], ["organisations"]])
   warn.mockRestore()
 })
 
-test("there is one store for the whole deployment", () => {
-  const id = (store: unknown) => String((store as DurableObjectStub).id)
-  expect(id(storeOf(env))).toBe(id(storeOf({ ...env })))
+describe("the stores", () => {
+  const named = { idFromName: (name: string) => name, get: (id: string) => ({ id }) }
+  const idOf = (store: unknown) => (store as { id: string }).id
+
+  test("are four, and an isolate keeps to the one that it has drawn", () => {
+    const all = (allStores({ METRICS: named }) ?? []).map(idOf)
+    expect(all).toEqual(["metrics-0", "metrics-1", "metrics-2", "metrics-3"])
+    const own = Array.from({ length: 50 }, () => idOf(ownStore({ METRICS: named })))
+    expect([...new Set(own)]).toHaveLength(1)
+    expect(all).toContain(own[0])
+    expect([allStores({}), ownStore({})]).toEqual([null, null])
+  })
+
+  test("are added up by whoever reads", async () => {
+    const organisations = ["a", "b", "c", "d"].map((one) => `${one}-${crypto.randomUUID()}`)
+    const at = Date.UTC(2026, 0, 3, 4, 5)
+    const stores = allStores(env) ?? []
+    for (const [shard, store] of stores.entries()) {
+      for (const id of [organisations[0], organisations[shard]] as string[]) {
+        countEvent(at, "jobs", { job: "spread", outcome: "failed", organisation: id })
+      }
+      await store.add(drain())
+    }
+    const told = await report("?from=2026-01-03T04:00:00Z&to=2026-01-03T04:10:00Z")
+    expect(told.total.jobs.failed).toBe(8)
+    expect(told.steps.map(({ jobs }) => jobs.failed)).toEqual([0, 0, 0, 0, 0, 8, 0, 0, 0, 0])
+    expect(told.organisations.map((one) => [one.organisation, one.jobs.failed])).toEqual([
+      [organisations[0], 5],
+      ...organisations.slice(1).map((id) => [id, 1]),
+    ])
+    expect(await total("jobs", { job: "spread" })).toBe(8)
+    expect(await total("organisation_jobs", { organisation: organisations[0] as string })).toBe(5)
+  })
+
+  test("are added up whole: a series of the totals never vanishes for one that another found", async () => {
+    const stores = [1, 2, 3, 4].map((shard) => ({
+      add: async () => {},
+      read: async () => ({ steps: new Map(), sum: noCounts() }),
+      totals: async () => ({
+        names: new Map(),
+        organisations: new Map(
+          Array.from({ length: 1_000 }, (_, n) => [`${shard}-${n}`, [1]] as [string, number[]]),
+        ),
+      }),
+    }))
+    const { organisations } = await totalsOf(stores)
+    expect([organisations.size, organisations.get("4-999")]).toEqual([4_000, [1]])
+  })
+
+  test("tell thirty routes and a hundred organisations apart, for ever", async () => {
+    const request = { at: Date.now(), milliseconds: 3, method: "GET", status: 200, cost: null }
+    for (let n = 0; n < 3_000; n++) {
+      countRequest({ ...request, route: `/r${n % 30}`, organisation: `member-${n % 100}` })
+    }
+    await flush(env)
+    const late = crypto.randomUUID()
+    countRequest({ ...request, route: "/r0", organisation: late })
+    await flush(env)
+    const totals = await totalsOf(allStores(env) ?? [])
+    expect(totals.organisations.get(late)?.[0]).toBe(1)
+    expect(totals.organisations.get("member-99")?.[0]).toBe(30)
+    expect(totals.names.get("requests\nGET\n/r0")?.[0]).toBe(101)
+    expect(await total("requests", { route: "/r0" })).toBe(101)
+  })
 })

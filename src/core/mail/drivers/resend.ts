@@ -3,8 +3,8 @@ import { type Address, wireAddress } from "../address.ts"
 import type { Mailer, Message, Outcome } from "../mailer.ts"
 
 /*
- * Resend, over HTTP. It knows a request again by its Idempotency-Key, for 24 hours: what may have been accepted is simply
- * asked for again.
+ * Resend, over HTTP. It knows a request again by its Idempotency-Key, for 24 hours, and only when its body is the same to
+ * the letter: so what may have been accepted is asked for again in the very same words.
  * @see https://resend.com/docs/api-reference/emails/send-email, …/docs/api-reference/errors
  */
 
@@ -56,7 +56,9 @@ function outcomeOf(response: Response, body: string): Outcome {
   const { id, name, message } = parsed(body)
   if (status === 200 && typeof id === "string") return { kind: "sent", messageId: id }
   const reason = `${status} ${name ?? ""} ${message ?? ""}`.trim().slice(0, 300)
-  // The same key is at work, or was used for another mail: either way they have something.
+  // This id was used for another text, such as before a change of MAIL_FROM: they have that one, and take no second.
+  if (name === "invalid_idempotent_request") return { kind: "unknown", reason, lasting: true }
+  // With 409 the same request is still at work.
   if (status < 300 || status === 409 || status >= 500) return { kind: "unknown", reason }
   if (status === 429) {
     const seconds = Number(response.headers.get("retry-after"))

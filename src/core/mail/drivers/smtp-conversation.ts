@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer"
+import type { SmtpServer } from "../../../platform/settings.ts"
 import type { Outcome } from "../mailer.ts"
 import { type Connection, openConnection, type Reply } from "./smtp-connection.ts"
 
@@ -8,13 +9,7 @@ import { type Connection, openConnection, type Reply } from "./smtp-connection.t
  * passwords in the clear when a server offers no TLS; and its errors do not tell whether the mail may have left.
  */
 
-export interface SmtpServer {
-  readonly host: string
-  readonly port: number
-  /** TLS from the first byte; else STARTTLS. */
-  readonly secure: boolean
-  /** Null for a server that asks for none. */
-  readonly credentials: { readonly user: string; readonly password: string } | null
+interface PatientServer extends SmtpServer {
   /** How long to wait for a reply; four times that for the one to the mail itself. */
   readonly replyMilliseconds: number
 }
@@ -30,7 +25,7 @@ export interface Envelope {
  * after that only the reply tells.
  */
 export async function converse(
-  server: SmtpServer,
+  server: PatientServer,
   envelope: Envelope,
   data: string,
   signal: AbortSignal,

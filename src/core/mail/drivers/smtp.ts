@@ -1,8 +1,7 @@
-import type { MailSettings } from "../../../platform/settings.ts"
+import type { MailSettings, SmtpServer } from "../../../platform/settings.ts"
 import { type Address, wireAddress } from "../address.ts"
-import type { Mailer, Message } from "../mailer.ts"
+import type { Mailer, Message, Outcome } from "../mailer.ts"
 import { headerValue, mailboxHeader } from "./encoded-word.ts"
-import type { SmtpServer } from "./smtp-conversation.ts"
 
 const replyMilliseconds = 30_000
 
@@ -11,53 +10,43 @@ const replyMilliseconds = 30_000
  * ours: its encoded words are longer than RFC 2047 allows, and stand in quotation marks. Loaded when there is something
  * to send, so that start-up does not pay for it.
  */
-export const smtpDriver = (
-  { from, smtpUrl }: MailSettings,
-  patience = replyMilliseconds,
-): Mailer => ({
+export const smtpDriver = ({ from, smtp }: MailSettings, patience = replyMilliseconds): Mailer => ({
   driver: "smtp",
   remembersSeconds: 0,
   keepsBodies: false,
   async send(message, signal) {
-    const [{ Email }, { converse }] = await Promise.all([
-      import("worker-mailer"),
-      import("./smtp-conversation.ts"),
-    ])
-    const sender = from as Address
-    const envelope = { from: wireAddress(sender.email), to: wireAddress(message.to.email) }
-    const data = new Email({
-      from: envelope.from,
-      to: envelope.to,
-      subject: message.subject,
-      text: message.text,
-      html: message.html,
-      headers: headersOf(sender, message),
-    }).getEmailData()
-    return converse(serverOf(smtpUrl as string, patience), envelope, data, signal)
+    let hand: () => Promise<Outcome>
+    try {
+      const [{ Email }, { converse }] = await Promise.all([
+        import("worker-mailer"),
+        import("./smtp-conversation.ts"),
+      ])
+      const sender = from as Address
+      const envelope = { from: wireAddress(sender.email), to: wireAddress(message.to.email) }
+      const data = new Email({
+        from: envelope.from,
+        to: envelope.to,
+        subject: message.subject,
+        text: message.text,
+        html: message.html,
+        headers: headersOf(sender, message),
+      }).getEmailData()
+      const server = { ...(smtp as SmtpServer), replyMilliseconds: patience }
+      hand = () => converse(server, envelope, data, signal)
+    } catch (error) {
+      // Nobody has heard of it yet.
+      return { kind: "deferred", reason: `It could not be written: ${error}`.slice(0, 300) }
+    }
+    return hand()
   },
 })
 
-/** Message-ID follows from the mail: whoever gets it twice all the same can tell. */
-const headersOf = (from: Address, { id, to, subject, headers }: Message) => ({
+/** Message-ID and Date follow from the mail: whoever gets it twice all the same can tell. */
+const headersOf = (from: Address, { id, to, subject, createdAt, headers }: Message) => ({
   From: mailboxHeader(from),
   To: mailboxHeader(to),
   Subject: headerValue(subject),
-  Date: new Date().toUTCString().replace("GMT", "+0000"),
+  Date: new Date(createdAt).toUTCString().replace("GMT", "+0000"),
   "Message-ID": `<${id}@${wireAddress(from.email).split("@").at(-1)}>`,
   ...headers,
 })
-
-/** What a URL such as `smtps://user:pass@host:465` says; user and password are percent-encoded there. */
-function serverOf(url: string, patience: number): SmtpServer {
-  const { protocol, hostname, port, username, password } = new URL(url)
-  const secure = protocol === "smtps:"
-  return {
-    host: hostname,
-    port: port === "" ? (secure ? 465 : 587) : Number(port),
-    secure,
-    credentials: username
-      ? { user: decodeURIComponent(username), password: decodeURIComponent(password) }
-      : null,
-    replyMilliseconds: patience,
-  }
-}
