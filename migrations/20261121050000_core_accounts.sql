@@ -34,7 +34,8 @@ CREATE TABLE passkeys (
   backedUp INTEGER NOT NULL CHECK (backedUp IN (0, 1)),
   name TEXT NOT NULL,
   createdAt TEXT NOT NULL,
-  lastUsedAt TEXT
+  lastUsedAt TEXT,
+  secondFactor INTEGER NOT NULL DEFAULT 0 CHECK (secondFactor IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX passkeys_user ON passkeys (user, createdAt);
 

@@ -141,7 +141,9 @@ export async function undoEmailChange(app: App, token: string): Promise<void> {
     passwordHash: null,
     writes: (after) => [
       endSessionsOf(app, person.id),
-      voidTokens(person.id, [...mailedToTheAddress, "email_undo", "email_reservation"]),
+      voidTokens(person.id, mailedToTheAddress),
+      // Only what came with this change or after it: a thief who changed the address once more must not undo the undoing.
+      sql`DELETE FROM account_tokens WHERE user = ${person.id} AND purpose IN ('email_undo', 'email_reservation') AND createdAt >= ${new Date(Date.parse(since) + dayMilliseconds).toISOString()}`,
       ...expelled.map(
         (table) => sql`DELETE FROM ${table} WHERE user = ${person.id} AND createdAt >= ${since}`,
       ),

@@ -14,6 +14,7 @@ import { accessTo, selectAccess, storedOrganisation } from "./organisation-acces
 import { addedMail, invitationMail } from "./organisation-mails.ts"
 import { assertCovers, knownRoles, noticeTo } from "./organisation-members.ts"
 import { isAllowedAddress, type OrganisationPolicy } from "./organisation-policy.ts"
+import { ownerRole } from "./organisation-roles.ts"
 import {
   type Calling,
   maxMemberships,
@@ -22,6 +23,7 @@ import {
   toOrganisation,
 } from "./organisations.ts"
 import { personOf, selectMemberships, selectPerson } from "./person.ts"
+import { assertRecent } from "./step-up.ts"
 
 /*
  * Invitations: a token of 256 random bits goes to one address and is stored hashed. It admits one account, once, within
@@ -77,6 +79,7 @@ export function invite(
     const access = accessTo(rows, actor, calling.roles, "invitations.manage")
     const { organisation, authority } = access
     assertCovers(access, roles)
+    if (roles.includes(ownerRole)) assertRecent(app, actor)
     assertAllowed(organisation.policy, draft.email)
     const now = app.now()
     const invitation: Invitation = {

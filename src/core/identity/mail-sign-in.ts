@@ -22,7 +22,9 @@ import { normaliseEmail } from "./email.ts"
 import { findMailable } from "./mail-request.ts"
 import { signInCode, wakeMail } from "./mails.ts"
 import { type Person, personOf, selectMemberships, selectPerson, type User } from "./person.ts"
+import { endSessionsOf } from "./person-update.ts"
 import { completeSignIn, type Tokens } from "./sessions.ts"
+import { expelStrangers } from "./unverified-account.ts"
 
 /** So often is a code compared, right or wrong; five of a million. */
 export const codeTries = 5
@@ -128,19 +130,32 @@ async function open(
   writes: readonly Sql[],
 ): Promise<Tokens & { user: User }> {
   const at = new Date(app.now()).toISOString()
+  const first = person.emailVerifiedAt === null
   const spent = [
     ...spendToken(app, hash, purpose),
+    // Whoever signed up with this address and could not read its mail is out, with all that would let them in again.
+    ...(first
+      ? [
+          endSessionsOf(app, person.id),
+          sql`UPDATE users SET passwordHash = NULL WHERE id = ${person.id}`,
+          ...expelStrangers(app, person),
+        ]
+      : []),
     voidTokens(person.id, ["mail_code", "mail_link"]),
     sql`UPDATE users SET emailVerifiedAt = ${at} WHERE id = ${person.id} AND emailVerifiedAt IS NULL`,
   ]
   const signIn = {
     // Who reads the mail has the address.
-    person: { ...person, emailVerifiedAt: person.emailVerifiedAt ?? at },
+    person: {
+      ...person,
+      emailVerifiedAt: person.emailVerifiedAt ?? at,
+      secondFactors: first ? [] : person.secondFactors,
+    },
     methods: ["mail"],
     caller,
   }
   try {
-    if (person.secondFactors.length > 0 && person.disabledAt === null) {
+    if (signIn.person.secondFactors.length > 0 && person.disabledAt === null) {
       // What follows is a challenge, and no session that could use the token up.
       await app.directory.batch(spent)
       return await completeSignIn(app, signIn)

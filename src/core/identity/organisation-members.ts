@@ -88,6 +88,8 @@ export function setMemberRoles(
     )
     const { authority } = access
     assertCovers(access, [...membership.roles, ...roles])
+    // Whoever gives ownership away by another door proves who they are as at the transfer.
+    if (roles.includes(ownerRole) || membership.roles.includes(ownerRole)) assertRecent(app, actor)
     const member = { id: user, name: person.name, roles }
     if (JSON.stringify(roles) === JSON.stringify(membership.roles)) return member
     const change = {
@@ -205,6 +207,7 @@ export function transferOwnership(
       const left = [...new Set([...kept, adminRole])].sort()
       changes.push(withRoles(self, organisation, left))
       writes.push(updateRoles(organisation, actor.id, left))
+      writes.push(revokeInvitationsOf(app, organisation, actor.id))
       mails.push(...noticeTo(app, self, ownershipGivenMail, access))
     }
     await commitMemberships(app, actor, changes, [

@@ -13,6 +13,7 @@ import { renewPassword, resetPassword, tellPerson, wakeMail } from "./mails.ts"
 import type { Person } from "./person.ts"
 import { endSessionsOf } from "./person-update.ts"
 import { redeemToken } from "./token-redemption.ts"
+import { expelStrangers } from "./unverified-account.ts"
 
 /**
  * Mails a link to whoever has this address. Two trips and the same statements whether or not anybody does: nobody gets a
@@ -79,6 +80,7 @@ export async function confirmPasswordReset(
       emailVerifiedAt: person.emailVerifiedAt ?? new Date(app.now()).toISOString(),
       writes: () => [
         endSessionsOf(app, id),
+        ...expelStrangers(app, person),
         voidTokens(id, ["password_reset", "mail_link", "mail_code", "email_change"]),
         sql`DELETE FROM sign_in_attempts WHERE key = ${keys.account}`,
         auditEvent(app, { kind: "password.reset", user: id, caller }),

@@ -56,7 +56,7 @@ export async function createFirstAdministrator(app: App, draft: NewUser): Promis
 }
 
 /** Ids of all administrators, by the partial index `users_administrators`. */
-const administrators = sql`SELECT 1 FROM users WHERE instr(roles, '"administrator"') > 0`
+const administrators = sql`SELECT 1 FROM users WHERE instr(roles, '"administrator"') > 0 AND kind = 'person'`
 
 async function insertUser(
   app: App,

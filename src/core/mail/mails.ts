@@ -45,8 +45,17 @@ export async function latestMails(app: App, limit: number): Promise<StoredMail[]
 export async function getMail(app: App, id: string): Promise<StoredMail> {
   const mail = await findMail(app, id)
   if (!mail) throw new Problem("not_found")
-  return mail
+  return shown(app, mail)
 }
+
+/** Mails that hold links and codes by which one signs in: of accounts, and invitations. */
+const confidential = /^(?:account\.|organisation-invitation$)/
+
+/** In production nobody but its reader sees how one signs in: an administrator could become another by it. */
+const shown = (app: App, mail: StoredMail): StoredMail =>
+  app.settings.development || !confidential.test(mail.template)
+    ? mail
+    : { ...mail, text: "", html: "" }
 
 /**
  * Has a mail delivered that was not, or of which nobody knows: what has certainly left, or is on its way, stays as it is.
@@ -70,7 +79,7 @@ export async function sendAgain(app: App, id: string): Promise<StoredMail> {
       selectMail(id),
     ])
     app.wake("jobs")
-    return results.at(-1)?.[0] as unknown as StoredMail
+    return shown(app, results.at(-1)?.[0] as unknown as StoredMail)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     if (error.outcome === "not_found") throw new Problem("not_found")

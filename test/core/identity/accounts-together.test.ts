@@ -45,6 +45,7 @@ test("a mailed code is a first factor: it asks for the second, and is used up by
   const member = await person("mailed")
   const secret = await withAuthenticator(member)
   const { email } = member
+  await query("UPDATE users SET emailVerifiedAt = createdAt WHERE id = ?", [member.id])
   await read(call(null, "POST", "/auth/mail-codes", { email }), 202)
   const text = await newestMail("recipient = ? AND template = 'account.sign-in-code'", member.id)
   const code = /^\s*(\d{6})\s*$/m.exec(text)?.[1]
@@ -64,6 +65,22 @@ test("a mailed code is a first factor: it asks for the second, and is used up by
     201,
   )
   expect(session.user.emailVerifiedAt).not.toBeNull()
+})
+
+test("whoever signed up with an address and could not read its mail is out when its reader comes", async () => {
+  const stranger = await person("planted")
+  await withAuthenticator(stranger)
+  const { email } = stranger
+  await read(call(null, "POST", "/auth/mail-codes", { email }), 202)
+  const text = await newestMail("recipient = ? AND template = 'account.sign-in-code'", stranger.id)
+  const code = /^\s*(\d{6})\s*$/m.exec(text)?.[1]
+  await read(call(null, "POST", "/auth/sessions", { email, code }), 201)
+  expect(await query("SELECT 1 FROM authenticators WHERE user = ?", [stranger.id])).toEqual([])
+  const password = "correct horse battery staple"
+  expect(await refused(call(null, "POST", "/auth/sessions", { email, password }), 401)).toBe(
+    "invalid_credentials",
+  )
+  expect(await refused(call(stranger, "GET", "/auth/me"), 401)).toBe("token_outdated")
 })
 
 test("the last owner of an organisation deletes it before their account", async () => {

@@ -257,7 +257,7 @@ describe("a job of an organisation in another database", () => {
   let fay: Person
   beforeAll(async () => {
     await env.DB.prepare(
-      "INSERT INTO organisations VALUES ('far', 'far', 'second', '2026-01-01T00:00:00.000Z')",
+      "INSERT INTO organisations (id, name, database, createdAt) VALUES ('far', 'far', 'second', '2026-01-01T00:00:00.000Z')",
     ).run()
     const person = await signedIn("fay")
     await env.DB.batch([
