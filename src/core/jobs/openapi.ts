@@ -27,7 +27,7 @@ const operations: readonly Operation[] = [
     auth: "administrator",
     query: jobsQuery,
     responses: { 200: { description: "A page.", schema: jobPage, headers: { Link: "`next`" } } },
-    problems: closed,
+    problems: [...closed, "invalid_cursor"],
   },
   {
     ...one,
