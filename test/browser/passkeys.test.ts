@@ -55,9 +55,17 @@ interface Key {
   readonly verified: boolean
 }
 
-/** A visitor whose browser has an authenticator, as laptops and phones do. */
+/**
+ * A visitor whose browser has an authenticator, as laptops and phones do, on a page of a product: an empty one, because
+ * the server's own need not be there, and their policies let no script speak to the API.
+ */
 async function visitWithKey(key: Key = { verified: true }): Promise<Visitor> {
-  const visitor = await visit(browser, origin)
+  const visitor = await visit(browser, "about:blank")
+  const page = `${origin}/page-of-a-product`
+  await visitor.page.route(page, (route) =>
+    route.fulfill({ contentType: "text/html", body: "<!doctype html><title>Product</title>" }),
+  )
+  await visitor.page.goto(page)
   const devtools = await visitor.page.context().newCDPSession(visitor.page)
   await devtools.send("WebAuthn.enable")
   await devtools.send("WebAuthn.addVirtualAuthenticator", {
