@@ -100,7 +100,7 @@ async function readWhenDone() {
       ),
       errands: await read<{ id: string }>("SELECT id FROM errands"),
       jobs: await read<{ turn: number; state: string; runs: number; error: string | null }>(
-        "SELECT payload ->> 'turn' AS turn, state, runs, error FROM jobs WHERE name NOT LIKE 'jobs.%'",
+        "SELECT payload ->> 'turn' AS turn, state, runs, error FROM jobs WHERE name = 'errand.run'",
       ),
       steps: await count("job_steps"),
       deliveries: await read<{ turn: number }>("SELECT turn FROM deliveries"),
