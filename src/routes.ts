@@ -16,6 +16,7 @@ import type { Registry } from "./core/jobs/registry.ts"
 import { jobRoutes } from "./core/jobs/routes.ts"
 import { mailRoutes } from "./core/mail/routes.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
+import { batchRoutes } from "./core/records/batch-routes.ts"
 import { expectedVersions } from "./core/records/etag.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
 import { organisationHasRecords } from "./core/records/organisation-rows.ts"
@@ -39,6 +40,7 @@ export function createRoutes(
     apiKeyUse((request, env, context) => http.fetch(request, env, context)),
   )
   http.route("/records", recordRoutes(collections))
+  http.route("/batch", batchRoutes(collections))
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))

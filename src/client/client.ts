@@ -1,12 +1,34 @@
-import { createRecords, type Records } from "./records.ts"
+import { type Creating, createRecords, type Records, randomKey } from "./records.ts"
 import { type Auth, createSession, memoryStorage, type SessionStorage } from "./session.ts"
 import { type Call, createTransport } from "./transport.ts"
 import type { Collections, Named, NameIn } from "./types.ts"
+
+export interface BatchOperation {
+  method: "POST" | "PUT" | "PATCH" | "DELETE"
+  /** `/records/films`, or `/records/films/<id>`, where the id may be `$0.id`. */
+  path: string
+  /** `If-Match`, `If-None-Match`. */
+  headers?: Record<string, string>
+  body?: unknown
+}
+
+export interface BatchResult {
+  status: number
+  headers: Record<string, string>
+  /** The record as this operation left it; null for a deletion. */
+  body: Record<string, unknown> | null
+}
 
 export interface Client<All extends Collections> {
   /** The calls of one collection, typed from its definition. */
   records<Name extends NameIn<All>>(name: Name): Records<All, Named<All, Name>>
   auth: Auth
+  /**
+   * Writes all of it, or nothing, in order: `batch([{ method: "POST", path: "/records/films", body }, …])`. A text that is
+   * `$0.id` stands for the id of the first operation's record; `$$0.id` for the text `$0.id`. Throws `ApiProblem`, whose
+   * `body.index` is the position of the first operation that was refused.
+   */
+  batch(operations: readonly BatchOperation[], options?: Creating): Promise<BatchResult[]>
   /** Any other call, in the name of the signed-in person: `request<Stats>({ method: "GET", path: "/stats" })`. */
   request<T>(call: Call): Promise<T>
 }
@@ -44,6 +66,18 @@ export function createClient<All extends Collections>(options: ClientOptions): C
   return {
     records: (name) => createRecords(send, name),
     auth,
+    async batch(operations, { idempotencyKey = randomKey(), signal } = {}) {
+      const headers = { "idempotency-key": idempotencyKey }
+      const call = {
+        method: "POST",
+        path: "/batch",
+        body: { operations },
+        headers,
+        signal,
+      } as const
+      const { results } = (await (await send(call)).json()) as { results: BatchResult[] }
+      return results
+    },
     async request<T>(call: Call): Promise<T> {
       const response = await send(call)
       return response.status === 204 ? (undefined as T) : response.json()

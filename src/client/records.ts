@@ -5,7 +5,7 @@ import type { Answer, Collections, ListQuery, Page, View } from "./types.ts"
 interface Cancellable {
   signal?: AbortSignal
 }
-interface Creating extends Cancellable {
+export interface Creating extends Cancellable {
   /** Names this create, so that it is done once however often it is sent. One is made unless given. */
   idempotencyKey?: string
 }
@@ -118,7 +118,7 @@ const preconditions = ({ ifMatch, ifNoneMatch }: Replacing): Record<string, stri
 })
 
 // Not crypto.randomUUID, which pages on plain http do not have.
-const randomKey = (): string =>
+export const randomKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("")

@@ -9,10 +9,12 @@ export interface Operation {
   readonly operationId: string
   readonly summary: string
   readonly description?: string
-  /** Who may call it: anybody, anyone signed in, administrators of the deployment. */
-  readonly auth: "none" | "session" | "administrator"
+  /** Who may call it: anybody, anybody with or without a session, anyone signed in, administrators of the deployment. */
+  readonly auth: "none" | "either" | "session" | "administrator"
   readonly pathParameters?: Readonly<Record<string, string>>
   readonly query?: ZodType
+  /** Request headers that mean something here, as src/core/docs/headers.ts describes them. */
+  readonly headers?: readonly ("Idempotency-Key" | "Prefer")[]
   readonly body?: {
     readonly schema: ZodType
     readonly required: boolean

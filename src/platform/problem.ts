@@ -89,6 +89,10 @@ export function invalidInput(...errors: InputError[]): Problem {
 const maxErrors = 100
 const maxCharacters = 300
 
+/** The same refusal, of one among several operations. What is no refusal is passed on. */
+export const atIndex = (error: unknown, index: number): unknown =>
+  error instanceof Problem ? new Problem(error.code, { ...error.details, index }) : error
+
 /** The body of `application/problem+json`. */
 export function problemBody(problem: Problem, requestId: string): Record<string, unknown> {
   const [status, title] = problems[problem.code]

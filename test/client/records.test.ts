@@ -205,3 +205,15 @@ test("routes of one's own are called with request", async () => {
   const stats = await connect(server).request<{ films: number }>({ method: "GET", path: "/stats" })
   expect(stats.films).toBe(3201)
 })
+
+test("a batch is one call under a key of its own, and answers what each operation was answered", async () => {
+  const results = [{ status: 201, headers: { etag: '"1"' }, body: { id: "r" } }]
+  const server = fakeServer(answers({ results }))
+  const operations = [
+    { method: "POST", path: "/records/reviews", body: { stars: 3 } } as const,
+    { method: "DELETE", path: "/records/films/$0.id", headers: { "If-Match": '"2"' } } as const,
+  ]
+  expect(await connect(server).batch(operations)).toEqual(results)
+  expect(server.sent[0]).toMatchObject({ method: "POST", path: "/batch", body: { operations } })
+  expect(server.sent[0]?.headers.get("idempotency-key")).toMatch(/^[0-9a-f]{32}$/)
+})

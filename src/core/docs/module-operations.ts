@@ -6,6 +6,7 @@ import { identityDocs } from "../identity/openapi.ts"
 import { organisationDocs } from "../identity/organisation-openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
+import { bulkDocs } from "../records/openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -15,6 +16,7 @@ import { securityFor } from "./security.ts"
 
 /** Every module with routes of its own, in the order in which the reference shows them. */
 export const documentedModules: readonly DocumentedModule[] = [
+  bulkDocs,
   identityDocs,
   organisationDocs,
   keyDocs,
@@ -83,6 +85,7 @@ function operationOf(
         }),
       ),
       ...(operation.query ? queryParameters(operation.query) : []),
+      ...(operation.headers ?? []).map((name) => requestHeader(name)),
       requestHeader("X-Bookmark"),
     ],
     ...(body && {
@@ -99,7 +102,7 @@ function operationOf(
       ),
       ...use([...operation.problems, ...credentialsOf(operation), ...everywhere]),
     },
-    security: auth === "none" ? [{}] : securityFor(auth),
+    security: auth === "none" ? [{}] : securityFor(auth === "either" ? "none" : auth),
   }
 }
 

@@ -2,13 +2,14 @@ import type { Actor, App } from "../../platform/app.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
 import type { Collection, Fields, HookRecord, InputOf, RecordOf } from "./collection.ts"
+import type { Draft, Written } from "./draft.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery } from "./query.ts"
 import { select } from "./selection.ts"
 import { viewFor } from "./view.ts"
-import { commit, type Draft, type Written } from "./write.ts"
+import { commit } from "./write.ts"
 
 /**
  * Records for the product's own code (routes, `afterCommit`), on behalf of one actor: the same queries, rules, hooks and

@@ -11,6 +11,7 @@ import { literal, raw, type Sql, sql } from "../../platform/sql.ts"
 export type Outcome =
   | "token_outdated"
   | "replayed"
+  | "rehearsed"
   | "not_found"
   | "forbidden"
   | "stale"
@@ -38,6 +39,12 @@ export function guard(index: Sql, objections: readonly Objection[], from: Sql): 
   }
   return sql`INSERT INTO refusals SELECT refusal FROM (SELECT 'refused|' || ${index} || '|' || CASE${cases} END AS refusal FROM ${from}) WHERE refusal IS NOT NULL LIMIT 1`
 }
+
+/** Ends a batch that was only to be judged: whatever it wrote before is undone. */
+export const rehearsed: Sql = raw("INSERT INTO refusals VALUES ('refused|0|rehearsed||')")
+
+export const isRehearsed = (error: unknown): boolean =>
+  error instanceof Refusal && error.outcome === "rehearsed"
 
 /** What a refused batch means to the caller. Anything else is passed on as it is. */
 export function refusalProblem(error: unknown, anonymous: boolean, several: boolean): unknown {

@@ -1,12 +1,19 @@
 import type { Actor, App } from "../../platform/app.ts"
 import { Refusal } from "../../platform/database.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
-import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { identifier, raw, type Sql, sql } from "../../platform/sql.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import { guard } from "./guard.ts"
 import { imageSource } from "./image.ts"
 import type { LinkedCollection } from "./link.ts"
-import { type ApiRecord, decodeRow, select, selectList, visibility } from "./selection.ts"
+import {
+  type ApiRecord,
+  decodeRow,
+  type Selection,
+  select,
+  selectList,
+  visibility,
+} from "./selection.ts"
 import type { View } from "./view.ts"
 
 /** What makes a repeated POST the same POST. Belongs to its actor and route. */
@@ -15,6 +22,8 @@ export interface Idempotency {
   readonly key: string
   /** SHA-256 of the body, hex. */
   readonly requestHash: string
+  /** It makes a list of results, and not one record. */
+  readonly several?: boolean
 }
 
 const keptMilliseconds = 24 * 60 * 60 * 1_000
@@ -54,21 +63,35 @@ const actorKey = (actor: Actor): string => {
 const recent = (app: App): string => new Date(app.now() - keptMilliseconds).toISOString()
 
 /**
- * `guard` stops a batch whose key was used already; `keep` stores the key, in the batch of the write itself, so that it
- * is kept exactly when the write is; `sweep` lets keys that have served their day leave, a few at a time.
+ * `guard` stops a batch whose key was used already. What keeps the key is part of the batch of the write itself, so that
+ * it is kept exactly when the write is: `begin` before a list of writes, whose results follow one by one (`keepResult`);
+ * `end` after a single one, with a few keys that have served their day and leave.
  */
 export function idempotencyStatements(
   app: App,
   actor: Actor,
-  { route, key, requestHash }: Idempotency,
+  { route, key, requestHash, several = false }: Idempotency,
   { collection, id }: { collection: LinkedCollection; id: string },
-): { guard: Sql; keep: Sql; sweep: Sql } {
+): { guard: Sql; begin: Sql[]; end: Sql[] } {
   const used = sql`EXISTS (SELECT 1 FROM idempotency_keys WHERE actor = ${actorKey(actor)} AND route = ${route} AND key = ${key} AND createdAt > ${recent(app)})`
   const stop = guard(raw("0"), [{ outcome: "replayed", condition: used }], raw("(SELECT 1)")) as Sql
-  const keep = sql`INSERT OR REPLACE INTO idempotency_keys (actor, route, key, requestHash, status, record, version, createdAt) SELECT ${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 201, t."id", t."version", ${new Date(app.now()).toISOString()} FROM ${raw(`"${collection.name}"`)} t WHERE t."id" = ${id}`
+  const at = new Date(app.now()).toISOString()
+  const columns = raw("actor, route, key, requestHash, status, record, version, createdAt, results")
+  const keep = several
+    ? sql`INSERT OR REPLACE INTO idempotency_keys (${columns}) VALUES (${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 200, '', 0, ${at}, '[]')`
+    : sql`INSERT OR REPLACE INTO idempotency_keys (${columns}) SELECT ${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 201, t."id", t."version", ${at}, NULL FROM ${identifier(collection.name)} t WHERE t."id" = ${id}`
   const sweep = sql`DELETE FROM idempotency_keys WHERE (actor, route, key) IN (SELECT actor, route, key FROM idempotency_keys WHERE createdAt <= ${recent(app)} LIMIT 5)`
-  return { guard: stop, keep, sweep }
+  return { guard: stop, begin: several ? [keep] : [], end: several ? [sweep] : [keep, sweep] }
 }
+
+/** Adds the result of one write of a list, right after it: whose record, which version, and the status of its answer. */
+export const keepResult = (
+  actor: Actor,
+  { route, key }: Idempotency,
+  { collection, id }: { collection: LinkedCollection; id: string },
+  status: Sql,
+): Sql =>
+  sql`UPDATE idempotency_keys SET results = json_insert(results, '$[#]', json_array(${id}, (SELECT t."version" FROM ${identifier(collection.name)} t WHERE t."id" = ${id}), ${status})) WHERE actor = ${actorKey(actor)} AND route = ${route} AND key = ${key}`
 
 export const isReplay = (error: unknown): boolean =>
   error instanceof Refusal && error.outcome === "replayed"
@@ -106,4 +129,38 @@ export async function replay(
     version: found.version as number,
     record: decodeRow(view, selection, row),
   }
+}
+
+/**
+ * The answers of the first request to a list of writes, for a repeated one, each as `replay` has it; but where the record
+ * is gone or hidden by now, its id alone: what became of one must not hide the others. One trip.
+ *
+ * @throws {Problem} `idempotency_mismatch` for another body.
+ */
+export async function replaySeveral(
+  app: App,
+  view: View,
+  subjects: readonly LinkedCollection[],
+  { route, key, requestHash }: Idempotency,
+): Promise<{ id: string; status: number; version: number | null; record: ApiRecord | null }[]> {
+  const { actor } = view
+  const used = sql`FROM idempotency_keys k WHERE k.actor = ${actorKey(actor)} AND k.route = ${route} AND k.key = ${key}`
+  const selections = subjects.map((it) => select(view, it, { fields: null, expand: [] }))
+  const results = await app.db.batch([
+    sql`SELECT k.requestHash, k.results ${used}`,
+    ...(actor.kind === "user" ? [epochProbe(actor)] : []),
+    ...subjects.map((collection, at) => {
+      const kept = (member: number) => raw(`json_extract(k.results, '$[${at}][${member}]')`)
+      return sql`SELECT ${selectList(view, selections[at] as Selection, "t0", imageSource(collection, "c", "t0"))} FROM (SELECT k.* ${used}) k JOIN changes c ON c.subject = ${collection.name} AND c.record = ${kept(0)} AND c.version = ${kept(1)} JOIN ${identifier(collection.name)} t0 ON t0."id" = c.record WHERE ${visibility(view, collection, "t0", true)}`
+    }),
+  ])
+  const found = results.shift()?.[0]
+  if (actor.kind === "user") assertEpoch(actor, results.shift())
+  if (found?.requestHash !== requestHash) throw new Problem("idempotency_mismatch")
+  const kept = JSON.parse(found.results as string) as [string, number | null, number][]
+  return kept.map(([id, version, status], at) => {
+    const row = results[at]?.[0]
+    const record = row ? decodeRow(view, selections[at] as Selection, row) : null
+    return { id, status, version: record ? version : null, record }
+  })
 }

@@ -3,15 +3,17 @@ import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
 import { parseJson, readJson, readText } from "../../platform/validate.ts"
+import { answerTo } from "./answer.ts"
+import type { Draft, Written } from "./draft.ts"
 import { etagOf, expectedVersions, matchesNone, onlyOf } from "./etag.ts"
 import { isReplay, readIdempotency, replay } from "./idempotency.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery, parseRecordQuery, readParameters } from "./query.ts"
-import { type ApiRecord, hasShapedBody, isShaped, select } from "./selection.ts"
+import { isShaped, select } from "./selection.ts"
 import { type View, viewFor } from "./view.ts"
-import { commit, type Draft, refuseAnonymous, type Written } from "./write.ts"
+import { commit, refuseAnonymous } from "./write.ts"
 
 const patchTypes = ["application/merge-patch+json", "application/json"]
 
@@ -73,7 +75,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const idempotency = await readIdempotency(c.req.raw, `POST /records/${collection.name}`, text)
     const draft: Draft = { action: "create", collection, id: app.newId(), input }
     try {
-      const [written] = await commit(app, actor, collections, [draft], idempotency)
+      const [written] = await commit(app, actor, collections, [draft], { idempotency })
       return answer(collection, written as Written)
     } catch (error) {
       if (!idempotency || !isReplay(error)) throw error
@@ -130,15 +132,8 @@ function idOf(c: Context<Http>): string {
 }
 
 function answer(collection: LinkedCollection, written: Written): Response {
-  // What its writer may not read is answered by its id alone.
-  const record: ApiRecord = written.record ?? { id: written.id }
-  const body = JSON.stringify(record)
-  const headers: Record<string, string> = { "content-type": "application/json" }
-  if (written.created) headers.location = `/records/${collection.name}/${written.id}`
-  if (written.version !== null) {
-    headers.etag = etagOf(written.version, hasShapedBody(collection) ? body : null)
-  }
-  return new Response(body, { status: written.created ? 201 : 200, headers })
+  const { status, headers, body } = answerTo(collection, written)
+  return new Response(body, { status, headers })
 }
 
 /** OPTIONS asks what is allowed (RFC 9110, 9.3.7); any other method here is not. */

@@ -15,6 +15,8 @@ export const idempotencyKeys = sqliteTable(
     record: text().notNull(),
     version: integer().notNull(),
     createdAt: text().notNull(),
+    /** Of a list of writes: JSON, for each `[record, version, status]`; `record` and `version` say nothing then. */
+    results: text(),
   },
   (table) => [
     primaryKey({ columns: [table.actor, table.route, table.key] }),

@@ -180,7 +180,7 @@ function datetimeSchema(options: LinkedField["options"]) {
 const maxJsonBytes = 100_000
 
 /** SQLite takes no JSON that is nested deeper than 1,000. */
-const maxJsonDepth = 500
+export const maxJsonDepth = 500
 
 const jsonSchema = () =>
   z

@@ -1,13 +1,13 @@
 import type { Actor, App } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
-import { Problem } from "../../platform/problem.ts"
-import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { atIndex, invalidInput, Problem } from "../../platform/problem.ts"
+import type { Sql } from "../../platform/sql.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import { insertJobs, type NewJob } from "../jobs/enqueue.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
-import { freshRecord } from "./fresh.ts"
-import { type Objection, refusalProblem } from "./guard.ts"
-import { type Idempotency, idempotencyStatements, isReplay } from "./idempotency.ts"
+import type { Draft, Written } from "./draft.ts"
+import { isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
+import { type Idempotency, idempotencyStatements, isReplay, keepResult } from "./idempotency.ts"
 import {
   assertComplete,
   type Input,
@@ -18,58 +18,30 @@ import {
 } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { recordQuery } from "./list.ts"
-import type { ExpectedVersions, NewRecord, Operation } from "./operations.ts"
-import { type ApiRecord, decodeRow, select } from "./selection.ts"
+import type { NewRecord, Operation } from "./operations.ts"
+import { answerOf, changed, madeBefore, statusOf } from "./read-back.ts"
+import { decodeRow, select } from "./selection.ts"
 import { permissionQuery, statementsOf } from "./statements.ts"
 import { parsePatchOfHook } from "./validators.ts"
 import { type View, viewFor } from "./view.ts"
 
-/** A write as it is asked for: input already parsed, in the forms of the API. */
-export type Draft =
-  | {
-      readonly action: "create"
-      readonly collection: LinkedCollection
-      readonly id: string
-      readonly input: Input
-    }
-  | {
-      readonly action: "update"
-      readonly collection: LinkedCollection
-      readonly id: string
-      readonly input: Input
-      readonly expected: ExpectedVersions
-    }
-  | {
-      readonly action: "put"
-      readonly collection: LinkedCollection
-      readonly id: string
-      readonly input: Input
-      readonly expected: ExpectedVersions
-      readonly only: "create" | "replace" | null
-    }
-  | {
-      readonly action: "delete"
-      readonly collection: LinkedCollection
-      readonly id: string
-      readonly expected: ExpectedVersions
-    }
-
-/** What a write left behind. */
-export interface Written {
-  readonly id: string
-  readonly created: boolean
-  /** As the actor may see it; null when it may not (or no longer), and after a deletion. */
-  readonly record: ApiRecord | null
-  /** Null where `record` is. */
-  readonly version: number | null
-}
-
 const maxHookDepth = 5
 const maxAttempts = 3
 
+export interface CommitOptions {
+  readonly idempotency?: Idempotency | null
+  /** The drafts are a list of the caller's: refusals name the position in it, also when there is but one. */
+  readonly indexed?: boolean
+  /** All is judged as if it were written, and nothing is. Answers nothing. */
+  readonly rehearsal?: boolean
+  /** Statements that are to hold exactly when the writes do; they run after them. */
+  readonly along?: readonly Sql[]
+}
+
 /**
  * Runs all drafts in one batch, in order: all or nothing. Guards, the writes, their lines in the change log, and the
- * answers read back are one trip. Hooks run before it; a hook that needs the stored record costs one more.
+ * answers read back are one trip; each answer is the record as its own draft left it. Hooks run before it; a hook that
+ * needs the stored record costs one more.
  *
  * @throws {Problem} `not_found`, `forbidden`, `precondition_failed`, `invalid_input` (reference), `conflict`,
  * with `index` when there are several drafts; `token_outdated`; whatever a hook refuses with.
@@ -79,19 +51,24 @@ export async function commit(
   actor: Actor,
   collections: LinkedCollections,
   drafts: readonly Draft[],
-  idempotency: Idempotency | null = null,
+  options: CommitOptions = {},
 ): Promise<Written[]> {
+  const { idempotency = null } = options
+  const indexed = options.indexed ?? drafts.length > 1
   for (let attempt = 1; ; attempt++) {
-    const planned = await plan(app, actor, collections, drafts).catch(async (refusal: unknown) => {
-      // What a hook (or a right that is gone) refuses today may be the repetition of what went through before.
-      await assertNotUsed(app, actor, idempotency, drafts[0])
-      throw refusal
-    })
+    const planned = await plan(app, actor, collections, drafts, indexed).catch(
+      async (refusal: unknown) => {
+        // What a hook (or a right that is gone) refuses today may be the repetition of what went through before.
+        await assertNotUsed(app, actor, idempotency, drafts[0])
+        throw refusal
+      },
+    )
     try {
-      return await run(app, actor, collections, drafts, planned, idempotency)
+      return await run(app, actor, collections, drafts, planned, options)
     } catch (error) {
       if (isReplay(error)) throw error
-      const problem = refusalProblem(error, actor.kind === "anonymous", drafts.length > 1)
+      if (options.rehearsal && isRehearsed(error)) return []
+      const problem = refusalProblem(error, actor.kind === "anonymous", indexed)
       // A hook saw a version that no longer stands, although the caller did not ask for one: look again.
       const overtaken =
         planned.pinned && problem instanceof Problem && problem.code === "precondition_failed"
@@ -112,14 +89,14 @@ async function assertNotUsed(
 }
 
 interface Planned {
-  /** In the order of the batch: each with the actor who writes it and the draft it answers, if any. */
+  /** In the order of the batch: each with the actor who writes it and the draft that it belongs to. */
   readonly steps: readonly {
     readonly operation: Operation
     readonly view: View
     readonly draft: number
   }[]
   /** Of hooks, in one statement for each write that they answered. */
-  readonly jobs: readonly Sql[]
+  readonly jobs: readonly { readonly draft: number; readonly insert: Sql }[]
   /** True when a hook pinned a version that the caller did not. */
   readonly pinned: boolean
 }
@@ -129,9 +106,10 @@ async function plan(
   actor: Actor,
   collections: LinkedCollections,
   drafts: readonly Draft[],
+  indexed: boolean,
 ): Promise<Planned> {
   const steps: { operation: Operation; view: View; draft: number }[] = []
-  const jobs: Sql[] = []
+  const jobs: { draft: number; insert: Sql }[] = []
   let pinned = false
   const add = async (draft: Draft, writer: Actor, index: number, depth: number): Promise<void> => {
     if (depth > maxHookDepth) {
@@ -152,19 +130,38 @@ async function plan(
     const organisation = writer.kind === "anonymous" ? null : (writer.organisation ?? null)
     if (amended.jobs.length > 0) {
       const own = amended.jobs.map((job) => ({ organisation, ...job }))
-      jobs.push(insertJobs(app, own, changed(app, amended.draft)))
+      jobs.push({ draft: index, insert: insertJobs(app, own, changed(app, amended.draft)) })
     }
     for (const also of amended.also) {
       await add(
         draftOfHook(app, collections, also),
         { kind: "system", organisation },
-        -1,
+        index,
         depth + 1,
       )
     }
   }
-  for (const [index, draft] of drafts.entries()) await add(draft, actor, index, 0)
+  for (const [index, draft] of drafts.entries()) {
+    try {
+      assertSeenAsStored(drafts.slice(0, index), draft)
+      await add(draft, actor, index, 0)
+    } catch (error) {
+      throw indexed ? atIndex(error, index) : error
+    }
+  }
   return { steps, jobs, pinned }
+}
+
+/**
+ * A hook is shown the record as it is stored before the batch: after another write of the same batch that would be untrue.
+ *
+ * @throws {Problem} `invalid_input`
+ */
+function assertSeenAsStored(before: readonly Draft[], { action, collection, id }: Draft): void {
+  if (!looksAtStored(collection, action)) return
+  if (!before.some((other) => other.collection === collection && other.id === id)) return
+  const message = `What decides about "${collection.name}" looks at the stored record: write it once in a batch.`
+  throw invalidInput({ path: "path", code: "repeated", message })
 }
 
 /**
@@ -205,8 +202,7 @@ async function amend(
 ): Promise<Amended> {
   const hook = draft.collection.definition.options.beforeWrite
   if (!hook) return { draft, also: [], jobs: [], pinned: false }
-  // Whether a PUT creates or replaces is for the database to say.
-  const looks = draft.action === "put" || (hook.needs === "record" && draft.action !== "create")
+  const looks = looksAtStored(draft.collection, draft.action)
   const stored = looks ? await storedRecord(app, view, collections, draft) : null
   const action = draft.action === "put" ? (stored ? "update" : "create") : draft.action
   const input = "input" in draft ? draft.input : null
@@ -236,6 +232,13 @@ async function amend(
     jobs: amendment?.jobs ?? [],
     pinned: pins || only !== null,
   }
+}
+
+/** Whether a PUT creates or replaces is for the database to say. */
+function looksAtStored({ definition }: LinkedCollection, action: Draft["action"]): boolean {
+  const hook = definition.options.beforeWrite
+  if (!hook) return false
+  return action === "put" || (hook.needs === "record" && action !== "create")
 }
 
 /** With the system's eyes, but only where the actor may change the record: a hook must not speak of it to anyone else. */
@@ -349,69 +352,43 @@ async function run(
   collections: LinkedCollections,
   drafts: readonly Draft[],
   { steps, jobs }: Planned,
-  idempotency: Idempotency | null,
+  { idempotency = null, rehearsal = false, along = [] }: CommitOptions,
 ): Promise<Written[]> {
   const statements: Sql[] = []
   const once =
     idempotency && drafts[0] ? idempotencyStatements(app, actor, idempotency, drafts[0]) : null
-  if (once) statements.push(once.guard)
+  if (once) statements.push(once.guard, ...once.begin)
   // Whether the token still stands is the first question of the first guard.
   let first: readonly Objection[] =
     actor.kind === "user" ? [{ outcome: "token_outdated", condition: epochRefusal(actor) }] : []
-  for (const { operation, view, draft } of steps) {
-    statements.push(...statementsOf(app, view, operation, Math.max(draft, 0), first))
-    first = []
-  }
-  statements.push(...jobs)
-  if (once) statements.push(once.keep, once.sweep)
-
   const view = viewFor(app, actor, collections)
-  const answers = drafts.map((draft): ((results: Row[][]) => Written) => {
-    const { id } = draft
-    if (draft.action === "delete") {
-      return () => ({ id, created: false, record: null, version: null })
+  const answers: ((results: Row[][]) => Written)[] = []
+  for (const [index, draft] of drafts.entries()) {
+    const own = steps.filter((step) => step.draft === index)
+    for (const { operation, view } of own) {
+      statements.push(...statementsOf(app, view, operation, index, first))
+      first = []
     }
-    const selection = select(view, draft.collection, { fields: null, expand: [] })
+    statements.push(...jobs.filter((job) => job.draft === index).map(({ insert }) => insert))
+    if (rehearsal) continue
     // What other writes of the same batch may have touched has to be read back.
-    const alone = steps.length === 1 ? steps[0]?.operation : undefined
-    const fresh =
-      alone?.action === "create" && alone.records[0]
-        ? freshRecord(app, view, selection, alone.records[0])
-        : undefined
-    if (fresh !== undefined) {
-      return () => ({ id, created: true, record: fresh, version: fresh ? 1 : null })
+    const alone = steps.length === 1 ? own[0]?.operation : undefined
+    answers.push(answerOf(app, view, draft, alone, statements))
+    if (once && idempotency?.several) {
+      statements.push(keepResult(actor, idempotency, draft, statusOf(app, draft)))
     }
-    const at = statements.length
-    statements.push(recordQuery(view, draft.collection, id, selection))
-    if (draft.action === "put") statements.push(createdQuery(app, draft))
-    return (results) => {
-      const row = results[at]?.[0]
-      return {
-        id,
-        created:
-          draft.action === "create" || (draft.action === "put" && results[at + 1]?.length === 1),
-        record: row ? decodeRow(view, selection, row) : null,
-        version: (row?.version as number | undefined) ?? null,
-      }
-    }
-  })
+  }
+  if (once) statements.push(...once.end)
+  statements.push(...along)
+  if (rehearsal) statements.push(rehearsed)
   const results = await app.db.batch(statements)
   const heard = steps.some(({ operation }) => operation.collection.definition.options.afterCommit)
   if (heard) app.wake("changes")
   if (jobs.length > 0) app.wake("jobs")
-  return answers.map((answer) => answer(results))
+  const written = answers.map((answer) => answer(results))
+  const subjects = drafts.map(({ collection }) => collection)
+  return written.map((it, at) => ({
+    ...it,
+    created: it.created && !madeBefore(subjects, written, at),
+  }))
 }
-
-/** Whether this very request has changed the record: a patch may change nothing, and then nothing follows. */
-const changed = (app: App, { action, collection, id }: Draft): Sql =>
-  action === "create" || action === "delete"
-    ? raw("true")
-    : sql`EXISTS (${changeQuery(app, collection, id)})`
-
-/** A row when this very request wrote the record as it now stands. */
-const changeQuery = (app: App, { name }: LinkedCollection, id: string): Sql =>
-  sql`SELECT 1 FROM changes c JOIN ${raw(`"${name}"`)} t ON t."id" = c.record AND t."version" = c.version WHERE c.subject = ${name} AND c.record = ${id} AND c.requestId = ${app.requestId}`
-
-/** A row when the PUT of this very request created the record, and did not replace it. */
-const createdQuery = (app: App, { collection, id }: Draft): Sql =>
-  sql`${changeQuery(app, collection, id)} AND c.kind = 'created'`

@@ -1,0 +1,44 @@
+import type { Input } from "./input.ts"
+import type { LinkedCollection } from "./link.ts"
+import type { ExpectedVersions } from "./operations.ts"
+import type { ApiRecord } from "./selection.ts"
+
+/** A write as it is asked for: input already parsed, in the forms of the API. */
+export type Draft =
+  | {
+      readonly action: "create"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly input: Input
+    }
+  | {
+      readonly action: "update"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly input: Input
+      readonly expected: ExpectedVersions
+    }
+  | {
+      readonly action: "put"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly input: Input
+      readonly expected: ExpectedVersions
+      readonly only: "create" | "replace" | null
+    }
+  | {
+      readonly action: "delete"
+      readonly collection: LinkedCollection
+      readonly id: string
+      readonly expected: ExpectedVersions
+    }
+
+/** What a write left behind. */
+export interface Written {
+  readonly id: string
+  readonly created: boolean
+  /** As the actor may see it; null when it may not (or no longer), and after a deletion. */
+  readonly record: ApiRecord | null
+  /** Null where `record` is. */
+  readonly version: number | null
+}
