@@ -1,4 +1,5 @@
 import type { InputOf, RecordOf } from "../core/records/collection.ts"
+import type { AggregateItem, AggregateQuery } from "./aggregate-types.ts"
 import type { Call, Transport } from "./transport.ts"
 import type { Answer, Collections, ListQuery, Page, View } from "./types.ts"
 
@@ -34,6 +35,11 @@ export interface Records<All extends Collections, C> {
     query?: Exactly<Q, ListQuery<RecordOf<C>>>,
     options?: Cancellable,
   ): AsyncGenerator<Page<Answer<All, C, Q>>, void, void>
+  /** Counts, sums and the like of groups; a sum beyond 2^53 is the nearest number that JavaScript has. */
+  aggregate<const Q extends AggregateQuery<RecordOf<C>> = NoQuery>(
+    query?: Exactly<Q, AggregateQuery<RecordOf<C>>>,
+    options?: Cancellable,
+  ): Promise<Page<AggregateItem<RecordOf<C>, Q>>>
   get<const Q extends View<RecordOf<C>> = NoQuery>(
     id: string,
     view?: Exactly<Q, View<RecordOf<C>>>,
@@ -74,6 +80,8 @@ export function createRecords<All extends Collections, C>(
         cursor = page.next
       } while (cursor)
     },
+    aggregate: (query, { signal } = {}) =>
+      answer({ method: "GET", path: `${path}/aggregate${search(query ?? {})}`, signal }),
     get: (id, view, { signal } = {}) =>
       answer({ method: "GET", path: pathOf(id) + search(view ?? {}), signal }),
     create: (body, { idempotencyKey = randomKey(), signal } = {}) =>

@@ -46,6 +46,17 @@ test("a list's query goes into the address, lists with commas", async () => {
   })
 })
 
+test("an aggregate's question goes into the address", async () => {
+  const server = fakeServer(answers({ items: [{ genre: "Drama", count: 2 }], next: null }))
+  const { items } = await connect(server)
+    .records("films")
+    .aggregate({ group: ["genre"], measure: ["count"], sort: "-count" })
+  expect(items).toEqual([{ genre: "Drama", count: 2 }])
+  expect(decodeURIComponent(server.sent[0]?.path ?? "")).toBe(
+    "/records/films/aggregate?group=genre&measure=count&sort=-count",
+  )
+})
+
 test("pages follow the cursor to the end", async () => {
   const server = fakeServer(
     answers({ items: [{ id: "1" }], next: "c 1" }),

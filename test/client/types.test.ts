@@ -40,6 +40,32 @@ test("expansions are a record or null to one, an array to many", () => {
   expectTypeOf<RelatedRecord["id"]>().toEqualTypeOf<string>()
 })
 
+test("an aggregate answers each value under the name by which it was asked for", () => {
+  const ask = () =>
+    films().aggregate({
+      group: ["genre", "month(createdAt)"],
+      measure: ["count", "avg(averageStars)", "max(title)"],
+    })
+  type Item = Awaited<ReturnType<typeof ask>>["items"][number]
+  expectTypeOf<Item["genre"]>().toEqualTypeOf<"Drama" | "Musical" | null>()
+  expectTypeOf<Item["month(createdAt)"]>().toEqualTypeOf<string | null>()
+  expectTypeOf<Item["count"]>().toEqualTypeOf<number>()
+  expectTypeOf<Item["avg(averageStars)"]>().toEqualTypeOf<number | null>()
+  expectTypeOf<Item["max(title)"]>().toEqualTypeOf<string | null>()
+  const countAll = () => films().aggregate()
+  type All = Awaited<ReturnType<typeof countAll>>["items"][number]
+  expectTypeOf<All["count"]>().toEqualTypeOf<number>()
+  const distinct = () => films().aggregate({ group: ["genre"] })
+  type Distinct = Awaited<ReturnType<typeof distinct>>["items"][number]
+  expectTypeOf<Distinct>().not.toHaveProperty("count")
+  const _calls = () => [
+    // @ts-expect-error: no such field
+    films().aggregate({ group: ["month(nonsense)"] }),
+    // @ts-expect-error: no such measure
+    films().aggregate({ measure: ["median(title)"] }),
+  ]
+})
+
 test("a relation whose target is known to the types is answered as that record", () => {
   const film = relation("films", { required: true }) as Field<string, true> & {
     options: { target: "films" }

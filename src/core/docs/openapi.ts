@@ -1,4 +1,5 @@
 import type { LinkedCollection } from "../records/link.ts"
+import { aggregatePageSchema } from "./aggregate-operation.ts"
 import type { DocumentedOperation, OpenApi, PathItem, Schema } from "./document.ts"
 import { answerHeaders, requestHeaders, responseHeaders } from "./headers.ts"
 import { documentedModules, modulePaths, moduleSchemas } from "./module-operations.ts"
@@ -27,6 +28,7 @@ export function openApiDocument(reader: Reader): OpenApi {
       ...Object.keys(modules),
       ...Object.keys(problemSchemas),
       "RecordReference",
+      "AggregatePage",
       ...documentedModules.flatMap(({ operations }) =>
         operations.map(({ operationId }) => operationId),
       ),
@@ -60,7 +62,13 @@ export function openApiDocument(reader: Reader): OpenApi {
     ],
     paths: { ...paths, ...modulePaths(use), ...deploymentPaths(use) },
     components: {
-      schemas: { ...schemas, RecordReference: recordReference, ...modules, ...problemSchemas },
+      schemas: {
+        ...schemas,
+        RecordReference: recordReference,
+        AggregatePage: aggregatePageSchema,
+        ...modules,
+        ...problemSchemas,
+      },
       responses: all,
       parameters: requestHeaders,
       headers: responseHeaders,

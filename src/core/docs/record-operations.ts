@@ -1,6 +1,7 @@
 import type { ProblemCode } from "../../platform/problem.ts"
 import type { Action } from "../identity/key-scopes.ts"
 import type { LinkedCollection } from "../records/link.ts"
+import { aggregateParameters } from "./aggregate-operation.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Reference } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -51,6 +52,22 @@ export function recordPaths(
           description: "A page of the records that you may read.",
           headers: answerHeaders("Link", "X-Bookmark"),
           content: { "application/json": { schema: schemaRef(`${one}Page`) } },
+        },
+      },
+      problems: ["invalid_input", "invalid_expression", "invalid_cursor", ...unfound(collection)],
+    },
+    aggregate: {
+      id: `aggregate${many}`,
+      summary: "Count, add up, and tell groups apart",
+      description:
+        "Of the records that you may read. A field that you may not read is null, record by record.",
+      actions: ["read"],
+      parameters: aggregateParameters(reader, collection, listParameters(reader, collection)),
+      answers: {
+        200: {
+          description: "A page of the groups.",
+          headers: answerHeaders("Link", "X-Bookmark"),
+          content: { "application/json": { schema: schemaRef("AggregatePage") } },
         },
       },
       problems: ["invalid_input", "invalid_expression", "invalid_cursor", ...unfound(collection)],
@@ -121,7 +138,7 @@ export function recordPaths(
         .filter(([, draft]) => draft.actions.some((action) => isOpen(reader, collection, action)))
         .map(([method, draft]) => [method, operationOf(reader, collection, draft, shared, use)]),
     )
-  const { list, create, get, patch, put, delete: remove } = drafts
+  const { list, aggregate, create, get, patch, put, delete: remove } = drafts
   const id: Parameter = {
     name: "id",
     in: "path",
@@ -132,6 +149,7 @@ export function recordPaths(
   return Object.fromEntries(
     [
       [`/records/${collection.name}`, item({ get: list, post: create })] as const,
+      [`/records/${collection.name}/aggregate`, item({ get: aggregate })] as const,
       [
         `/records/${collection.name}/{id}`,
         item({ get, patch, put, delete: remove }, [id]),

@@ -3,7 +3,7 @@ import type { Call, Checked, Comparison, Operand, OrderOperator, Value } from ".
 import type { Compiler } from "./compiler.ts"
 import { dateAsDatetime, datePartSpan } from "./dates.ts"
 import { ExpressionError } from "./error.ts"
-import { bind } from "./fold.ts"
+import { bind, bindOperand } from "./fold.ts"
 import { matchToSql } from "./match-to-sql.ts"
 import { manyCount, manyExists, orderedIds, pathCondition, pathValue } from "./relations-to-sql.ts"
 import { depthOf, every, leaf, listed, parameter, some, type Term, term } from "./terms.ts"
@@ -42,7 +42,21 @@ const charactersPerParameter = 24
  */
 export function compileExpression(checked: Checked, environment: CompileEnvironment): Sql {
   const bound = bind(checked, environment.context)
-  const whole = compilerFor(environment).condition(bound, environment.source)
+  return fitting(compilerFor(environment).condition(bound, environment.source))
+}
+
+/**
+ * The value of an operand as SQL; NULL where a rule on the way hides it.
+ *
+ * @throws {ExpressionError} `too_complex`, as `compileExpression` does.
+ */
+export function compileOperand(operand: Operand, environment: CompileEnvironment): Sql {
+  const bound = bindOperand(operand, environment.context)
+  return fitting(compilerFor(environment).operand(bound, environment.source))
+}
+
+/** @throws {ExpressionError} `too_complex` where D1 would refuse it. */
+function fitting(whole: Term): Sql {
   const { text, params } = whole
   const size = text.length + params.length * charactersPerParameter
   // Its own height again, so that the statement may put it into one subquery (a guard's EXISTS).

@@ -1,6 +1,8 @@
 import type { Actor, App } from "../../platform/app.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
+import { type AggregatePage, aggregateRecords } from "./aggregate.ts"
+import { parseAggregateQuery } from "./aggregate-query.ts"
 import type { Collection, Fields, HookRecord, InputOf, RecordOf } from "./collection.ts"
 import type { Draft, Written } from "./draft.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
@@ -24,6 +26,8 @@ export interface Records {
     collection: C,
     query?: AllOptions,
   ): (page: Pick<ListOptions, "limit" | "cursor">) => Promise<RecordPage<C>>
+  /** Groups and measures, as `GET /records/{collection}/aggregate` answers them; a sum beyond 2^53 is a bigint. */
+  aggregate(collection: AnyCollection, query?: AggregateOptions): Promise<AggregatePage>
   /** Null when there is none that the actor may see. */
   find<C extends AnyCollection>(collection: C, id: string): Promise<RecordOf<C> | null>
   create<C extends AnyCollection>(collection: C, input: InputOf<C>): Promise<RecordOf<C>>
@@ -60,6 +64,12 @@ interface Expanded {
   readonly expanded?: Readonly<Record<string, HookRecord | null>>
 }
 
+export interface AggregateOptions extends Omit<ListOptions, "expand" | "count"> {
+  /** Terms with commas between them: `"genre,month(releasedOn)"`, `"count,avg(imdbRating)"`. */
+  group?: string
+  measure?: string
+}
+
 export type AllOptions = Omit<ListOptions, "limit" | "cursor" | "count">
 
 export interface RecordPage<C> {
@@ -81,16 +91,18 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
   const records: Records = {
     async list<C extends AnyCollection>(of: C, query: ListOptions = {}) {
       const collection = linked(of)
-      const parameters = new URLSearchParams(
-        Object.entries(query).map(([name, value]) => [name, String(value)]),
-      )
       const page = await listRecords(
         app,
         view,
         collection,
-        parseListQuery(view, collection, parameters),
+        parseListQuery(view, collection, parametersOf(query)),
       )
       return page as unknown as RecordPage<C>
+    },
+    aggregate(of, query = {}) {
+      const collection = linked(of)
+      const parsed = parseAggregateQuery(view, collection, parametersOf(query))
+      return aggregateRecords(app, view, collection, parsed)
     },
     async *all<C extends AnyCollection>(of: C, query: AllOptions = {}) {
       for (let cursor: string | null | undefined; cursor !== null; ) {
@@ -149,6 +161,9 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
   }
   return records
 }
+
+const parametersOf = (query: object): URLSearchParams =>
+  new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))
 
 function recordOf<C>(written: Written): RecordOf<C> {
   if (!written.record)

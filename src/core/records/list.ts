@@ -95,7 +95,8 @@ export async function listRecords(
   }
 }
 
-function compileFilter(view: View, filter: Checked): Sql {
+/** @throws {Problem} `invalid_expression` for what D1 would refuse. */
+export function compileFilter(view: View, filter: Checked): Sql {
   try {
     return view.compile(filter, source)
   } catch (error) {
@@ -139,7 +140,8 @@ function sortedPage(
   return sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])} ORDER BY ${orderBy(query.sort)} LIMIT ${raw(String(limit))}`
 }
 
-const searched = (collection: LinkedCollection, match: string): Sql => {
+/** Finds the rows that match a full-text query. */
+export const searched = (collection: LinkedCollection, match: string): Sql => {
   const table = identifier(searchTableOf(collection.name))
   return sql`${raw(`${alias}."pk"`)} IN (SELECT rowid FROM ${table} WHERE ${table} MATCH ${match})`
 }

@@ -93,7 +93,8 @@ export function readParameters(
   return (name) => parameters.get(name)
 }
 
-function parseFilter(view: View, collection: LinkedCollection, text: string): Checked {
+/** A filter that this actor sent. */
+export function parseFilter(view: View, collection: LinkedCollection, text: string): Checked {
   try {
     return checkExpression(parseExpression(text), collection.shape, {
       mode: "client",
@@ -166,7 +167,8 @@ function parseNames(text: string | null): string[] | null {
   return [...new Set(names)]
 }
 
-function parseSearch(collection: LinkedCollection, text: string | null): string | null {
+/** The words of a search; null where there are none. */
+export function parseSearch(collection: LinkedCollection, text: string | null): string | null {
   if (text === null) return null
   if (collection.searchFields.length === 0) {
     throw invalidInput({

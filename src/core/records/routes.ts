@@ -3,6 +3,8 @@ import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
 import { parseJson, readJson, readText } from "../../platform/validate.ts"
+import { aggregateJson, aggregateRecords } from "./aggregate.ts"
+import { parseAggregateQuery } from "./aggregate-query.ts"
 import { answerTo } from "./answer.ts"
 import type { Draft, Written } from "./draft.ts"
 import { etagOf, expectedVersions, matchesNone, onlyOf } from "./etag.ts"
@@ -44,13 +46,20 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const parameters = parametersOf(c)
     const query = parseListQuery(view, collection, parameters)
     const page = await listRecords(c.get("app"), view, collection, query)
-    const headers: Record<string, string> = { "content-type": "application/json" }
-    if (page.next) {
-      parameters.set("cursor", page.next)
-      headers.link = `</records/${collection.name}?${parameters}>; rel="next"`
-    }
+    const headers = pageHeaders(`/records/${collection.name}`, parameters, page)
     return new Response(JSON.stringify(page), { headers })
   })
+
+  routes.get("/:collection/aggregate", async (c) => {
+    const { collection, view } = find(c)
+    const parameters = parametersOf(c)
+    const query = parseAggregateQuery(view, collection, parameters)
+    const page = await aggregateRecords(c.get("app"), view, collection, query)
+    const headers = pageHeaders(`/records/${collection.name}/aggregate`, parameters, page)
+    return new Response(aggregateJson(page), { headers })
+  })
+  // Before those of a record, whose id it is not.
+  routes.all("/:collection/aggregate", (c) => notAllowed(c, "GET, HEAD, OPTIONS"))
 
   routes.get("/:collection/:id", async (c) => {
     const { collection, view } = find(c)
@@ -120,6 +129,16 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
 const parametersOf = (c: Context<Http>): URLSearchParams => {
   const at = c.req.url.indexOf("?")
   return at < 0 ? new URLSearchParams() : new URLSearchParams(c.req.url.slice(at + 1))
+}
+
+/** Of a page, with the address of the next one (RFC 8288). */
+function pageHeaders(path: string, parameters: URLSearchParams, { next }: { next: string | null }) {
+  const headers: Record<string, string> = { "content-type": "application/json" }
+  if (next) {
+    parameters.set("cursor", next)
+    headers.link = `<${path}?${parameters}>; rel="next"`
+  }
+  return headers
 }
 
 const noParameters = (c: Context<Http>): void => void readParameters(parametersOf(c), [])

@@ -191,6 +191,42 @@ export function listQueries(
   return [...filtered, ...sorted, ...shaped, ...searched]
 }
 
+/** Questions about all records at once: every path as a group and under every measure, in every order. */
+export function aggregateQueries(
+  choices: Choices,
+  collection: LinkedCollection,
+  ids: readonly string[],
+): string[] {
+  const path = (parameters: Record<string, string>) =>
+    listPath(`${collection.name}/aggregate`, parameters)
+  const paths = [...valuePaths(collection, 2).map((value) => value.path), "nonsense"]
+  const measuresOf = (name: string) => [
+    "count",
+    ...["sum", "avg", "min", "max", "countDistinct"].map((measure) => `${measure}(${name})`),
+  ]
+  const bucket = () => choices.pick(["day", "week", "month", "year"])
+  const filter = () => choices.pick(filters(choices, collection, ids))
+  const about = paths.flatMap((name) => {
+    const measure = choices.pick(measuresOf(name))
+    const other = choices.pick(paths)
+    return [
+      path({ group: name }),
+      path({ group: name, measure: "count", sort: "-count", limit: "2" }),
+      path({ group: `${bucket()}(${name})`, measure: "count" }),
+      path({ measure: `min(${name}),max(${name}),countDistinct(${name})` }),
+      path({ measure: `sum(${name}),avg(${name})` }),
+      path({ group: other, measure, sort: `-${measure}`, limit: "3" }),
+      path({ group: `${other},${name}`, measure: "count", filter: filter() }),
+    ]
+  })
+  const words = collection.searchFields.length ? ["apple", "zebra", "mango a", "secret"] : []
+  return [
+    ...about,
+    path({}),
+    ...words.map((search) => path({ search, group: choices.pick(paths), measure: "count" })),
+  ]
+}
+
 /** Requests that one record can be asked for. */
 export const recordQueries = (collection: LinkedCollection, id: string): string[] => [
   `/records/${collection.name}/${id}`,

@@ -4,7 +4,7 @@ import { fixtures } from "../../support/collections.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { type Json, nowhere, query } from "./cast.ts"
 import { choicesFrom, randomSeed } from "./randomness.ts"
-import { listQueries, recordQueries } from "./secrecy-queries.ts"
+import { aggregateQueries, listQueries, recordQueries } from "./secrecy-queries.ts"
 import { changeHidden, hiddenOnes, makeWorld, type World } from "./secrecy-world.ts"
 
 /*
@@ -48,6 +48,7 @@ async function inParallel<T, U>(items: readonly T[], width: number, work: (item:
 }
 
 const filtersPerCollection = 70
+const aggregatesPerCollection = 30
 
 describe.each(["anonymous", "stranger", "author", "editor"])("to the %s", (name) => {
   const seed = randomSeed()
@@ -55,9 +56,12 @@ describe.each(["anonymous", "stranger", "author", "editor"])("to the %s", (name)
   test(`no read tells what is hidden (seed ${seed})`, async () => {
     const viewer = viewers[name] as (typeof viewers)[string]
     const choices = choicesFrom(seed)
-    const paths = [...collections.values()].flatMap((collection) =>
-      listQueries(choices, collection, world.ids, filtersPerCollection),
-    )
+    const paths = [...collections.values()].flatMap((collection) => [
+      ...listQueries(choices, collection, world.ids, filtersPerCollection),
+      ...choices
+        .shuffle(aggregateQueries(choices, collection, world.ids))
+        .slice(0, aggregatesPerCollection),
+    ])
     const seen: string[] = []
     for (const table of ["articles", "projects", "comments", "tags", "members"]) {
       const collection = collections.get(table)
@@ -139,6 +143,12 @@ test("a field that may never be read is unknown, word for word like one that doe
     (name) => ["GET", `/records/comments?fields=article.${name}`],
     (name) => ["GET", `/records/articles?expand=${name}`],
     (name) => ["GET", `/records/articles/${nowhere}?fields=${name}`],
+    (name) => ["GET", `/records/articles/aggregate?group=${name}`],
+    (name) => ["GET", `/records/comments/aggregate?group=article.${name}`],
+    (name) => ["GET", `/records/articles/aggregate?measure=max(${name})`],
+    (name) => ["GET", `/records/articles/aggregate?measure=sum(${name})`],
+    (name) => ["GET", `/records/articles/aggregate?group=month(${name})`],
+    (name) => ["GET", `/records/articles/aggregate?measure=count&sort=${name}`],
     (name) => ["POST", "/records/articles", { title: "x", [name]: "y" }],
     (name) => ["PATCH", `/records/articles/${nowhere}`, { [name]: "y" }],
     (name) => ["PUT", `/records/articles/${nowhere}`, { title: "x", [name]: "y" }],
