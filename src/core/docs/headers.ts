@@ -53,6 +53,10 @@ export const responseHeaders: Readonly<Record<string, Header>> = {
     description: 'The next page, as `<path>; rel="next"`; absent on the last one.',
     schema: { type: "string" },
   },
+  "Content-Disposition": {
+    description: "The name of the file.",
+    schema: { type: "string" },
+  },
   "X-Request-Id": {
     description: "Identifies this request in the deployment's log.",
     schema: { type: "string", format: "uuid" },

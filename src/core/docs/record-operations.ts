@@ -2,6 +2,7 @@ import type { ProblemCode } from "../../platform/problem.ts"
 import type { Action } from "../identity/key-scopes.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import { aggregateParameters } from "./aggregate-operation.ts"
+import { bulkOperations } from "./bulk-operations.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Reference } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -12,7 +13,8 @@ import { isOpen, type Reader } from "./reader.ts"
 import { ruleSentence } from "./rules.ts"
 import { securityFor } from "./security.ts"
 
-interface Draft {
+/** An operation of one collection, before it is known whether the reader may see it. */
+export interface RecordOperation {
   readonly id: string
   readonly summary: string
   readonly description?: string
@@ -127,10 +129,10 @@ export function recordPaths(
       answers: { 204: { description: "It is gone.", headers: answerHeaders("X-Bookmark") } },
       problems: ["invalid_input", "forbidden", "not_found", "conflict", "precondition_failed"],
     },
-  } as const satisfies Record<string, Draft>
+  } as const satisfies Record<string, RecordOperation>
 
   const item = (
-    operations: Readonly<Record<string, Draft>>,
+    operations: Readonly<Record<string, RecordOperation>>,
     shared: readonly Parameter[] = [],
   ): PathItem =>
     Object.fromEntries(
@@ -139,6 +141,7 @@ export function recordPaths(
         .map(([method, draft]) => [method, operationOf(reader, collection, draft, shared, use)]),
     )
   const { list, aggregate, create, get, patch, put, delete: remove } = drafts
+  const bulk = bulkOperations(reader, collection, { one, many })
   const id: Parameter = {
     name: "id",
     in: "path",
@@ -150,6 +153,7 @@ export function recordPaths(
     [
       [`/records/${collection.name}`, item({ get: list, post: create })] as const,
       [`/records/${collection.name}/aggregate`, item({ get: aggregate })] as const,
+      [`/records/${collection.name}/export`, item({ get: bulk.export })] as const,
       [
         `/records/${collection.name}/{id}`,
         item({ get, patch, put, delete: remove }, [id]),
@@ -161,7 +165,7 @@ export function recordPaths(
 function operationOf(
   reader: Reader,
   collection: LinkedCollection,
-  draft: Draft,
+  draft: RecordOperation,
   shared: readonly Parameter[],
   use: ReturnType<typeof problemAnswers>["use"],
 ): DocumentedOperation {
@@ -200,7 +204,7 @@ function operationOf(
 const lowerCase = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1)
 
 /** A cookie that another site's page sent along is refused with `forbidden`, but only where something may change. */
-const refusedSession = (draft: Draft): readonly ProblemCode[] =>
+const refusedSession = (draft: RecordOperation): readonly ProblemCode[] =>
   draft.actions.every((action) => action === "read")
     ? ["unauthenticated", ...badCredentials]
     : ["unauthenticated", "forbidden", ...badCredentials]

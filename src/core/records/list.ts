@@ -119,10 +119,10 @@ const isBoolean = (collection: LinkedCollection, field: string): boolean =>
 type PlaceColumns = (i: number) => string
 
 /** The values that the next cursor needs, whether they are answered or not. */
-const sortValues = (sort: readonly SortKey[]): Sql[] =>
+export const sortValues = (sort: readonly SortKey[]): Sql[] =>
   sort.map(({ field }, i) => sql`${source.column(field)} AS ${identifier(`~${i}`)}`)
 
-const orderBy = (sort: readonly SortKey[]): Sql =>
+export const orderBy = (sort: readonly SortKey[]): Sql =>
   join([
     ...sort.map(({ field, descending }) => raw(`${alias}."${field}"${descending ? " DESC" : ""}`)),
     ...(sort.some(({ field }) => field === "id") ? [] : [raw(`${alias}."id"`)]),
@@ -180,7 +180,7 @@ interface Seek {
  * by id, then rows that agree in all but the last key and follow in that, and so on. One natural OR over all of it reads
  * every row before the place. Nulls come first ascending and last descending, as SQLite orders them.
  */
-function seeks(sort: readonly SortKey[], place: Place | null): Seek[] {
+export function seeks(sort: readonly SortKey[], place: Place | null): Seek[] {
   if (place === null || !("values" in place)) return [{ conditions: [] }]
   const byId = sort.some(({ field }) => field === "id")
   const equal = sort.map(({ field }, i) => equals(field, place.values[i] ?? null))

@@ -6,6 +6,7 @@ import { parseJson, readJson, readText } from "../../platform/validate.ts"
 import { aggregateJson, aggregateRecords } from "./aggregate.ts"
 import { parseAggregateQuery } from "./aggregate-query.ts"
 import { answerTo } from "./answer.ts"
+import { bulkRoutes } from "./bulk-routes.ts"
 import type { Draft, Written } from "./draft.ts"
 import { etagOf, expectedVersions, matchesNone, onlyOf } from "./etag.ts"
 import { isReplay, readIdempotency, replay } from "./idempotency.ts"
@@ -13,8 +14,8 @@ import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.t
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery, parseRecordQuery, readParameters } from "./query.ts"
+import { findCollection, notAllowed, parametersOf } from "./route-context.ts"
 import { isShaped, select } from "./selection.ts"
-import { type View, viewFor } from "./view.ts"
 import { commit, refuseAnonymous } from "./write.ts"
 
 const patchTypes = ["application/merge-patch+json", "application/json"]
@@ -23,12 +24,7 @@ const patchTypes = ["application/merge-patch+json", "application/json"]
 export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   const routes = new Hono<Http>()
 
-  const find = (c: Context<Http>): { collection: LinkedCollection; view: View } => {
-    const collection = collections.get(c.req.param("collection") ?? "")
-    if (!collection) throw new Problem("not_found", "There is no such collection.")
-    c.set("collection", collection.name)
-    return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
-  }
+  const find = (c: Context<Http>) => findCollection(c, collections)
   /** The collection of a write that the caller may at least attempt. */
   const findFor = (c: Context<Http>, action: Draft["action"]) => {
     const found = find(c)
@@ -60,6 +56,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   })
   // Before those of a record, whose id it is not.
   routes.all("/:collection/aggregate", (c) => notAllowed(c, "GET, HEAD, OPTIONS"))
+  routes.route("/", bulkRoutes(collections))
 
   routes.get("/:collection/:id", async (c) => {
     const { collection, view } = find(c)
@@ -126,11 +123,6 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   return routes
 }
 
-const parametersOf = (c: Context<Http>): URLSearchParams => {
-  const at = c.req.url.indexOf("?")
-  return at < 0 ? new URLSearchParams() : new URLSearchParams(c.req.url.slice(at + 1))
-}
-
 /** Of a page, with the address of the next one (RFC 8288). */
 function pageHeaders(path: string, parameters: URLSearchParams, { next }: { next: string | null }) {
   const headers: Record<string, string> = { "content-type": "application/json" }
@@ -153,13 +145,4 @@ function idOf(c: Context<Http>): string {
 function answer(collection: LinkedCollection, written: Written): Response {
   const { status, headers, body } = answerTo(collection, written)
   return new Response(body, { status, headers })
-}
-
-/** OPTIONS asks what is allowed (RFC 9110, 9.3.7); any other method here is not. */
-function notAllowed(c: Context<Http>, allow: string): Response {
-  if (c.req.method === "OPTIONS") return c.body(null, 204, { allow })
-  throw new Problem("method_not_allowed", {
-    detail: `${c.req.method} is not allowed here: ${allow}.`,
-    headers: { allow },
-  })
 }

@@ -1,0 +1,32 @@
+import type { Context } from "hono"
+import type { Http } from "../../platform/http.ts"
+import { Problem } from "../../platform/problem.ts"
+import type { LinkedCollection, LinkedCollections } from "./link.ts"
+import { type View, viewFor } from "./view.ts"
+
+/* What the routes of records share. */
+
+/** The collection in the address, as the caller sees it. @throws {Problem} `not_found` */
+export function findCollection(
+  c: Context<Http>,
+  collections: LinkedCollections,
+): { collection: LinkedCollection; view: View } {
+  const collection = collections.get(c.req.param("collection") ?? "")
+  if (!collection) throw new Problem("not_found", "There is no such collection.")
+  c.set("collection", collection.name)
+  return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
+}
+
+export const parametersOf = (c: Context<Http>): URLSearchParams => {
+  const at = c.req.url.indexOf("?")
+  return at < 0 ? new URLSearchParams() : new URLSearchParams(c.req.url.slice(at + 1))
+}
+
+/** OPTIONS asks what is allowed (RFC 9110, 9.3.7); any other method here is not. */
+export function notAllowed(c: Context<Http>, allow: string): Response {
+  if (c.req.method === "OPTIONS") return c.body(null, 204, { allow })
+  throw new Problem("method_not_allowed", {
+    detail: `${c.req.method} is not allowed here: ${allow}.`,
+    headers: { allow },
+  })
+}
