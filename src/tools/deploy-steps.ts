@@ -1,3 +1,6 @@
+import type { Migration } from "./migrations/files.ts"
+import { migrateRemote } from "./migrations/migrate-remote.ts"
+import { TooManyRows } from "./migrations/pull.ts"
 import { generateAdminCode, generateSecrets } from "./secrets.ts"
 
 /** One call of wrangler. Secrets travel in `input`, on standard input, and never in `parameters`. */
@@ -20,6 +23,7 @@ export interface DatabaseBinding {
 export interface Resources {
   readonly databases: readonly DatabaseBinding[]
   readonly queues: readonly string[]
+  readonly migrations: readonly Migration[]
 }
 
 export interface Deployment {
@@ -39,7 +43,7 @@ export class DeploymentStopped extends Error {}
  * 2. Databases and queues that do not exist are created. Their ids stay out of the configuration: names find them.
  * 3. Secrets that do not exist are generated. On a first deploy this makes wrangler create the Worker, which answers
  *    nothing yet: the code may only be uploaded where its required secrets are.
- * 4. Migrations, each after the bookmark to which its database can be restored.
+ * 4. Migrations: rehearsed on a copy, then applied after the bookmark to which the database can be restored.
  * 5. The new code. `wrangler deploy`, not `versions upload` and `versions deploy`: those carry neither Durable Object
  *    migrations nor cron triggers.
  * 6. The hash of the one-time code, last: it is printed only here, so it must not be lost to a failure before.
@@ -47,7 +51,7 @@ export class DeploymentStopped extends Error {}
 export async function deploy(
   run: Runner,
   worker: string,
-  { databases, queues }: Resources,
+  { databases, queues, migrations }: Resources,
   say: (line: string) => void,
 ): Promise<Deployment> {
   const step = async <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
@@ -68,7 +72,7 @@ export async function deploy(
   const existing = await step("Reading which secrets exist", () => listSecrets(run))
   await step("Generating secrets that do not exist", () => putMissing(run, existing))
   for (const name of names) {
-    await step(`Applying migrations to ${name}`, () => migrate(run, name, say))
+    await step(`Applying migrations to ${name}`, () => migrate(run, name, migrations, say))
   }
   const output = await step("Serving the new code", () =>
     run({ parameters: ["deploy", "--minify"] }),
@@ -80,7 +84,7 @@ export async function deploy(
 }
 
 /** Without a name in the configuration, wrangler's own choice. */
-const databaseName = (worker: string, { binding, database_name }: DatabaseBinding): string =>
+export const databaseName = (worker: string, { binding, database_name }: DatabaseBinding): string =>
   database_name ?? `${worker}-${binding.toLowerCase().replaceAll("_", "-")}`
 
 async function createDatabases(
@@ -130,13 +134,20 @@ async function putMissing(run: Runner, existing: readonly string[]): Promise<voi
   await run({ parameters: ["secret", "bulk"], input: JSON.stringify(Object.fromEntries(missing)) })
 }
 
-async function migrate(run: Runner, name: string, say: (line: string) => void): Promise<void> {
-  const info = await run({ parameters: ["d1", "time-travel", "info", name, "--json"] })
-  const bookmark = /"bookmark":\s*"([^"]+)"/.exec(info)?.[1]
-  if (bookmark) {
-    say(`  To go back: npx wrangler d1 time-travel restore ${name} --bookmark=${bookmark}`)
+/** A database that is too large to be rehearsed is counted before and after, so that a deploy needs no flag. */
+async function migrate(
+  run: Runner,
+  name: string,
+  migrations: readonly Migration[],
+  say: (line: string) => void,
+): Promise<void> {
+  try {
+    await migrateRemote({ run, name, migrations, say })
+  } catch (error) {
+    if (!(error instanceof TooManyRows)) throw error
+    say(`  Not rehearsed, only counted. ${error.message}`)
+    await migrateRemote({ run, name, migrations, say, unrehearsed: true })
   }
-  await run({ parameters: ["d1", "migrations", "apply", name, "--remote"] })
 }
 
 async function putAdminCode(run: Runner): Promise<string> {

@@ -3,6 +3,7 @@ import { buildPage } from "./build-page.ts"
 import { type Deployment, deploy, type Runner } from "./deploy-steps.ts"
 import { checkDefinitions } from "./dev-check.ts"
 import { runWrangler } from "./dev-wrangler.ts"
+import { listMigrations } from "./migrations.ts"
 
 /*
  * `npm run deploy`, to the account that wrangler is signed in to. `--dry-run` prints the commands of a first deploy
@@ -16,7 +17,8 @@ const really: Runner = ({ parameters, input }) => runWrangler(parameters, input)
 /** Answers as an account would that has nothing of ours. */
 const recording: Runner = async ({ parameters, input }) => {
   const secrets = input ? `  < ${Object.keys(JSON.parse(input) as object).join(", ")}` : ""
-  console.log(`  wrangler ${parameters.join(" ")}${secrets}`)
+  const words = parameters.map((word) => (word.length > 60 ? `"${word.slice(0, 60)}…"` : word))
+  console.log(`  wrangler ${words.join(" ")}${secrets}`)
   if (parameters[0] === "queues" && parameters[1] === "info") throw new Error("It does not exist.")
   return parameters.includes("list") ? "[]" : ""
 }
@@ -33,7 +35,12 @@ async function main(): Promise<number> {
     if (!name) throw new Error("wrangler.toml has no name for the Worker.")
     const queues = (bound.consumers ?? []).map(({ queue }: { queue: string }) => queue)
     const run = dryRun ? recording : really
-    const deployment = await deploy(run, name, { databases, queues }, console.log)
+    const deployment = await deploy(
+      run,
+      name,
+      { databases, queues, migrations: listMigrations() },
+      console.log,
+    )
     console.log(conclusion(deployment))
     if (!("PUBLIC_URL" in vars)) console.log(publicUrlHint(deployment.url))
     return 0

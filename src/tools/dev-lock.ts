@@ -34,7 +34,7 @@ export async function lockStateDirectory(stateDirectory: string): Promise<Develo
     }
     if (performance.now() > deadline) {
       throw new Error(
-        `npm run dev already runs on ${stateDirectory} as process ${former.pid}: end it, or set STATE_DIR to another directory.`,
+        `npm run dev (or migrate:apply) already runs on ${stateDirectory} as process ${former.pid}: end it, or set STATE_DIR to another directory.`,
       )
     }
     await delay(100)
@@ -54,15 +54,17 @@ function readHolder(file: string): Holder | null {
   }
 }
 
+const holders = /tools\/(?:dev|migrate-apply)\.ts/
+
 /** A number alone proves nothing: after a reboot it may be anybody's, even ours. */
 function isRunning({ pid }: Holder): boolean {
-  return pid !== process.pid && (findProcess(pid)?.command.includes("tools/dev.ts") ?? false)
+  return pid !== process.pid && holders.test(findProcess(pid)?.command ?? "")
 }
 
 /** Wrangler and workerd of a run that was killed: they would keep the port, and the databases open. */
 function endLeftovers(former: Holder): void {
   for (const { pid, group, command } of listProcesses()) {
-    if (group !== former.group || !/\b(wrangler|workerd)\b/.test(command)) continue
+    if (group !== former.group || !/\b(wrangler|workerd|migrate-apply)\b/.test(command)) continue
     try {
       process.kill(pid, "SIGKILL")
     } catch {

@@ -9,9 +9,10 @@ import {
   wantedAdministrator,
 } from "./dev-administrator.ts"
 import { checkDefinitions } from "./dev-check.ts"
-import { type LocalDatabases, openLocalDatabases } from "./dev-database.ts"
+import { type LocalDatabases, localDatabaseIds, openLocalDatabases } from "./dev-database.ts"
 import type { Example } from "./dev-greeting.ts"
 import { loadDevelopmentSecrets } from "./dev-secrets.ts"
+import { type MigratedLocally, migrateLocal } from "./migrations/migrate-local.ts"
 import { applyMigrations, listMigrations } from "./migrations.ts"
 
 /** What `npm run dev` has to serve and to tell, once this process has let go of the databases. */
@@ -31,10 +32,10 @@ export interface Prepared {
  */
 export async function prepareDatabases(
   { app, bindings }: Pick<LocalDatabases, "app" | "bindings">,
-  { demo }: { demo: Demo | null },
+  { demo, migrated }: { demo: Demo | null; migrated?: MigratedLocally },
 ): Promise<{ events: string[]; restarted: boolean }> {
   const migrations = listMigrations()
-  const applied = new Set<string>()
+  const applied = new Set(migrated?.applied)
   for (const binding of Object.values(bindings)) {
     for (const name of await applyMigrations(binding, migrations)) applied.add(name)
   }
@@ -42,8 +43,10 @@ export async function prepareDatabases(
   const linked = linkCollections(collections)
   const loaded = (await demo?.loadDemo(app, linked)) ?? []
   const restarted = applied.size < migrations.length
-  const migrated = restarted ? [...applied].map((name) => `Applied migrations/${name}`) : []
-  return { events: [...migrated, ...loaded], restarted }
+  const told = restarted
+    ? [...[...applied].map((name) => `Applied migrations/${name}`), ...(migrated?.lines ?? [])]
+    : []
+  return { events: [...told, ...loaded], restarted }
 }
 
 /** The process that `npm run dev` starts: reports to it, or prints what is wrong and fails. */
@@ -54,9 +57,14 @@ async function main(stateDirectory: string): Promise<void> {
   await buildPage()
   const { file, secrets } = await loadDevelopmentSecrets(stateDirectory)
   const demo = await findDemo()
+  const migrated = await migrateLocal({
+    stateDirectory,
+    databases: localDatabaseIds(),
+    migrations: listMigrations(),
+  })
   const databases = await openLocalDatabases(stateDirectory, secrets)
   try {
-    const { events, restarted } = await prepareDatabases(databases, { demo })
+    const { events, restarted } = await prepareDatabases(databases, { demo, migrated })
     const administrator = await ensureAdministrator(databases.app, stateDirectory, wanted)
     const examples = [...(demo?.examples ?? [{ path: "/health" }, { path: "/openapi.json" }])]
     report({ envFile: file, administrator, examples, events, restarted })

@@ -41,13 +41,20 @@ export async function writeNewMigration(
   if (!draft) return null
   const what = kebab(options.name)
   const name = `${timestamp(now, migrations)}_${owner}_${what}.sql`
-  const sql = `-- ${what}: written by "npm run migrate:new". Read it, and change it if you must, before it is applied; never after.\n\n${draft.sql}`
+  const sql = `-- ${what}: written by "npm run migrate:new". Read it, and change it if you must, before it is applied; never after.\n${whatMayGo(answers)}\n${draft.sql}`
   assertComplete([...migrations, { name, sql }], desiredSchema(collections))
   mkdirSync(directory, { recursive: true })
   const path = join(directory, name)
   writeFileSync(path, sql, { flag: "wx" })
   return { path, summary: draft.summary, sql }
 }
+
+/** What the developer has said may go stands in the header, where `migrate:check` looks for it. */
+const whatMayGo = ({ drop, dropTable }: Answers): string =>
+  [
+    ...drop.map((name) => `-- --drop ${name}\n`),
+    ...dropTable.map((name) => `-- --drop-table ${name}\n`),
+  ].join("")
 
 /** Replays everything, the new file included: it must apply, and leave nothing to do. */
 function assertComplete(

@@ -51,10 +51,10 @@ interface Master {
   sql: string
 }
 
-export function readSchema(database: DatabaseSync): Schema {
+export function readSchema(database: DatabaseSync, of = "main"): Schema {
   const rows = database
     .prepare(
-      `SELECT type, name, tbl_name, sql FROM sqlite_master
+      `SELECT type, name, tbl_name, sql FROM "${of}".sqlite_master
        WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
        AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY rowid`,
     )
@@ -62,7 +62,8 @@ export function readSchema(database: DatabaseSync): Schema {
   const tables = new Map<string, Table>()
   const parts = new Map<string, Part>()
   for (const row of rows) {
-    if (row.type === "table" && !isVirtual(row.sql)) tables.set(row.name, readTable(database, row))
+    if (row.type === "table" && !isVirtual(row.sql))
+      tables.set(row.name, readTable(database, row, of))
     else if (row.type !== "view") parts.set(row.name, readPart(row))
   }
   return { tables, parts }
@@ -70,10 +71,10 @@ export function readSchema(database: DatabaseSync): Schema {
 
 const isVirtual = (sql: string): boolean => significant(sql)[1] === "VIRTUAL"
 
-function readTable(database: DatabaseSync, { name, sql }: Master): Table {
+function readTable(database: DatabaseSync, { name, sql }: Master, of: string): Table {
   const keys = database
-    .prepare(`SELECT "table", on_delete AS onDelete FROM pragma_foreign_key_list(?)`)
-    .all(name) as unknown as Table["foreignKeys"]
+    .prepare(`SELECT "table", on_delete AS onDelete FROM pragma_foreign_key_list(?, ?)`)
+    .all(name, of) as unknown as Table["foreignKeys"]
   const parsed = parseTable(sql)
   return { name, sql, ...parsed, origin: originOf(sql, parsed), foreignKeys: keys }
 }
