@@ -39,6 +39,7 @@ export default defineConfig({
         test: {
           name: "core",
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           include: ["test/core/**/*.test.ts", "test/conformance/**/*.test.ts"],
           exclude: ["test/core/expression/**"],
           setupFiles: ["test/support/migrate.ts"],
@@ -48,6 +49,8 @@ export default defineConfig({
         plugins: [worker("./src/worker.ts")],
         test: {
           name: "app",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           include: ["test/app/**/*.test.ts"],
           setupFiles: ["test/support/migrate-app.ts"],
         },

@@ -5,9 +5,9 @@ import { type Figure, printFigure, printHead } from "./bench/report.ts"
 import { printRowsRead } from "./bench/scale.ts"
 
 /*
- * `npm run bench`: requests a second of the production bundle on workerd, beside a bare handler over the same rows.
- * `-- --json` prints only the figures, `-- --scale` how many rows are read from a thousand to a million,
- * `-- --background` what jobs and metrics cost the requests beside them.
+ * `npm run bench`: requests a second of the production bundle on workerd, beside a bare handler over the same rows; then
+ * what jobs and metrics cost the requests beside them, which `-- --background` prints alone. `-- --json` prints only the
+ * figures of the first, `-- --scale` how many rows are read from a thousand to a million.
  */
 
 interface Case {
@@ -51,6 +51,9 @@ async function main(): Promise<void> {
   } finally {
     await deployment.stop()
   }
+  if (json) return
+  console.log()
+  await printBackground()
 }
 
 async function makeCases({ database, signIn }: BenchDeployment): Promise<Case[]> {

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers"
-import { beforeAll, expect, test, vi } from "vitest"
+import { beforeAll, expect, test } from "vitest"
+import { eventually } from "../support/eventually.ts"
 import { call, type Person, signedIn } from "../support/people.ts"
 
 let alice: Person
@@ -24,7 +25,7 @@ beforeAll(async () => {
 async function run(): Promise<void> {
   const made = await call(administrator, "POST", "/jobs/schedules/digest/runs")
   const { id } = (await made.json()) as { id: string }
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const job = await (await call(administrator, "GET", `/jobs/${id}`)).json()
     expect(job).toMatchObject({ state: "succeeded" })
   })
@@ -49,7 +50,7 @@ test("the week's reviews go to those who asked for them, in their language; with
   const review = await call(bob, "POST", "/records/reviews", { film: id, stars: 5 })
   expect(review.status).toBe(201)
   await run()
-  await vi.waitFor(async () => expect((await mails())[0]?.state).toBe("sent"))
+  await eventually(async () => expect((await mails())[0]?.state).toBe("sent"))
   const [mail, ...others] = await mails()
   expect(others).toEqual([])
   expect(mail).toMatchObject({ recipient: alice.id, subject: "Neues aus dem Filmklub" })
@@ -77,7 +78,7 @@ test("who unsubscribed and asks for the digest anew gets it again", async () => 
   expect(await listed()).toHaveLength(2)
   const asked = await call(bob, "POST", "/records/digestReaders", {})
   expect(asked.status).toBe(201)
-  await vi.waitFor(async () => expect(await listed()).toHaveLength(1))
+  await eventually(async () => expect(await listed()).toHaveLength(1))
   // To want it is not to have changed one's language, which lifts nothing.
   await suppress("unsubscribed", "Film Club")
   const { id } = (await asked.json()) as { id: string }
@@ -93,7 +94,7 @@ test("a week's digest that is tried again reaches nobody twice", async () => {
     "UPDATE jobs SET state = 'waiting', finishedAt = NULL, runAt = '2000-01-01T00:00:00.000Z' WHERE name = 'digest'",
   ).run()
   await env.JOB_DISPATCHER.get(env.JOB_DISPATCHER.idFromName("main")).poke("main")
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const left = await env.DB.prepare(
       "SELECT count(*) AS n FROM jobs WHERE name = 'digest' AND state <> 'succeeded'",
     ).first("n")

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { describe, expect, test } from "vitest"
+import { unstable_readConfig as readConfig } from "wrangler"
 import { type Command, DeploymentStopped, deploy } from "../../src/tools/deploy-steps.ts"
 
 /** An account as wrangler would show it: what it has, what it was told, and where it fails. */
@@ -188,4 +189,16 @@ describe("a failure", () => {
     await expect(deploy(run, "hinterland", resources, quiet)).rejects.toThrow(DeploymentStopped)
     expect(sequence()).not.toContain("secret bulk")
   })
+})
+
+test("what is deployed writes logs and traces, and neither holds a query string", () => {
+  const { observability, vars } = readConfig({ config: "wrangler.toml" })
+  expect(observability).toMatchObject({
+    enabled: true,
+    redact_query_string: true,
+    logs: { enabled: true },
+    traces: { enabled: true },
+  })
+  // What stands here can be read by anyone who can read the code.
+  expect(Object.keys(vars).filter((name) => /secret|key|password|token/i.test(name))).toEqual([])
 })

@@ -187,10 +187,10 @@ const settings = (url: string): SmtpErrand["mail"] => ({
 async function send(
   url: string,
   changes: Partial<Message> = {},
-  { patience = 5_000, through = dispatch }: { patience?: number; through?: Dispatch } = {},
+  patience = 30_000,
 ): Promise<Outcome> {
   const errand = { mail: settings(url), message: { ...message, ...changes }, patience }
-  const response = await through("/", { method: "POST", body: JSON.stringify(errand) })
+  const response = await dispatch("/", { method: "POST", body: JSON.stringify(errand) })
   return (await response.json()) as Outcome
 }
 
@@ -277,7 +277,32 @@ test("whatever is in subject, name and text arrives", async () => {
     ),
     { numRuns: 30 },
   )
-}, 60_000)
+})
+
+test.each<[string, (bad: string) => Partial<Message>]>([
+  ["subject", (bad) => ({ subject: `x${bad}Bcc: victim@example.net` })],
+  ["name", (bad) => ({ to: { ...message.to, name: `Ann${bad}Bcc: victim@example.net` } })],
+  [
+    "address",
+    (bad) => ({ to: { email: `ann@example.net>${bad}RCPT TO:<victim@example.net`, name: null } }),
+  ],
+  ["header's value", (bad) => ({ headers: { "X-List": `x${bad}Bcc: victim@example.net` } })],
+  ["header's name", (bad) => ({ headers: { [`X${bad}Bcc: victim@example.net`]: "x" } })],
+])(
+  "a %s that would begin a header or a command is refused before a server hears of it",
+  async (_, hostile) => {
+    let calls = 0
+    const port = await improvise(mostlyGood(() => void calls++))
+    for (const bad of ["\r\n", "\n", "\r", "\r\n\r\n", "\0"]) {
+      const outcome = await send(`smtp://127.0.0.1:${port}`, hostile(bad))
+      expect(outcome).toMatchObject({
+        kind: "deferred",
+        reason: expect.stringContaining("could not be written"),
+      })
+    }
+    expect(calls).toBe(0)
+  },
+)
 
 test("STARTTLS comes before the password, and the certificate has to be known", async () => {
   const logins: unknown[] = []
@@ -351,18 +376,33 @@ test("a server that promises TLS and then is silent is given up", async () => {
     if (line.startsWith("EHLO")) return "250-here\r\n250 STARTTLS"
     return line === "STARTTLS" ? "220 go" : undefined
   })
-  const started = Date.now()
-  const outcome = await send(`smtp://localhost:${port}`, {}, { patience: 300 })
+  const outcome = await send(`smtp://localhost:${port}`, {}, 300)
   expect(outcome).toMatchObject({ kind: "deferred" })
-  expect(Date.now() - started).toBeLessThan(5_000)
   expect(await (await dispatch("/")).text()).toBe("alive")
-}, 20_000)
+})
+
+test("a server that hangs before the mail has none, one that hangs after it may have it", async () => {
+  const before = await improvise(mostlyGood((line) => (line.startsWith("MAIL") ? "" : undefined)))
+  expect(await send(`smtp://127.0.0.1:${before}`, {}, 300)).toMatchObject({ kind: "deferred" })
+  let given = false
+  const hang = (line: string) => {
+    given ||= line === "."
+    return line === "." ? "" : undefined
+  }
+  const after = await improvise(mostlyGood(hang))
+  let outcome: Outcome | undefined
+  // A busy machine may not come as far in so short a time.
+  for (let patience = 150; !given; patience *= 2) {
+    outcome = await send(`smtp://127.0.0.1:${after}`, {}, patience)
+  }
+  expect(outcome).toMatchObject({ kind: "unknown" })
+  expect(await (await dispatch("/")).text()).toBe("alive")
+})
 
 test.each<[string, (line: string) => string | null | undefined, object]>([
   ["does not want us", (line) => (line === "" ? "554 no" : undefined), { kind: "deferred" }],
   ["is not SMTP", (line) => (line === "" ? "SSH-2.0-OpenSSH" : undefined), { kind: "deferred" }],
   ["closes at once", (line) => (line === "" ? null : undefined), { kind: "deferred" }],
-  ["hangs", (line) => (line.startsWith("MAIL") ? "" : undefined), { kind: "deferred" }],
   [
     "is busy",
     (line) => (line.startsWith("RCPT") ? "451 4.7.1 grey" : undefined),
@@ -409,7 +449,6 @@ test.each<[string, (line: string) => string | null | undefined, object]>([
     { kind: "refused", bounced: false },
   ],
   ["closes after the mail", (line) => (line === "." ? null : undefined), { kind: "unknown" }],
-  ["hangs after the mail", (line) => (line === "." ? "" : undefined), { kind: "unknown" }],
   [
     "answers on several lines",
     (line) => (line === "." ? "250-one\r\n250 two" : undefined),
@@ -417,7 +456,7 @@ test.each<[string, (line: string) => string | null | undefined, object]>([
   ],
 ])("a server that %s", async (_, odd, expected) => {
   const port = await improvise(mostlyGood(odd))
-  expect(await send(`smtp://127.0.0.1:${port}`, {}, { patience: 300 })).toMatchObject(expected)
+  expect(await send(`smtp://127.0.0.1:${port}`)).toMatchObject(expected)
   // worker-mailer's own conversation never came back here, and took the isolate along.
   expect(await (await dispatch("/")).text()).toBe("alive")
 })

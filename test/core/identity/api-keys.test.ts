@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest"
 import { makeKeyText } from "../../../src/core/identity/api-key-text.ts"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
 import { settingsOf } from "../../../src/platform/http.ts"
+import { eventually } from "../../support/eventually.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { type Issued, issue, keyed, read, refusal, rows, withKey } from "./api-key-cast.ts"
 
@@ -377,7 +378,7 @@ test("the last use is noted to the hour, once, and never by what was refused", a
   await new Promise((resolve) => setTimeout(resolve, 100))
   expect(await lastUsed()).toBe(null)
   await readArticle(withKey(issued))
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await lastUsed()).toMatch(/^\d{4}-\d\d-\d\dT\d\d:00:00.000Z$/),
   )
   await env.DB.prepare("UPDATE api_keys SET lastUsedAt = NULL WHERE id = ?").bind(issued.id).run()

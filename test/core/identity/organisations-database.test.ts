@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers"
-import { beforeAll, expect, test, vi } from "vitest"
+import { beforeAll, expect, test } from "vitest"
+import { eventually } from "../../support/eventually.ts"
 import { call, costOf } from "../../support/people.ts"
 import {
   accept,
@@ -47,15 +48,12 @@ async function joinFar(): Promise<void> {
 }
 
 const settled = () =>
-  vi.waitFor(
-    async () => {
-      const open = await query(
-        "SELECT id FROM jobs WHERE name = 'identity.project' AND finishedAt IS NULL",
-      )
-      expect(open).toEqual([])
-    },
-    { timeout: 20_000, interval: 50 },
-  )
+  eventually(async () => {
+    const open = await query(
+      "SELECT id FROM jobs WHERE name = 'identity.project' AND finishedAt IS NULL",
+    )
+    expect(open).toEqual([])
+  }, 50)
 
 test("members are known there at once, and gone at once", async () => {
   await joinFar()

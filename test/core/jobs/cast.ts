@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers"
-import { vi } from "vitest"
 import type { StoredJob } from "../../../src/core/jobs/stored-job.ts"
+import { eventually } from "../../support/eventually.ts"
 
 /* What all tests of jobs say often. */
 
@@ -14,22 +14,19 @@ export async function storedJobs(where = "name LIKE 'chore%'"): Promise<StoredJo
 
 /** Waits until every chore has ended, or waits for a later attempt. */
 export async function settled(): Promise<StoredJob[]> {
-  return vi.waitFor(
-    async () => {
-      const jobs = await storedJobs()
-      const now = new Date().toISOString()
-      const busy = jobs.filter(
-        ({ state, runAt }) =>
-          state === "queued" ||
-          state === "running" ||
-          state === "held" ||
-          (state === "waiting" && runAt <= now),
-      )
-      if (busy.length > 0) throw new Error(`not settled: ${JSON.stringify(busy[0])}`)
-      return jobs
-    },
-    { timeout: 10_000, interval: 20 },
-  )
+  return eventually(async () => {
+    const jobs = await storedJobs()
+    const now = new Date().toISOString()
+    const busy = jobs.filter(
+      ({ state, runAt }) =>
+        state === "queued" ||
+        state === "running" ||
+        state === "held" ||
+        (state === "waiting" && runAt <= now),
+    )
+    if (busy.length > 0) throw new Error(`not settled: ${JSON.stringify(busy[0])}`)
+    return jobs
+  })
 }
 
 /** Brings the next attempt of every waiting chore forward, and wakes the dispatcher. */

@@ -1,6 +1,6 @@
 import { createExecutionContext, createMessageBatch } from "cloudflare:test"
 import { env } from "cloudflare:workers"
-import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { JobMessage } from "../../../src/core/jobs/dispatcher.ts"
 import { jobsFor, newJob } from "../../../src/core/jobs/enqueue.ts"
 import type { JobRun } from "../../../src/core/jobs/job.ts"
@@ -11,6 +11,7 @@ import { linkCollections } from "../../../src/core/records/link.ts"
 import { type Reach, reachFor } from "../../../src/core/records/reach.ts"
 import { system } from "../../../src/platform/app.ts"
 import { fixtures, tags, tickets } from "../../support/collections.ts"
+import { eventually } from "../../support/eventually.ts"
 import { briefChore, chore, chores, fixtureJobs } from "../../support/jobs.ts"
 import { call, type Person, signedIn, signIn } from "../../support/people.ts"
 import { toolApp } from "../records/workshop.ts"
@@ -107,7 +108,7 @@ describe("an effect", () => {
     const [after] = await settled()
     expect(after).toMatchObject({ state: "succeeded", runs: 2 })
     dead.open()
-    await vi.waitFor(() => expect(refused).toEqual(["lost"]))
+    await eventually(() => expect(refused).toEqual(["lost"]))
     expect(log).toEqual(["named in attempt 1", "made in attempt 1", "made in attempt 2", "last"])
     expect(await tagsNamed("phoenix")).toHaveLength(1)
     expect(await storedJobs()).toEqual([after])
@@ -192,10 +193,7 @@ describe("a batch of messages", () => {
     await jobsFor(app, null).enqueue(chore, { label: "long" })
     for (let n = 0; n < 9; n++) await jobsFor(app, null).enqueue(chore, { label: "short" })
     const doneWithin = (count: number) =>
-      vi.waitFor(async () => expect(await storedJobs("state = 'succeeded'")).toHaveLength(count), {
-        timeout: 3_000,
-        interval: 20,
-      })
+      eventually(async () => expect(await storedJobs("state = 'succeeded'")).toHaveLength(count))
     await skipWaits()
     await doneWithin(9)
     for (let n = 0; n < 15; n++) await jobsFor(app, null).enqueue(chore, { label: "next" })
@@ -279,7 +277,7 @@ describe("a job of an organisation in another database", () => {
     }
     const made = await call(fay, "POST", "/records/wishes", { label: "far away" })
     expect(made.status).toBe(201)
-    await vi.waitFor(() => expect(seen).toHaveLength(2), { timeout: 5_000 })
+    await eventually(() => expect(seen).toHaveLength(2))
     expect(seen).toEqual([
       ["second", "far", "create far away"],
       ["second", "far", "child"],

@@ -9,6 +9,7 @@ import { newMail } from "../../../src/core/mail/new-mail.ts"
 import { findSuppression, suppress } from "../../../src/core/mail/suppressions.ts"
 import { sweepMails } from "../../../src/core/mail/sweep.ts"
 import { sql } from "../../../src/platform/sql.ts"
+import { eventually } from "../../support/eventually.ts"
 import {
   addressOf,
   appWith,
@@ -225,7 +226,7 @@ test("a run that was thought dead still brings its answer", async () => {
   let answer: (outcome: Outcome) => void = () => {}
   const slow = recordingMailer(() => new Promise<Outcome>((resolve) => (answer = resolve)))
   const first = attempt(app, id, slow)
-  await expect.poll(() => slow.messages.length).toBe(1)
+  await eventually(() => expect(slow.messages).toHaveLength(1))
   await attempt(app, id, recordingMailer(), 2)
   expect(await stateOf(app, id)).toBe("uncertain")
   answer({ kind: "sent", messageId: "late" })

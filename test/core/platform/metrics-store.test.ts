@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from "vitest"
 import { type Delta, nameKey, noCounts } from "../../../src/platform/metrics-counts.ts"
 import { covering, keptDays } from "../../../src/platform/metrics-step.ts"
 import type { MetricsStore } from "../../../src/platform/metrics-store.ts"
+import { eventually } from "../../support/eventually.ts"
 
 const films = nameKey("requests", "/records/films", "GET")
 const clubs = nameKey("requests", "/records/clubs", "GET")
@@ -156,10 +157,7 @@ describe("the store", () => {
       runInDurableObject(store, (_, state) =>
         state.storage.sql.exec("SELECT span FROM counts").toArray(),
       )
-    await vi.waitFor(async () => expect(await rows()).toHaveLength(4), {
-      timeout: 11_000,
-      interval: 250,
-    })
+    await eventually(async () => expect(await rows()).toHaveLength(4), 250)
     await evictDurableObject(store)
     expect((await store.totals()).names.get(films)).toEqual([3])
   })

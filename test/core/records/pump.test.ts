@@ -4,13 +4,14 @@ import {
   runInDurableObject,
 } from "cloudflare:test"
 import { env } from "cloudflare:workers"
-import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { backoffMilliseconds, isExhausted } from "../../../src/core/changes/pump-schedule.ts"
 import type { CommittedChange } from "../../../src/core/records/collection.ts"
 import { importRecords } from "../../../src/core/records/import.ts"
 import { type LinkedCollection, linkCollections } from "../../../src/core/records/link.ts"
 import { system } from "../../../src/platform/app.ts"
 import { deliveries, fixtures, tags } from "../../support/collections.ts"
+import { eventually } from "../../support/eventually.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import worker from "../../support/worker.ts"
 import { create, type Json, linesOf, patch, query } from "./cast.ts"
@@ -42,7 +43,7 @@ describe("afterCommit", () => {
     const parcel = await create(alice, "parcels", { label: "a" })
     await patch(alice, "parcels", parcel.id, { label: "b" })
     await call(alice, "DELETE", `/records/parcels/${parcel.id}`)
-    await vi.waitFor(() => expect(heard).toHaveLength(3))
+    await eventually(() => expect(heard).toHaveLength(3))
     await settle()
     const lines = await linesOf(parcel.id)
     expect(heard.map(({ seq, kind, version, image }) => [seq, kind, version, image.label])).toEqual(
@@ -64,7 +65,7 @@ describe("afterCommit", () => {
     await create(alice, "tags", { name: "silent" })
     const parcel = await create(alice, "parcels", { label: "x" })
     await patch(alice, "parcels", parcel.id, { label: "x" })
-    await vi.waitFor(() => expect(heard).toHaveLength(1))
+    await eventually(() => expect(heard).toHaveLength(1))
     await settle()
     expect(heard).toHaveLength(1)
     expect((await status()).cursor).toBe(await lastSeq())
@@ -81,7 +82,7 @@ describe("afterCommit", () => {
       Array.from({ length: 250 }, (_, n) => ({ input: { label: `p${n}` } })),
     )
     await stub.poke("main")
-    await vi.waitFor(() => expect(heard).toHaveLength(250), { timeout: 5_000 })
+    await eventually(() => expect(heard).toHaveLength(250))
     expect(heard.map(({ record }) => record)).toEqual(made)
   })
 
@@ -92,7 +93,7 @@ describe("afterCommit", () => {
       if (change.kind === "created") await records.create(tags, { name })
     }
     await create(alice, "parcels", { label: "tagged" })
-    await vi.waitFor(() => expect(heard).toHaveLength(1))
+    await eventually(() => expect(heard).toHaveLength(1))
     await settle()
     const [tag] = await query("SELECT id FROM tags WHERE name = 'for tagged'")
     expect(await linesOf(tag?.id as string)).toMatchObject([{ actor: null, authority: "system" }])
@@ -111,7 +112,7 @@ describe("afterCommit", () => {
     await settle()
     expect(heard).toEqual([])
     await worker.scheduled(createScheduledController(), env)
-    await vi.waitFor(() => expect(heard.map(({ image }) => image.label)).toEqual(["lost"]))
+    await eventually(() => expect(heard.map(({ image }) => image.label)).toEqual(["lost"]))
   })
 })
 
@@ -131,7 +132,7 @@ describe("a listener that throws", () => {
     await create(alice, "parcels", { label: "before" })
     await create(alice, "parcels", { label: "stubborn" })
     await create(alice, "parcels", { label: "behind" })
-    await vi.waitFor(async () => expect((await status()).attempts).toBe(1))
+    await eventually(async () => expect((await status()).attempts).toBe(1))
     await create(alice, "parcels", { label: "later" })
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(await status()).toMatchObject({ attempts: 1 })
@@ -148,17 +149,17 @@ describe("a listener that throws", () => {
   test("is tried again even when its alarm was lost: the next poke sets another", async () => {
     failing("forgotten", 1)
     await create(alice, "parcels", { label: "forgotten" })
-    await vi.waitFor(async () => expect((await status()).attempts).toBe(1))
+    await eventually(async () => expect((await status()).attempts).toBe(1))
     await runInDurableObject(stub, (_, state) => state.storage.deleteAlarm())
     await create(alice, "parcels", { label: "next" })
-    await vi.waitFor(() => expect(labels()).toEqual(["forgotten", "next"]))
+    await eventually(() => expect(labels()).toEqual(["forgotten", "next"]))
   })
 
   test("every time is given up after 12 tries: the line becomes a job, and those behind it go on", async () => {
     failing("poison", Number.POSITIVE_INFINITY)
     const poison = await create(alice, "parcels", { label: "poison" })
     await create(alice, "parcels", { label: "after" })
-    await vi.waitFor(async () => expect((await status()).attempts).toBe(1))
+    await eventually(async () => expect((await status()).attempts).toBe(1))
     for (let tries = 2; tries < 12; tries++) {
       await runDurableObjectAlarm(stub)
       expect((await status()).attempts).toBe(tries)
@@ -169,7 +170,7 @@ describe("a listener that throws", () => {
     expect((await status()).attempts).toBe(0)
     const [line] = await linesOf(poison.id)
     const job = () => query("SELECT * FROM jobs WHERE name = 'changes.deliver'")
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await job()).toMatchObject([
         {
           state: "dead",
@@ -186,7 +187,7 @@ describe("a listener that throws", () => {
     const retried = async (state: string) => {
       const answer = await call(root, "POST", `${path}/retries`)
       expect(answer.status).toBe(200)
-      await vi.waitFor(async () => expect(await job()).toMatchObject([{ state }]))
+      await eventually(async () => expect(await job()).toMatchObject([{ state }]))
     }
     await retried("dead")
     expect(labels()).toEqual(["after"])
@@ -199,7 +200,7 @@ describe("a listener that throws", () => {
   test("is not passed over while its line cannot be put aside", async () => {
     failing("unburied", Number.POSITIVE_INFINITY)
     await create(alice, "parcels", { label: "unburied" })
-    await vi.waitFor(async () => expect((await status()).attempts).toBe(1))
+    await eventually(async () => expect((await status()).attempts).toBe(1))
     await runInDurableObject(stub, (_, state) => state.storage.put("attempts", 11))
     const before = (await status()).cursor
     await query("ALTER TABLE jobs RENAME TO jobs_away")

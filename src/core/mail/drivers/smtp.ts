@@ -1,5 +1,6 @@
 import type { MailSettings, SmtpServer } from "../../../platform/settings.ts"
-import { type Address, wireAddress } from "../address.ts"
+import { type Address, checkedAddress, wireAddress } from "../address.ts"
+import { headerText } from "../mail-text.ts"
 import type { Mailer, Message, Outcome } from "../mailer.ts"
 import { headerValue, mailboxHeader } from "./encoded-word.ts"
 
@@ -41,12 +42,23 @@ export const smtpDriver = ({ from, smtp }: MailSettings, patience = replyMillise
   },
 })
 
-/** Message-ID and Date follow from the mail: whoever gets it twice all the same can tell. */
+/**
+ * Message-ID and Date follow from the mail: whoever gets it twice all the same can tell. Texts were checked when the mail
+ * was made; here a line break would be a header or a command, so they are checked once more.
+ *
+ * @throws {Problem} `invalid_input` for what no head can carry.
+ */
 const headersOf = (from: Address, { id, to, subject, createdAt, headers }: Message) => ({
   From: mailboxHeader(from),
-  To: mailboxHeader(to),
-  Subject: headerValue(subject),
+  To: mailboxHeader(checkedAddress(to)),
+  Subject: headerValue(headerText(subject, "subject")),
   Date: new Date(createdAt).toUTCString().replace("GMT", "+0000"),
   "Message-ID": `<${id}@${wireAddress(from.email).split("@").at(-1)}>`,
-  ...headers,
+  ...Object.fromEntries(Object.entries(headers).map(plainHeader)),
 })
+
+/** Name and value of a header of ours: a token (RFC 5322, 2.2), and ASCII on one line, which may be long as links are. */
+function plainHeader([name, value]: [string, string]): [string, string] {
+  if (/^[!-9;-~]+$/.test(name) && /^[ -~]*$/.test(value)) return [name, value]
+  throw new Error(`The header ${JSON.stringify(name)} is none.`)
+}
