@@ -1,6 +1,7 @@
 import type { Hono } from "hono"
 import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
+import { anonymousSweep } from "./core/identity/anonymous-sweep.ts"
 import { addressOf } from "./core/identity/mail-address.ts"
 import { organisationTemplates } from "./core/identity/organisation-mails.ts"
 import { linkOrganisationRoles, type OrganisationRole } from "./core/identity/organisation-roles.ts"
@@ -53,7 +54,7 @@ export function createBackend(product: Product) {
   const later = deliverLater(deliver)
   const registry = linkJobs<Reach & MailReach>(
     [deliverMail, later, ...identityJobs, ...(product.jobs ?? [])],
-    [jobsSweep, mailSweep, ...(product.schedules ?? [])],
+    [jobsSweep, mailSweep, anonymousSweep, ...(product.schedules ?? [])],
   )
   const http = createRoutes(
     collections,

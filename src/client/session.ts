@@ -4,7 +4,8 @@ import type { Call, Transport } from "./transport.ts"
 /** The signed-in person, as only they see themselves. */
 export interface User {
   id: string
-  email: string
+  /** Null of an anonymous person. */
+  email: string | null
   name: string | null
   roles: readonly string[]
 }

@@ -64,6 +64,8 @@ export interface UserActor {
   readonly authenticatedAt: number
   /** Id of the administrator who acts in their name. */
   readonly impersonator: string | null
+  /** True of whoever has neither address nor password yet: nothing but this session says who they are. */
+  readonly anonymous?: boolean
   /** Set where a program speaks for them, with a key: then `session` is the key's id, and nothing was proved. */
   readonly key?: ActingKey
 }

@@ -32,7 +32,7 @@ export function preflight(cors: Record<string, string> | undefined): Response {
       ? {
           "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
           "access-control-allow-headers":
-            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Bookmark",
+            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Bookmark, X-Captcha-Response",
           "access-control-max-age": "7200",
         }
       : {},

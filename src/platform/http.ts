@@ -6,6 +6,7 @@ import { createLog, describeError } from "./log.ts"
 import { countHandled } from "./metrics-requests.ts"
 import { Problem, problemResponse } from "./problem.ts"
 import { limitRate } from "./rate-limit.ts"
+import { addSecurityHeaders } from "./security-headers.ts"
 import { parseSettings, type Settings } from "./settings.ts"
 
 /** What every handler finds in its Hono context. */
@@ -138,7 +139,7 @@ function surround(
     const { headers } = c.res
     headers.set("x-request-id", requestId)
     if (!headers.has("cache-control")) headers.set("cache-control", "private, no-store")
-    headers.set("x-content-type-options", "nosniff")
+    addSecurityHeaders(headers, request.url)
     for (const name in cors) headers.set(name, cors[name] as string)
     if (app) await describeCost(app, actor as Actor, headers)
     if (settings?.metrics) countHandled(c, { received, started, app, actor })

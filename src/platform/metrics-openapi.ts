@@ -1,7 +1,7 @@
 import * as shapes from "./metrics-schema.ts"
 import { metricsQuery, metricsReport } from "./metrics-schema.ts"
 import { keptDays } from "./metrics-step.ts"
-import { badSession, type DocumentedModule } from "./operation.ts"
+import { badAnySession, type DocumentedModule } from "./operation.ts"
 
 export const metricsDocs: DocumentedModule = {
   tag: "metrics",
@@ -22,7 +22,7 @@ export const metricsDocs: DocumentedModule = {
           texts: ["text/plain"],
         },
       },
-      problems: [...badSession, "forbidden", "invalid_input", "not_found"],
+      problems: [...badAnySession, "forbidden", "invalid_input", "not_found"],
     },
   ],
   shapes,

@@ -15,6 +15,8 @@ export interface Operation {
   readonly query?: ZodType
   /** Request headers that mean something here, as src/core/docs/headers.ts describes them. */
   readonly headers?: readonly ("Idempotency-Key" | "Prefer")[]
+  /** True where strangers may have to show that they are no programs. */
+  readonly captcha?: boolean
   readonly body?: {
     readonly schema: ZodType
     readonly required: boolean
@@ -61,10 +63,13 @@ export const patchBody = (schema: ZodType) => ({
 /** Codes with which a body that cannot be read is refused. */
 export const badBody = ["invalid_input", "payload_too_large", "unsupported_media_type"] as const
 
-/** Codes with which a credential that is missing or not good is refused. */
-export const badSession = [
+/** Codes with which a credential that is missing or not good is refused, where any session does. */
+export const badAnySession = [
   "unauthenticated",
   "token_invalid",
   "token_expired",
   "token_outdated",
 ] as const
+
+/** The same, where it has to be that of an account. */
+export const badSession = [...badAnySession, "account_required"] as const

@@ -16,7 +16,10 @@ export const problems = {
   code_invalid: [401, "The code or link is not valid, or not any more"],
   account_disabled: [403, "This account is disabled"],
   email_unverified: [403, "The e-mail address is not verified yet"],
+  account_required: [403, "An anonymous session may not do this"],
   forbidden: [403, "You may not do this"],
+  captcha_required: [403, "Show that you are no program"],
+  captcha_invalid: [403, "What should show it is not valid, or not any more"],
   not_found: [404, "There is no such thing here"],
   method_not_allowed: [405, "The method is not allowed here"],
   conflict: [409, "This conflicts with another record"],
@@ -28,6 +31,7 @@ export const problems = {
   rate_limited: [429, "Too many requests"],
   internal: [500, "Something went wrong on our side"],
   misconfigured: [500, "The deployment is not configured correctly"],
+  captcha_unavailable: [503, "It cannot be verified now that you are no program"],
   overloaded: [503, "The database is overloaded, try again"],
 } as const satisfies Record<string, readonly [number, string]>
 

@@ -50,6 +50,17 @@ const smtpServer = z.url({ protocol: /^smtps?$/ }).transform((text, context): Sm
   }
 })
 
+/** Text of values that are separated by commas. */
+const listed = z
+  .string()
+  .default("")
+  .transform((text) =>
+    text
+      .split(",")
+      .map((value) => value.trim())
+      .filter(Boolean),
+  )
+
 const variables = z.object({
   /** `development` opens CORS to loopback origins and shows Server-Timing. */
   ENVIRONMENT: z.enum(["development", "production"]).default("production"),
@@ -65,15 +76,7 @@ const variables = z.object({
     .pipe(z.record(z.string().regex(/^[1-9]\d{0,5}$/), z.string().min(32)))
     .default({}),
   /** Origins that browsers may call from, separated by commas. The deployment's own origin always may. */
-  ALLOWED_ORIGINS: z
-    .string()
-    .default("")
-    .transform((text) =>
-      text
-        .split(",")
-        .map((origin) => origin.trim())
-        .filter(Boolean),
-    ),
+  ALLOWED_ORIGINS: listed,
   /** `on` counts requests per key and address; `off` for benchmarks and for private networks. */
   RATE_LIMIT: z.enum(["on", "off"]).optional(),
   /** `on` where read replication is switched on for the databases: reads may then go to the nearest replica. */
@@ -82,10 +85,23 @@ const variables = z.object({
   COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
   /** `on`: whoever has not confirmed their e-mail address does not sign in with the password. */
   REQUIRE_VERIFIED_EMAIL: z.enum(["on", "off"]).default("off"),
+  /** `on`: anybody may begin with a session and no account, and make one of it later. */
+  ANONYMOUS_SESSIONS: z.enum(["on", "off"]).default("off"),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
   /** The database of organisations whose maker chose none: `main`, or the lower-case name of a binding `DB_<NAME>`. */
   ORGANISATION_DATABASE: z.string().default("main"),
+  /** A secret: with it, strangers have to show that they are no programs, by Cloudflare Turnstile. */
+  TURNSTILE_SECRET: z.string().min(1).optional(),
+  /** What a page needs to show the widget; told to whoever lacks its answer. */
+  TURNSTILE_SITE_KEY: z.string().min(1).optional(),
+  TURNSTILE_URL: z
+    .url({ protocol: /^https?$/ })
+    .default("https://challenges.cloudflare.com/turnstile/v0/siteverify"),
+  /** Host names of the pages that show the widget, separated by commas; that of PUBLIC_URL, unless told. */
+  TURNSTILE_HOSTNAMES: listed,
+  /** When a password is asked for together with it: each time, after a few wrong ones, never. */
+  TURNSTILE_SIGN_IN: z.enum(["always", "after-failures", "never"]).default("after-failures"),
   /** Where this deployment is reached, for links in mails: `https://app.example.com`. */
   PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
@@ -116,13 +132,44 @@ const neededBy = {
   resend: ["MAIL_FROM", "RESEND_API_KEY"],
 } as const
 
+type Variables = z.output<typeof variables>
+
+const hostnamesOf = ({ TURNSTILE_HOSTNAMES, PUBLIC_URL }: Variables): readonly string[] =>
+  TURNSTILE_HOSTNAMES.length > 0 || PUBLIC_URL === undefined
+    ? TURNSTILE_HOSTNAMES
+    : [new URL(PUBLIC_URL).hostname]
+
+const captchaOf = (data: Variables): CaptchaSettings | null =>
+  data.TURNSTILE_SECRET === undefined
+    ? null
+    : {
+        secret: data.TURNSTILE_SECRET,
+        siteKey: data.TURNSTILE_SITE_KEY ?? null,
+        url: data.TURNSTILE_URL,
+        hostnames: hostnamesOf(data),
+        signIn: data.TURNSTILE_SIGN_IN,
+      }
+
 const checkedVariables = variables.superRefine((given, context) => {
   for (const name of neededBy[given.MAIL_DRIVER]) {
     if (given[name] !== undefined) continue
     const message = `is needed, because MAIL_DRIVER is ${given.MAIL_DRIVER}`
     context.addIssue({ code: "custom", path: [name], message })
   }
+  if (given.TURNSTILE_SECRET !== undefined && hostnamesOf(given).length === 0) {
+    const message = "is needed, because TURNSTILE_SECRET is set and PUBLIC_URL is not"
+    context.addIssue({ code: "custom", path: ["TURNSTILE_HOSTNAMES"], message })
+  }
 })
+
+/** How strangers show that they are no programs. */
+export interface CaptchaSettings {
+  readonly secret: string
+  readonly siteKey: string | null
+  readonly url: string
+  readonly hostnames: readonly string[]
+  readonly signIn: z.output<typeof variables>["TURNSTILE_SIGN_IN"]
+}
 
 /** A secret that goes into the hashes of passwords, and that the database does not know. */
 export interface Pepper {
@@ -143,11 +190,14 @@ export interface Settings {
   /** Where there is no object to keep counters, none are made. */
   readonly metrics: boolean
   readonly requireVerifiedEmail: boolean
+  readonly anonymousSessions: boolean
   readonly adminCodeHash: string
   /** Name of the database in which organisations are placed. */
   readonly organisationDatabase: string
   /** Origin of links in mails; null where the deployment does not say it. */
   readonly publicUrl: string | null
+  /** Null where nobody has to show that they are no program. */
+  readonly captcha: CaptchaSettings | null
   readonly mail: MailSettings
 }
 
@@ -196,9 +246,11 @@ export function parseSettings(env: object): Settings {
     readReplication: data.READ_REPLICATION === "on",
     metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
     requireVerifiedEmail: data.REQUIRE_VERIFIED_EMAIL === "on",
+    anonymousSessions: data.ANONYMOUS_SESSIONS === "on",
     adminCodeHash: data.ADMIN_CODE_HASH,
     organisationDatabase: data.ORGANISATION_DATABASE,
     publicUrl: data.PUBLIC_URL ?? (development ? "http://127.0.0.1:8787" : null),
+    captcha: captchaOf(data),
     mail: {
       driver: data.MAIL_DRIVER,
       from: data.MAIL_FROM ?? null,

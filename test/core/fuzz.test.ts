@@ -288,7 +288,8 @@ test("each operation succeeds for somebody who asks as the document says", async
   expect(found).toEqual([])
   const never = operations.filter(({ operation }) => !succeeded.has(operation.operationId))
   // One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of
-  // no generator, and without a code nobody has a second factor that recovery codes could stand in for.
+  // no generator, and without a code nobody has a second factor that recovery codes could stand in for. Nor are there
+  // anonymous sessions, which are off unless told.
   expect(never.map(({ operation }) => operation.operationId).sort()).toEqual([
     "acceptInvitation",
     "addPasskey",
@@ -301,6 +302,7 @@ test("each operation succeeds for somebody who asks as the document says", async
     "receiveResendEvent",
     "refresh",
     "replaceRecoveryCodes",
+    "takeCredentials",
     "undoEmailChange",
     "unsubscribe",
   ])

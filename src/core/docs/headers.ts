@@ -37,6 +37,13 @@ export const requestHeaders: Readonly<Record<string, Parameter>> = {
       "The last `X-Bookmark` that you were answered: then you read what you wrote, from whatever replica.",
     schema: { type: "string" },
   },
+  "X-Captcha-Response": {
+    name: "X-Captcha-Response",
+    in: "header",
+    description:
+      "What the Turnstile widget gave for this action, where the deployment asks for it: each is good once. Without it, `captcha_required` tells the action and the site key.",
+    schema: { type: "string", maxLength: 2048 },
+  },
 }
 
 /** Response headers. */

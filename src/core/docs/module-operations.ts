@@ -11,7 +11,7 @@ import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from ".
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
 import { pascalCase } from "./names.ts"
-import { badCredentials, everywhere, type problemAnswers } from "./problem-answers.ts"
+import { badCaptcha, badCredentials, everywhere, type problemAnswers } from "./problem-answers.ts"
 import { securityFor } from "./security.ts"
 
 /** Every module with routes of its own, in the order in which the reference shows them. */
@@ -87,6 +87,7 @@ function operationOf(
       ...(operation.query ? queryParameters(operation.query) : []),
       ...(operation.headers ?? []).map((name) => requestHeader(name)),
       requestHeader("X-Bookmark"),
+      ...(operation.captcha ? [requestHeader("X-Captcha-Response")] : []),
     ],
     ...(body && {
       requestBody: {
@@ -100,7 +101,12 @@ function operationOf(
       ...Object.fromEntries(
         Object.entries(operation.responses).map(([status, answer]) => [status, answerOf(answer)]),
       ),
-      ...use([...operation.problems, ...credentialsOf(operation), ...everywhere]),
+      ...use([
+        ...operation.problems,
+        ...(operation.captcha ? badCaptcha : []),
+        ...credentialsOf(operation),
+        ...everywhere,
+      ]),
     },
     security: auth === "none" ? [{}] : securityFor(auth === "either" ? "none" : auth),
   }

@@ -22,7 +22,13 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   code_invalid: "Ask for a new code or link: each works once, and not for long.",
   account_disabled: "An administrator has disabled the account; only they can undo it.",
   email_unverified: "Open the link in the verification mail, or ask for another.",
+  account_required:
+    "Only people with an account may do this: give the session one with `POST /auth/me/credentials`.",
   forbidden: "You may see it, and may not do this to it. Another session might.",
+  captcha_required:
+    "Show the widget with the `siteKey` and `action` of this answer, and send the call again with what it gives in `X-Captcha-Response`.",
+  captcha_invalid:
+    "It was used before, is older than five minutes, or was made on another page or for another `action`. Show the widget anew.",
   not_found: "It does not exist, or you may not know that it does: these two are never told apart.",
   method_not_allowed: "`Allow` lists the methods that the address knows.",
   conflict:
@@ -38,6 +44,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   internal:
     "Our mistake; the log holds the cause under the `requestId`. Before you repeat a write, look whether it took effect, or send it with an `Idempotency-Key`.",
   misconfigured: "The deployment lacks a variable or a binding; its log names it.",
+  captcha_unavailable:
+    "Wait as many seconds as `Retry-After` says, show the widget anew, and repeat. Nothing was looked at.",
   overloaded:
     "Wait as many seconds as `Retry-After` says, and repeat. With an `Idempotency-Key` a `POST` takes effect once, even if only its answer was lost.",
 }

@@ -16,6 +16,13 @@ export const badCredentials = [
   "token_outdated",
 ] as const satisfies readonly ProblemCode[]
 
+/** Where strangers may have to show that they are no programs. */
+export const badCaptcha = [
+  "captcha_required",
+  "captcha_invalid",
+  "captcha_unavailable",
+] as const satisfies readonly ProblemCode[]
+
 export const badBody = [
   "invalid_input",
   "payload_too_large",

@@ -40,6 +40,7 @@ const claimsShape = z.object({
   /** For others who read it: we ask the methods themselves. */
   acr: z.string().optional(),
   imp: z.string().nullable().default(null),
+  anon: z.boolean().optional(),
 })
 
 export async function signAccessToken(
@@ -65,6 +66,7 @@ export async function signAccessToken(
     auth_time: Math.floor(actor.authenticatedAt / 1000),
     acr: levelOf(actor.methods),
     imp: actor.impersonator,
+    ...(actor.anonymous && { anon: true }),
   }
   const signed = `${encode({ alg: "EdDSA", typ: "at+jwt", kid })}.${encode(claims)}`
   const signature = await crypto.subtle.sign("Ed25519", key, Buffer.from(signed))
@@ -116,7 +118,8 @@ async function verifyAnew(token: string, settings: Settings, now: number): Promi
   }
   const claims = claimsShape.safeParse(parseJson(body))
   if (!claims.success) throw new Problem("token_invalid")
-  const { sub, sid, nbf, exp, email, roles, org, db, epoch, amr, auth_time, imp } = claims.data
+  const { sub, sid, nbf, exp, email, roles, org, db, epoch, amr, auth_time, imp, anon } =
+    claims.data
   if (nbf !== undefined && nbf * 1000 > now) throw new Problem("token_invalid")
   if (exp * 1000 <= now) throw new Problem("token_expired")
   const actor: UserActor = Object.freeze({
@@ -131,6 +134,7 @@ async function verifyAnew(token: string, settings: Settings, now: number): Promi
     methods: Object.freeze(amr),
     authenticatedAt: auth_time * 1000,
     impersonator: imp,
+    ...(anon && { anonymous: true }),
   })
   remember(settings, token, { actor, expiresAt: exp * 1000 })
   return actor

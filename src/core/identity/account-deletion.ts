@@ -7,7 +7,6 @@ import { forgetInvitationsOf, revokeInvitationsBy } from "./invitations.ts"
 import { tellPerson, wakeMail } from "./mails.ts"
 import { refuseLastOwner } from "./membership-changes.ts"
 import { ownerRole } from "./organisation-roles.ts"
-import type { Person } from "./person.ts"
 import { assertRecent } from "./step-up.ts"
 import { changePerson, keepAdministrator } from "./users.ts"
 
@@ -23,7 +22,7 @@ export async function deleteAccount(app: App, actor: UserActor, caller: Caller):
   const { id } = actor
   const at = new Date(app.now()).toISOString()
   const known = await databasesThatKnow(app, id)
-  const person = await changePerson(app, actor, id, (before) => ({
+  await changePerson(app, actor, id, (before) => ({
     // No address looks like this, and no two people have the same.
     email: `deleted:${id}`,
     emailVerifiedAt: null,
@@ -48,10 +47,15 @@ export async function deleteAccount(app: App, actor: UserActor, caller: Caller):
       sql`UPDATE mails SET address = NULL, addressNormalised = NULL, name = NULL WHERE recipient = ${id} AND state NOT IN ('waiting', 'sending')`,
       auditEvent(app, { kind: "user.deleted", user: id, actor, caller }),
       // Where mail goes is looked up when it leaves; by then nothing is known.
-      ...insertMails(app, [tellPerson(app, before, "accountDeleted", { email: before.email })]),
+      ...insertMails(
+        app,
+        before.kind === "person"
+          ? [tellPerson(app, before, "accountDeleted", { email: before.email })]
+          : [],
+      ),
     ],
   }))
-  await forgetInLogs(app, person, known)
+  await forgetInLogs(app, [id], known)
   wakeMail(app)
 }
 
@@ -80,12 +84,16 @@ async function databasesThatKnow(app: App, id: string): Promise<string[]> {
 }
 
 /** The log keeps that there was a change, and forgets the name: the salt goes with it, so that nothing can be guessed. */
-async function forgetInLogs(app: App, { id }: Person, databases: readonly string[]): Promise<void> {
+export async function forgetInLogs(
+  app: App,
+  ids: readonly string[],
+  databases: readonly string[],
+): Promise<void> {
   for (const name of databases) {
     await app
       .on(name)
       .db.all(
-        sql`UPDATE changes SET payload = json_set(payload, '$.name', NULL), salt = '' WHERE subject = 'members' AND record = ${id} AND payload ->> 'name' IS NOT NULL`,
+        sql`UPDATE changes SET payload = json_set(payload, '$.name', NULL), salt = '' WHERE subject = 'members' AND record IN (SELECT value FROM json_each(${JSON.stringify(ids)})) AND payload ->> 'name' IS NOT NULL`,
       )
   }
 }

@@ -1,4 +1,5 @@
 import {
+  badAnySession,
   badBody,
   badSession,
   jsonBody,
@@ -24,7 +25,7 @@ import { pageQuery, sessionPage, signedIn } from "./schema.ts"
 
 const paged = ["invalid_input", "invalid_cursor"] as const
 const stepUp = ["step_up_required", "forbidden"] as const
-const administration = [...badSession, "forbidden"] as const
+const administration = [...badAnySession, "forbidden"] as const
 const person = { id: "Id of the person." }
 const link = { Link: "`next`" }
 
@@ -72,6 +73,7 @@ export const accountOperations: readonly Operation[] = [
     description:
       "The answer is the same whether there is such an account or not. Five mails an account within 15 minutes.",
     auth: "none",
+    captcha: true,
     body: jsonBody(addressed),
     responses: { 202: { description: "If there is such an account, the mail is on its way." } },
     problems: badBody,
@@ -105,11 +107,11 @@ export const accountOperations: readonly Operation[] = [
     operationId: "requestEmailChange",
     summary: "Have a link mailed to a new address",
     description:
-      "Within 10 minutes of signing in. The address changes when its link is used. The old one, where it was confirmed, gets a link that undoes it within seven days. Whether another account has the new address makes no difference.",
+      "Within 10 minutes of signing in. The address changes when its link is used. The old one, where it was confirmed, gets a link that undoes it within seven days. Whether another account has the new address makes no difference. With it, an anonymous session becomes an account.",
     auth: "session",
     body: jsonBody(emailChange),
     responses: { 202: { description: "The mails are on their way." } },
-    problems: [...badSession, ...badBody, ...stepUp],
+    problems: [...badAnySession, ...badBody, ...stepUp],
   },
   confirmation(
     "/auth/email-changes/confirmations",
@@ -131,6 +133,7 @@ export const accountOperations: readonly Operation[] = [
     description:
       "The answer is the same whether there is such an account or not. Either can be used once at `POST /auth/sessions`, for 10 minutes; five tries a code, five mails an account within 15 minutes.",
     auth: "none",
+    captcha: true,
     body: jsonBody(addressed),
     responses: { 202: { description: "If there is such an account, the mail is on its way." } },
     problems: badBody,
@@ -155,7 +158,7 @@ export const accountOperations: readonly Operation[] = [
     auth: "session",
     query: pageQuery,
     responses: { 200: { description: "A page.", schema: eventPage, headers: link } },
-    problems: [...badSession, ...paged],
+    problems: [...badAnySession, ...paged],
   },
   {
     method: "get",
@@ -166,7 +169,7 @@ export const accountOperations: readonly Operation[] = [
       "A JSON object a line, with its `type`: `user`, `membership`, `event`, and a `record` for each that one made or that points at one, in every database, as far as one may read it. Within 10 minutes of signing in.",
     auth: "session",
     responses: { 200: { description: "Lines of JSON.", texts: ["application/x-ndjson"] } },
-    problems: [...badSession, ...stepUp],
+    problems: [...badAnySession, ...stepUp],
   },
   {
     method: "delete",
@@ -177,7 +180,7 @@ export const accountOperations: readonly Operation[] = [
       "Within 10 minutes of signing in. Address, name, credentials, memberships and sessions are forgotten; the id stays, so that records that point at it stay whole.",
     auth: "session",
     responses: { 204: { description: "The account is gone." } },
-    problems: [...badSession, ...stepUp, "conflict", "not_found"],
+    problems: [...badAnySession, ...stepUp, "conflict", "not_found"],
   },
   {
     method: "get",
@@ -193,7 +196,7 @@ export const accountOperations: readonly Operation[] = [
     method: "get",
     path: "/auth/users",
     operationId: "listUsers",
-    summary: "All people, the oldest account first, or those who match a search",
+    summary: "People, the oldest account first, or those who match a search",
     auth: "administrator",
     query: userQuery,
     responses: { 200: { description: "A page.", schema: accountPage, headers: link } },

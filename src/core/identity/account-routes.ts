@@ -1,4 +1,4 @@
-import { Hono } from "hono"
+import { type Context, Hono } from "hono"
 import type { Http } from "../../platform/http.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
@@ -22,6 +22,7 @@ import { loadArgon2 } from "./argon2.ts"
 import { listEvents, listOwnEvents } from "./audit-log.ts"
 import { assertNotBreached } from "./breached-passwords.ts"
 import { callerOf } from "./caller.ts"
+import { assertHuman, type CaptchaAction, captchaHeader } from "./captcha.ts"
 import { clearedCookies } from "./cookies.ts"
 import { confirmEmailChange, requestEmailChange, undoEmailChange } from "./email-changes.ts"
 import { confirmVerification, requestVerification } from "./email-verifications.ts"
@@ -32,7 +33,7 @@ import { confirmPasswordReset, requestPasswordReset } from "./password-resets.ts
 import { hashPassword } from "./passwords.ts"
 import { preferredLocale } from "./preferred-locale.ts"
 import { pageQuery } from "./schema.ts"
-import { signedIn } from "./signed-in.ts"
+import { signedIn, withSession } from "./signed-in.ts"
 import {
   changeAccount,
   endAllSessionsOf,
@@ -70,9 +71,13 @@ const pages = new Hono<Http>().get("/auth/links/:kind", (c) => {
   })
 })
 
+const assertCallerHuman = (c: Context<Http>, action: CaptchaAction): Promise<void> =>
+  assertHuman(c.get("app"), action, c.req.header(captchaHeader) ?? null, callerOf(c.req.raw))
+
 /** By mail: asked for by anybody, confirmed by whoever holds the link. */
 const mailed = new Hono<Http>()
   .post("/auth/password-resets", jsonBody(addressed), async (c) => {
+    await assertCallerHuman(c, "password-reset")
     await requestPasswordReset(c.get("app"), c.req.valid("json").email, callerOf(c.req.raw))
     return c.body(null, 202)
   })
@@ -86,6 +91,7 @@ const mailed = new Hono<Http>()
   })
 
   .post("/auth/mail-codes", jsonBody(addressed), async (c) => {
+    await assertCallerHuman(c, "mail-code")
     await requestMailCode(c.get("app"), c.req.valid("json").email, callerOf(c.req.raw))
     return c.body(null, 202)
   })
@@ -112,7 +118,7 @@ const own = (ownRecords: OwnRecords): Hono<Http> =>
       return c.body(null, 202)
     })
 
-    .post("/auth/email-changes", signedIn, jsonBody(emailChange), async (c) => {
+    .post("/auth/email-changes", withSession, jsonBody(emailChange), async (c) => {
       const { email } = c.req.valid("json")
       await requestEmailChange(c.get("app"), c.get("actor"), email, callerOf(c.req.raw))
       return c.body(null, 202)
@@ -126,13 +132,13 @@ const own = (ownRecords: OwnRecords): Hono<Http> =>
       return c.body(null, 204)
     })
 
-    .get("/auth/me/events", signedIn, queryOf(pageQuery), async (c) => {
+    .get("/auth/me/events", withSession, queryOf(pageQuery), async (c) => {
       const asked = pageOfQuery(c.req.valid("query"))
       const page = await listOwnEvents(c.get("app"), c.get("actor"), asked)
       return c.json(page, 200, nextLink(c.req.url, page))
     })
 
-    .get("/auth/me/export", signedIn, async (c) => {
+    .get("/auth/me/export", withSession, async (c) => {
       const caller = callerOf(c.req.raw)
       const lines = await exportAccount(c.get("app"), c.get("actor"), caller, ownRecords)
       return c.body(lines, 200, {
@@ -141,7 +147,7 @@ const own = (ownRecords: OwnRecords): Hono<Http> =>
       })
     })
 
-    .delete("/auth/me", signedIn, async (c) => {
+    .delete("/auth/me", withSession, async (c) => {
       await deleteAccount(c.get("app"), c.get("actor"), callerOf(c.req.raw))
       for (const cookie of clearedCookies) c.header("set-cookie", cookie, { append: true })
       return c.body(null, 204)
@@ -156,9 +162,9 @@ const administration = new Hono<Http>()
   })
 
   .get("/auth/users", claimedAdministrators, queryOf(userQuery), async (c) => {
-    const { search, ...asked } = c.req.valid("query")
+    const { search, kind, ...asked } = c.req.valid("query")
     const app = c.get("app")
-    const page = await listAccounts(app, c.get("actor"), { ...pageOfQuery(asked), search })
+    const page = await listAccounts(app, c.get("actor"), { ...pageOfQuery(asked), search, kind })
     return c.json(page, 200, nextLink(c.req.url, page))
   })
 

@@ -5,6 +5,7 @@ import {
   emailAddress,
   id,
   instant,
+  newAnonymousSession,
   newPassword,
   next,
   pageQuery,
@@ -63,6 +64,7 @@ export const signInRequest = z.union([
   codeCredentials,
   linkCredentials,
   challengeAnswer,
+  newAnonymousSession,
 ])
 
 /** The form that was meant, so that what is wrong with it can be said. */
@@ -97,6 +99,10 @@ export const newImpersonation = z
   .meta({ description: "A session in another's name." })
 
 export const userQuery = pageQuery.extend({
+  kind: z
+    .enum(["person", "anonymous", "service"])
+    .optional()
+    .meta({ description: "Of this kind alone; without it, all but the anonymous." }),
   search: text(254)
     .trim()
     .min(1)

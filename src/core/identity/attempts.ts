@@ -24,6 +24,9 @@ const guesses: AttemptLimits = { account: accountLimit, address: addressLimit }
 /** Of mails that somebody asks for: enough for those who look in the wrong folder first, too few to fill a mailbox. */
 const mailLimits: AttemptLimits = { account: 5, address: 50 }
 
+/** Of people without an account: of one network, and of all networks together. */
+export const arrivalLimits: AttemptLimits = { account: 2_000, address: 20 }
+
 export interface AttemptKeys {
   readonly account: string
   readonly address: string
@@ -40,6 +43,12 @@ export const attemptKeys = (
   account: keyOf(secret, `${purpose}-account`, email),
   address: keyOf(secret, `${purpose}-address`, networkOf(address)),
   limits: purpose === "sign-in" ? guesses : mailLimits,
+})
+
+/** Of new anonymous sessions: what counts in the account's place is the whole deployment. */
+export const arrivalKeys = (secret: string, address: string): AttemptKeys => ({
+  ...attemptKeys(secret, "", address, "anonymous"),
+  limits: arrivalLimits,
 })
 
 /** The same for guesses of a person's codes, whichever way they come: a count of its own, which no password takes back. */
@@ -84,6 +93,24 @@ export function assertUnlocked(rows: readonly Row[], keys: AttemptKeys, now: num
     if (!row || (row.attempts as number) <= limit) continue
     const seconds = Math.ceil((Date.parse(row.expiresAt as string) - now) / 1000)
     throw new Problem(code, { headers: { "retry-after": String(Math.max(1, seconds)) } })
+  }
+}
+
+/** Whether the account or the address has more attempts than that. Rows as `assertUnlocked` takes them. */
+export const exceeds = (rows: readonly Row[], keys: AttemptKeys, limits: AttemptLimits): boolean =>
+  rows.some(
+    ({ key, attempts }) =>
+      (attempts as number) > (key === keys.address ? limits.address : limits.account),
+  )
+
+/** `check`, where nobody is locked out: it is only too much of something. @throws {Problem} `rate_limited` */
+export function asTooMany(detail: string, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "locked") throw error
+    const { headers } = error.details
+    throw new Problem("rate_limited", { detail, ...(headers && { headers }) })
   }
 }
 

@@ -1,9 +1,10 @@
 import type { App, UserActor } from "../../platform/app.ts"
-import { sql } from "../../platform/sql.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
 import { insertMails } from "../mail/enqueue.ts"
 import { type NewMail, newMail } from "../mail/new-mail.ts"
 import { accountLink } from "./account-links.ts"
 import { insertToken, newAccountToken, voidTokens } from "./account-tokens.ts"
+import { kindWithAddress } from "./anonymous-upgrade.ts"
 import { assertUnlocked, attemptKeys, reserveAttempt } from "./attempts.ts"
 import { auditEvent } from "./audit.ts"
 import type { Caller } from "./caller.ts"
@@ -61,12 +62,14 @@ export async function requestEmailChange(
       user: others.length > 0 ? null : person.id,
       data: { email },
     }),
-    ...insertToken(app, {
-      hash: undo.hash,
-      purpose: "email_undo",
-      user: person.id,
-      data: { email: person.email, since: new Date(app.now() - dayMilliseconds).toISOString() },
-    }),
+    ...(person.kind === "anonymous"
+      ? []
+      : insertToken(app, {
+          hash: undo.hash,
+          purpose: "email_undo",
+          user: person.id,
+          data: { email: person.email, since: new Date(app.now() - dayMilliseconds).toISOString() },
+        })),
     ...insertMails(app, mailsOf(app, person, { email, change, undo, taken: others.length > 0 })),
     auditEvent(app, { kind: "email.changeRequested", user: person.id, actor, caller }),
   ])
@@ -103,18 +106,26 @@ function mailsOf(app: App, person: Person, { email, change, undo, taken }: Asked
 export async function confirmEmailChange(app: App, token: string): Promise<void> {
   await redeemToken(app, token, "email_change", (person, { email = "" }) => ({
     email,
+    // Whoever had no account has one now; a password can follow.
+    kind: kindWithAddress(person),
     emailVerifiedAt: new Date(app.now()).toISOString(),
     outdates: true,
     writes: () => [
       voidTokens(person.id, mailedToTheAddress),
       releaseEmail(email),
-      ...(isSame(email, person.email) ? [] : reserveEmail(app, person.id, person.email)),
-      auditEvent(app, { kind: "email.changed", user: person.id }),
-      ...insertMails(app, [tellPerson(app, person, "emailChanged", { email: person.email })]),
+      ...(person.kind === "anonymous"
+        ? [auditEvent(app, { kind: "user.upgraded", user: person.id })]
+        : leaveAddress(app, person, email)),
     ],
   }))
   wakeMail(app)
 }
+
+const leaveAddress = (app: App, person: Person, email: string): Sql[] => [
+  ...(isSame(email, person.email) ? [] : reserveEmail(app, person.id, person.email)),
+  auditEvent(app, { kind: "email.changed", user: person.id }),
+  ...insertMails(app, [tellPerson(app, person, "emailChanged", { email: person.email })]),
+]
 
 const isSame = (one: string, other: string): boolean =>
   normaliseEmail(one) === normaliseEmail(other)

@@ -1,7 +1,6 @@
 import type { App } from "../../platform/app.ts"
-import { Problem } from "../../platform/problem.ts"
 import { sql } from "../../platform/sql.ts"
-import { assertUnlocked, attemptKeys, reserveAttempt } from "./attempts.ts"
+import { assertUnlocked, asTooMany, attemptKeys, reserveAttempt } from "./attempts.ts"
 import type { Caller } from "./caller.ts"
 import { normaliseEmail } from "./email.ts"
 import { type Person, personOf, selectPerson } from "./person.ts"
@@ -30,17 +29,5 @@ export async function findMailable(
   return row ? personOf(row, []) : null
 }
 
-/** Nobody is locked out here: it is only too many mails. */
-export function assertMailable(check: () => void): void {
-  try {
-    check()
-  } catch (error) {
-    if (error instanceof Problem && error.code === "locked") {
-      throw new Problem("rate_limited", {
-        detail: "Too many mails were asked for.",
-        ...(error.details.headers && { headers: error.details.headers }),
-      })
-    }
-    throw error
-  }
-}
+export const assertMailable = (check: () => void): void =>
+  asTooMany("Too many mails were asked for.", check)

@@ -1,6 +1,6 @@
 import {
+  badAnySession,
   badBody,
-  badSession,
   type DocumentedModule,
   jsonBody,
   type Operation,
@@ -16,6 +16,7 @@ import {
   keySet,
   mePatch,
   newAdministrator,
+  newCredentials,
   newUser,
   pageQuery,
   refreshRequest,
@@ -34,6 +35,7 @@ const operations: readonly Operation[] = [
     operationId: "signUp",
     summary: "Sign up",
     auth: "none",
+    captcha: true,
     body: jsonBody(newUser),
     responses: {
       201: { description: "The person.", schema: user, headers: { Location: "`/auth/me`" } },
@@ -59,8 +61,9 @@ const operations: readonly Operation[] = [
     operationId: "signIn",
     summary: "Sign in",
     description:
-      "With `email` and `password`, with `email` and the `code` that was mailed, or with the `token` of the mailed link. Whoever has a second factor is answered `second_factor_required` with a `challenge` and the `methods` that can answer it: send the challenge with a `code`, a `recoveryCode` or a `passkey`. A passkey alone signs in with a challenge of `POST /auth/passkeys/challenges`. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not.",
+      'With `email` and `password`, with `email` and the `code` that was mailed, or with the `token` of the mailed link. Whoever has a second factor is answered `second_factor_required` with a `challenge` and the `methods` that can answer it: send the challenge with a `code`, a `recoveryCode` or a `passkey`. A passkey alone signs in with a challenge of `POST /auth/passkeys/challenges`. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not. Where the deployment allows it, `{"kind": "anonymous"}` begins a session of somebody who has no account yet; a network address gets 20 within 15 minutes.',
     auth: "none",
+    captcha: true,
     body: jsonBody(signInRequest),
     responses: { 201: { description: "A session.", schema: signedIn, headers: cookies } },
     problems: [
@@ -99,7 +102,7 @@ const operations: readonly Operation[] = [
     responses: {
       200: { description: "A page.", schema: sessionPage, headers: { Link: "`next`" } },
     },
-    problems: [...badSession, "invalid_input", "invalid_cursor"],
+    problems: [...badAnySession, "invalid_input", "invalid_cursor"],
   },
   {
     method: "delete",
@@ -110,7 +113,7 @@ const operations: readonly Operation[] = [
     auth: "session",
     pathParameters: { id: "Id of one of one's own sessions, or `current`." },
     responses: { 204: { description: "It has ended.", headers: cookies } },
-    problems: [...badSession, "forbidden", "not_found"],
+    problems: [...badAnySession, "forbidden", "not_found"],
   },
   {
     method: "get",
@@ -119,7 +122,7 @@ const operations: readonly Operation[] = [
     summary: "Oneself",
     auth: "session",
     responses: { 200: { description: "The person.", schema: user } },
-    problems: badSession,
+    problems: badAnySession,
   },
   {
     method: "patch",
@@ -129,7 +132,21 @@ const operations: readonly Operation[] = [
     auth: "session",
     body: patchBody(mePatch),
     responses: { 200: { description: "The person.", schema: user } },
-    problems: [...badSession, ...badBody, "forbidden"],
+    problems: [...badAnySession, ...badBody, "forbidden"],
+  },
+  {
+    method: "post",
+    path: "/auth/me/credentials",
+    operationId: "takeCredentials",
+    summary: "Make an account of an anonymous session",
+    description:
+      "The id stays, and with it whose the records are. The address is mailed a link that confirms it. Access tokens are outdated: refresh. Where the deployment lets nobody in before the address is confirmed, the session ends.",
+    auth: "session",
+    body: jsonBody(newCredentials),
+    responses: {
+      201: { description: "The person.", schema: user, headers: { Location: "`/auth/me`" } },
+    },
+    problems: [...badAnySession, ...badBody, "conflict", "not_found"],
   },
   ...accountOperations,
   {

@@ -1,4 +1,4 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono"
+import { type Context, Hono } from "hono"
 import type { Http, SignedIn } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
@@ -35,18 +35,13 @@ import {
   updateOrganisation,
 } from "./organisations.ts"
 import { pageQuery } from "./schema.ts"
+import { signedIn } from "./signed-in.ts"
 
 interface OrganisationRouteOptions {
   readonly roles: OrganisationRoles
   readonly hasRecords: HasRecords
   /** The versions that an If-Match header allows. */
   readonly expectedVersions: (header: string | undefined) => readonly number[] | null
-}
-
-/** @throws {Problem} `unauthenticated` */
-const signedIn: MiddlewareHandler<SignedIn> = async (c, next) => {
-  if (c.get("actor").kind !== "user") throw new Problem("unauthenticated")
-  await next()
 }
 
 const patchTypes = ["application/json", "application/merge-patch+json"]

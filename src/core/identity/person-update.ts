@@ -7,6 +7,7 @@ import type { Membership, Person } from "./person.ts"
 /** What becomes of a person; what is not named stays. */
 export interface PersonUpdate {
   readonly name?: string | null
+  readonly kind?: Person["kind"]
   readonly roles?: readonly string[]
   readonly email?: string
   readonly emailVerifiedAt?: string | null
@@ -51,7 +52,7 @@ export function updatePerson(before: Person, after: Person, update: PersonUpdate
       "stale",
       sql`NOT EXISTS (SELECT 1 FROM users WHERE id = ${id} AND version = ${before.version})`,
     ),
-    sql`UPDATE users SET name = ${after.name}, roles = ${JSON.stringify(after.roles)}, email = ${after.email}, emailNormalised = ${normaliseEmail(after.email)}, emailVerifiedAt = ${after.emailVerifiedAt}, disabledAt = ${after.disabledAt}, locale = ${after.locale}, epoch = ${after.epoch}, version = ${after.version}, updatedAt = ${after.updatedAt}${password} WHERE id = ${id}`,
+    sql`UPDATE users SET name = ${after.name}, kind = ${after.kind}, roles = ${JSON.stringify(after.roles)}, email = ${after.email}, emailNormalised = ${normaliseEmail(after.email)}, emailVerifiedAt = ${after.emailVerifiedAt}, disabledAt = ${after.disabledAt}, locale = ${after.locale}, epoch = ${after.epoch}, version = ${after.version}, updatedAt = ${after.updatedAt}${password} WHERE id = ${id}`,
   ]
 }
 

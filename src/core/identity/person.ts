@@ -6,7 +6,8 @@ import { type OrganisationPolicy, storedPolicy } from "./organisation-policy.ts"
 /** What leaves the directory about a person, and only towards themselves and administrators. */
 export interface User {
   readonly id: string
-  readonly email: string
+  /** Null of whoever has no account yet. */
+  readonly email: string | null
   readonly name: string | null
   /** Of the deployment; those of an organisation are in its tokens only. */
   readonly roles: readonly string[]
@@ -23,7 +24,9 @@ export interface Membership {
 }
 
 /** A person as the directory has them, without the password's hash. */
-export interface Person extends User {
+export interface Person extends Omit<User, "email"> {
+  /** Of those who have none, something that no address looks like (tables.ts). */
+  readonly email: string
   readonly epoch: number
   readonly version: number
   readonly updatedAt: string
@@ -72,6 +75,7 @@ export const membershipsOf = (rows: readonly Row[]): Membership[] =>
 
 /** Chosen field by field, so that nothing else of a person can slip out. */
 export const toUser = (person: Person): User => {
-  const { id, email, name, roles, createdAt, emailVerifiedAt } = person
+  const { id, name, roles, createdAt, emailVerifiedAt } = person
+  const email = person.kind === "anonymous" ? null : person.email
   return { id, email, name, roles, createdAt, emailVerifiedAt }
 }

@@ -7,9 +7,12 @@ import { Problem, problemResponse } from "../../platform/problem.ts"
 import { parseJson, parseWith, readJson, readText } from "../../platform/validate.ts"
 import { signInForm } from "./account-schema.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
+import { openAnonymousSession } from "./anonymous-sessions.ts"
+import { takeCredentials } from "./anonymous-upgrade.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { assertNotBreached } from "./breached-passwords.ts"
 import { callerOf } from "./caller.ts"
+import { assertHuman, captchaHeader } from "./captcha.ts"
 import { clearedCookies, findCookie, refreshCookie, sessionCookies } from "./cookies.ts"
 import { answerWith, factorRoutes } from "./factor-routes.ts"
 import { challengeAnswer, isChallengeAnswer } from "./factor-schema.ts"
@@ -17,10 +20,18 @@ import { signInByCode, signInByLink } from "./mail-sign-in.ts"
 import { hashPassword } from "./passwords.ts"
 import { preferredLocale } from "./preferred-locale.ts"
 import { assertOwnOrigin } from "./same-origin.ts"
-import { mePatch, newAdministrator, newUser, pageQuery, refreshRequest } from "./schema.ts"
+import {
+  mePatch,
+  newAdministrator,
+  newAnonymousSession,
+  newCredentials,
+  newUser,
+  pageQuery,
+  refreshRequest,
+} from "./schema.ts"
 import { endSession, listSessions, refresh, signIn, type Tokens } from "./sessions.ts"
 import { signUp } from "./sign-up.ts"
-import { signedIn } from "./signed-in.ts"
+import { withSession } from "./signed-in.ts"
 import { publicKeys } from "./signing-keys.ts"
 import { createFirstAdministrator, getMe, renameMe } from "./users.ts"
 
@@ -33,9 +44,10 @@ export const identityRoutes = new Hono<Http>()
     const { email, password, name = null } = c.req.valid("json")
     await assertNotBreached(password)
     const app = c.get("app")
+    const caller = callerOf(c.req.raw)
+    await assertHuman(app, "sign-up", c.req.header(captchaHeader) ?? null, caller)
     const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
     const locale = preferredLocale(c.req.header("accept-language"))
-    const caller = callerOf(c.req.raw)
     const user = await signUp(app, { email, passwordHash, name, locale, caller })
     return c.json(user, 201, { location: "/auth/me" })
   })
@@ -71,12 +83,12 @@ export const identityRoutes = new Hono<Http>()
     return refreshByCookie(c, cookie)
   })
 
-  .get("/auth/sessions", signedIn, queryOf(pageQuery), async (c) => {
+  .get("/auth/sessions", withSession, queryOf(pageQuery), async (c) => {
     const page = await listSessions(c.get("app"), c.get("actor"), pageOfQuery(c.req.valid("query")))
     return c.json(page, 200, nextLink(c.req.url, page))
   })
 
-  .delete("/auth/sessions/:id", signedIn, async (c) => {
+  .delete("/auth/sessions/:id", withSession, async (c) => {
     const actor = c.get("actor")
     const asked = c.req.param("id")
     const session = asked === "current" ? actor.session : asked
@@ -85,13 +97,27 @@ export const identityRoutes = new Hono<Http>()
     return c.body(null, 204)
   })
 
-  .get("/auth/me", signedIn, async (c) => c.json(await getMe(c.get("app"), c.get("actor"))))
+  .get("/auth/me", withSession, async (c) => c.json(await getMe(c.get("app"), c.get("actor"))))
 
-  .patch("/auth/me", signedIn, jsonBody(mePatch, patchTypes), async (c) => {
+  .patch("/auth/me", withSession, jsonBody(mePatch, patchTypes), async (c) => {
     const app = c.get("app")
     const actor = c.get("actor")
     const { name } = c.req.valid("json")
     return c.json(name === undefined ? await getMe(app, actor) : await renameMe(app, actor, name))
+  })
+
+  .post("/auth/me/credentials", withSession, jsonBody(newCredentials), async (c) => {
+    const { email, password, name } = c.req.valid("json")
+    const actor = c.get("actor")
+    // Before the hash, which is slow.
+    if (!actor.anonymous) throw new Problem("conflict", "This account has credentials already.")
+    await assertNotBreached(password)
+    const app = c.get("app")
+    const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
+    const draft = { email, passwordHash, name }
+    return c.json(await takeCredentials(app, actor, draft, callerOf(c.req.raw)), 201, {
+      location: "/auth/me",
+    })
   })
 
   .get("/.well-known/jwks.json", (c) =>
@@ -130,11 +156,19 @@ function setCookies(c: Answer, cookies: readonly string[]): void {
   for (const cookie of cookies) c.header("set-cookie", cookie, { append: true })
 }
 
-/** By what the body has: a challenge that is answered, what was mailed, or a password. */
+const isObject = (body: unknown): body is object => typeof body === "object" && body !== null
+
+/** By what the body has: a challenge that is answered, what was mailed, a password; or that it is nobody yet. */
 async function signInWith(app: App, request: Request, body: unknown) {
   if (isChallengeAnswer(body)) return answerWith(app, request, parseWith(challengeAnswer, body))
-  const form = parseWith(signInForm(body), body)
   const caller = callerOf(request)
-  if ("password" in form) return signIn(app, loadArgon2(), form, caller)
+  const answer = request.headers.get(captchaHeader)
+  if (isObject(body) && "kind" in body) {
+    parseWith(newAnonymousSession, body)
+    const locale = preferredLocale(request.headers.get("accept-language") ?? undefined)
+    return openAnonymousSession(app, locale, caller, answer)
+  }
+  const form = parseWith(signInForm(body), body)
+  if ("password" in form) return signIn(app, loadArgon2(), form, caller, answer)
   return "code" in form ? signInByCode(app, form, caller) : signInByLink(app, form.token, caller)
 }

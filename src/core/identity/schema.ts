@@ -70,6 +70,14 @@ export const credentials = z
   .strictObject({ email: text(254), password: password.min(1) })
   .meta({ description: "An address and its password." })
 
+export const newAnonymousSession = z
+  .strictObject({ kind: z.literal("anonymous") })
+  .meta({ description: "A session of somebody who has no account yet." })
+
+export const newCredentials = newUser
+  .pick({ email: true, password: true, name: true })
+  .meta({ description: "What makes an account of an anonymous session." })
+
 export const refreshRequest = z
   .strictObject({
     refreshToken: text(2_000)
@@ -92,7 +100,7 @@ export const pageQuery = z
 export const user = z
   .object({
     id,
-    email: z.string(),
+    email: z.string().nullable().meta({ description: "Null of an anonymous person." }),
     name: z.string().nullable(),
     roles: z.array(z.string()),
     createdAt: instant,

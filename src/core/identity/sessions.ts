@@ -5,9 +5,10 @@ import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { accessTokenSeconds, signAccessToken } from "./access-tokens.ts"
-import { assertUnlocked, attemptKeys, forgiveAttempt, reserveAttempt } from "./attempts.ts"
+import { assertUnlocked, attemptKeys, exceeds, forgiveAttempt, reserveAttempt } from "./attempts.ts"
 import { auditEvent } from "./audit.ts"
 import type { Caller } from "./caller.ts"
+import { freeGuesses, signInCaptcha } from "./captcha.ts"
 import { refreshSeconds } from "./cookies.ts"
 import { assertSignedIn, refuse, sessionProbe } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
@@ -50,26 +51,31 @@ const replaySeconds = 30
  * lie in another database): the first counts the attempt and reads the hash, the second writes the session. An address
  * without an account takes the same steps and gets the same answer in the same time.
  *
- * @throws {Problem} `invalid_credentials`; as `completeSignIn`; `locked` or `rate_limited` with `Retry-After`, before the password is looked at
+ * @throws {Problem} `invalid_credentials`; as `completeSignIn`; `locked` or `rate_limited` with
+ * `Retry-After`, `captcha_required` and as `signInCaptcha`, before the password is looked at
  */
 export async function signIn(
   app: App,
   argon2: Argon2,
   credentials: { email: string; password: string },
   caller: Caller,
+  captchaAnswer: string | null = null,
 ): Promise<Tokens & { user: User }> {
   const { settings } = app
+  const unproved = await signInCaptcha(app, captchaAnswer, caller)
   const now = app.now()
   const email = normaliseEmail(credentials.email)
   const keys = attemptKeys(settings.secret, email, caller.address)
   const rows = await app.directory.batch([
-    ...reserveAttempt(keys, now),
+    // Whoever has not shown that they are no program is counted no further than to where it is asked for.
+    ...reserveAttempt(unproved ? { ...keys, limits: freeGuesses } : keys, now),
     selectPerson(sql`emailNormalised = ${email}`),
     sql`SELECT passwordHash FROM users WHERE emailNormalised = ${email}`,
     selectMemberships(sql`(SELECT id FROM users WHERE emailNormalised = ${email})`),
   ])
   const [counts, found, hashes, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
   assertUnlocked(counts, keys, now)
+  if (unproved && exceeds(counts, keys, freeGuesses)) throw unproved
   const stored = (hashes[0]?.passwordHash ?? null) as string | null
   if (!verifyPassword(argon2, stored, credentials.password, settings.passwordPeppers)) {
     app.count("signIns", { outcome: "failed" })
@@ -118,6 +124,8 @@ export interface SignIn {
   readonly caller: Caller
   /** The organisation to act in; the first that the person joined, unless told. */
   readonly organisation?: string | null
+  /** In the same batch, first of all: the person, where they come with their session. */
+  readonly arrival?: readonly Sql[]
   /** In the same batch, before the session is written: a code that is used up, an attempt that is forgiven. */
   readonly writes?: readonly Sql[]
   readonly impersonator?: string | null
@@ -145,7 +153,7 @@ export async function completeSignIn(app: App, signIn: SignIn): Promise<Tokens &
  */
 export async function openSession(
   app: App,
-  { person, methods, caller, organisation, writes = [], impersonator = null }: SignIn,
+  { person, methods, caller, organisation, arrival = [], writes = [], impersonator = null }: SignIn,
 ): Promise<Tokens & { user: User }> {
   if (person.disabledAt !== null) throw new Problem("account_disabled")
   const now = app.now()
@@ -161,8 +169,10 @@ export async function openSession(
   const seconds = impersonator === null ? refreshSeconds : impersonationSeconds
   const session = app.newId()
   const refreshToken = firstRefreshToken(app.settings.secret, session)
-  const notice = impersonator === null ? tellOfNewDevice(app, person, caller) : []
+  const told = impersonator === null && person.kind === "person"
+  const notice = told ? tellOfNewDevice(app, person, caller) : []
   const rows = await commitSession(app, person, membership, [
+    ...arrival,
     refuse(
       "outdated",
       sql`NOT EXISTS (SELECT 1 FROM users WHERE id = ${person.id} AND epoch = ${person.epoch})`,
@@ -182,7 +192,7 @@ VALUES (${session}, ${person.id}, ${membership?.organisation ?? null}, ${refresh
     }),
   ])
   // The last statement of the notice tells whether there is one.
-  if (rows[notice.length]?.length) wakeMail(app)
+  if (rows[arrival.length + notice.length]?.length) wakeMail(app)
   app.log("info", "signed in", { user: person.id, session })
   app.count("signIns", {
     outcome: "succeeded",
@@ -412,6 +422,7 @@ export async function accessTokenFor(
     methods,
     authenticatedAt,
     impersonator,
+    ...(person.kind === "anonymous" && { anonymous: true }),
   }
   const accessToken = await signAccessToken(app.settings, actor, app.now())
   return { accessToken, expiresIn: accessTokenSeconds }

@@ -22,6 +22,8 @@ export function assertRecent(app: App, actor: UserActor, seconds = recentSeconds
   if (actor.impersonator !== null) {
     throw new Problem("forbidden", "Nobody may do this in another's name.")
   }
+  // They have nothing to prove it with but this session.
+  if (actor.anonymous) return
   if (app.now() - actor.authenticatedAt <= seconds * 1_000) return
   throw proofExpired(seconds)
 }

@@ -38,6 +38,8 @@ export const users = sqliteTable(
   },
   (table) => [
     uniqueIndex("users_emailNormalised").on(table.emailNormalised),
+    index("users_kind").on(table.kind, table.id),
+    index("users_accounts").on(table.id).where(sql`kind <> 'anonymous'`),
     index("users_services").on(table.id).where(sql`kind = 'service'`),
     // Without regard to case (COLLATE NOCASE), for the search by administrators.
     index("users_name").on(table.name),

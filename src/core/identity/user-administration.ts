@@ -16,7 +16,14 @@ import { type Person, personOf, selectPerson, toUser, type User } from "./person
 import { endSessionsOf } from "./person-update.ts"
 import { openSession, type Session, selectSessions, sessionOf, type Tokens } from "./sessions.ts"
 import { assertRecent } from "./step-up.ts"
-import { changePerson, getPerson, keepAdministrator, listUsers, roleChange } from "./users.ts"
+import {
+  changePerson,
+  getPerson,
+  keepAdministrator,
+  listUsers,
+  ofKind,
+  roleChange,
+} from "./users.ts"
 
 /** A person, as administrators see them. */
 export interface Account extends User {
@@ -36,13 +43,20 @@ const toAccount = (person: Person): Account => ({
 export const getAccount = async (app: App, actor: Actor, id: string): Promise<Account> =>
   toAccount(await getPerson(app, actor, id))
 
-/** All people in the order in which they came; with `search`, those who match. @throws {Problem} `token_outdated` */
+interface AskedAccounts {
+  readonly limit: number
+  readonly cursor: string | null
+  readonly search?: string | undefined
+  readonly kind?: Person["kind"] | undefined
+}
+
+/** People of that kind, or all with an account, in the order in which they came; with `search`, those who match. @throws {Problem} `token_outdated` */
 export const listAccounts = async (
   app: App,
   actor: Actor,
-  { search, ...page }: { limit: number; cursor: string | null; search?: string | undefined },
+  { search, ...page }: AskedAccounts,
 ): Promise<Page<Account>> => {
-  if (search !== undefined) return searchAccounts(app, actor, search, page.limit)
+  if (search !== undefined) return searchAccounts(app, actor, search, page)
   const found = await listUsers(app, actor, page)
   return { ...found, items: found.items.map(toAccount) }
 }
@@ -56,15 +70,15 @@ async function searchAccounts(
   app: App,
   actor: Actor,
   search: string,
-  limit: number,
+  { limit, kind }: AskedAccounts,
 ): Promise<Page<Account>> {
   const from = normaliseEmail(search)
   // The last code point there is: everything that begins with the text sorts before it.
   const to = `${from}\u{10ffff}`
   const name = search.trim()
   const most = sql`CAST(${limit} AS INTEGER)`
-  const matches = sql`SELECT id, 0 AS place, emailNormalised AS key FROM (SELECT id, emailNormalised FROM users WHERE emailNormalised >= ${from} AND emailNormalised < ${to} ORDER BY emailNormalised LIMIT ${most})
-UNION ALL SELECT id, 1, name FROM (SELECT id, name FROM users WHERE name COLLATE NOCASE >= ${name} AND name COLLATE NOCASE < ${`${name}\u{10ffff}`} ORDER BY name COLLATE NOCASE LIMIT ${most})`
+  const matches = sql`SELECT id, 0 AS place, emailNormalised AS key FROM (SELECT id, emailNormalised FROM users WHERE ${ofKind(kind)} AND emailNormalised >= ${from} AND emailNormalised < ${to} ORDER BY emailNormalised LIMIT ${most})
+UNION ALL SELECT id, 1, name FROM (SELECT id, name FROM users WHERE ${ofKind(kind)} AND name COLLATE NOCASE >= ${name} AND name COLLATE NOCASE < ${`${name}\u{10ffff}`} ORDER BY name COLLATE NOCASE LIMIT ${most})`
   const [session, rows = []] = await app.directory.batch([
     sessionProbe(actor),
     sql`WITH matches AS (${matches}), people AS (${selectPerson(sql`id IN (SELECT id FROM matches)`)})

@@ -2,7 +2,7 @@ import { type Actor, type App, administratorRole, system } from "../../platform/
 import { Refusal, type Row, UniqueViolation } from "../../platform/database.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
-import { type Sql, sql } from "../../platform/sql.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { auditEvent } from "./audit.ts"
 import type { Caller } from "./caller.ts"
 import { assertSignedIn, refuse, sessionProbe, sessionRefusal } from "./directory-guard.ts"
@@ -145,6 +145,9 @@ export function roleChange(
   roles: readonly string[],
 ): PersonChange | null {
   const wanted = [...new Set(roles)].sort()
+  if (person.kind === "anonymous" && wanted.length > 0) {
+    throw new Problem("conflict", "Roles are for accounts, and this person has none yet.")
+  }
   if (JSON.stringify(wanted) === JSON.stringify(person.roles)) return null
   const { id: user } = person
   const detail = { before: person.roles, roles: wanted }
@@ -238,15 +241,20 @@ async function writePerson(
   return person
 }
 
-/** All people, in the order of their ids, which is the order in which they came. @throws {Problem} `token_outdated` */
+/**
+ * People in the order of their ids, which is the order in which they came: of one kind, or all but the anonymous, who may be
+ * a multitude. By an index either way.
+ *
+ * @throws {Problem} `token_outdated`
+ */
 export async function listUsers(
   app: App,
   actor: Actor,
-  page: { limit: number; cursor: string | null },
+  page: { limit: number; cursor: string | null; kind?: Person["kind"] | undefined },
 ): Promise<Page<Person>> {
   const [session, rows = []] = await app.directory.batch([
     sessionProbe(actor),
-    sql`${selectPerson(sql`id > ${page.cursor ?? ""}`)} ORDER BY id LIMIT CAST(${page.limit + 1} AS INTEGER)`,
+    sql`${selectPerson(sql`${ofKind(page.kind)} AND id > ${page.cursor ?? ""}`)} ORDER BY id LIMIT CAST(${page.limit + 1} AS INTEGER)`,
   ])
   assertSignedIn(actor, session)
   return pageOf(
@@ -254,3 +262,7 @@ export async function listUsers(
     page.limit,
   )
 }
+
+/** Written as the partial indexes have it. */
+export const ofKind = (kind: Person["kind"] | undefined): Sql =>
+  kind === undefined ? raw("kind <> 'anonymous'") : raw(`kind = '${kind}'`)

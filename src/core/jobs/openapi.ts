@@ -1,6 +1,6 @@
 import {
+  badAnySession,
   badBody,
-  badSession,
   type DocumentedModule,
   type Operation,
   patchBody,
@@ -9,7 +9,7 @@ import * as shapes from "./schema.ts"
 
 const { databaseQuery, jobDetails, jobPage, jobPatch, jobScheduleList, jobsQuery } = shapes
 
-const closed = [...badSession, "forbidden", "invalid_input"] as const
+const closed = [...badAnySession, "forbidden", "invalid_input"] as const
 const path = "/jobs/{id}"
 const one = {
   auth: "administrator",

@@ -1,6 +1,6 @@
 import {
+  badAnySession,
   badBody,
-  badSession,
   type DocumentedModule,
   jsonBody,
   type Operation,
@@ -19,7 +19,7 @@ import {
   tokenQuery,
 } from "./schema.ts"
 
-const administrators = [...badSession, "forbidden"] as const
+const administrators = [...badAnySession, "forbidden"] as const
 
 const operations: readonly Operation[] = [
   {

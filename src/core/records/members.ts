@@ -11,7 +11,8 @@ export const members = collection("members", {
     roles: json({ required: true, readable: "false" }),
     epoch: integer({ required: true, readable: "false" }),
   },
-  rules: { read: "@me.id != null" },
+  // Whoever has no account yet sees themselves alone: names are not for strangers.
+  rules: { read: "@me.id != null && (@me.kind != 'anonymous' || id = @me.id)" },
   indexes: ["name"],
   // Nobody writes it through the records: a version that the directory did not count would stop the projection.
   administrators: "obey",

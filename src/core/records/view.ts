@@ -50,8 +50,8 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
   const context: Context = {
     me: {
       id: user?.id ?? null,
-      email: user?.key?.service ? null : (user?.email ?? null),
-      kind: user?.key?.service ? "service" : actor.kind,
+      email: user?.key?.service || user?.anonymous ? null : (user?.email ?? null),
+      kind: user?.key?.service ? "service" : user?.anonymous ? "anonymous" : actor.kind,
       roles: user?.roles ?? [],
     },
     organisation: organisationOf(actor),
