@@ -20,6 +20,7 @@ const filmClub: readonly string[] = [
   "src/app/digest.ts",
   "src/app/digest-mail.ts",
   "src/app/demo.ts",
+  "src/app/exposure.txt",
   "src/app/demo",
   "src/app/page.ts",
   "src/app/page",
