@@ -5,7 +5,8 @@ import { tellWatchers } from "./notices.ts"
 /** What people think of films: one review for each person and film, in the person's own name. */
 export const reviews = collection("reviews", {
   fields: {
-    film: relation("films", { required: true }),
+    /** A film that goes takes its reviews along: only editors delete films. */
+    film: relation("films", { required: true, onDelete: "cascade" }),
     author: relation("members", { required: true, default: expression("@me.id") }),
     stars: integer({ required: true, min: 1, max: 5 }),
     body: markdown({ max: 10_000 }),

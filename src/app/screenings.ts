@@ -6,6 +6,7 @@ const managers = 'has(@me.roles, "owner") || has(@me.roles, "admin")'
 /** When a club shows a film. A club is an organisation: its members read, its owners and admins write, others see nothing. */
 export const screenings = collection("screenings", {
   fields: {
+    /** A film that a club shows is not deleted. */
     film: relation("films", { required: true }),
     startsAt: datetime({ required: true }),
     place: text({ required: true, max: 200 }),

@@ -6,7 +6,7 @@ export const watchlists = collection("watchlists", {
   fields: {
     owner: relation("members", { required: true, default: expression("@me.id") }),
     name: text({ required: true, max: 100 }),
-    films: relations("films", { max: 500 }),
+    films: relations("films", { max: 500, onDelete: "unlink" }),
   },
   rules: {
     read: "owner = @me.id",

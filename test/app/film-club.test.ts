@@ -58,14 +58,6 @@ describe("films", () => {
     },
   )
 
-  test("a film that has reviews is not deleted from under them", async () => {
-    const reviewed = await newFilm("Reviewed")
-    await newReview(alice, reviewed)
-    const refused = await call(editor, "DELETE", `/records/films/${reviewed}`)
-    expect(refused.status).toBe(409)
-    expect((await body(refused)).code).toBe("conflict")
-  })
-
   test("the page, the list and a film cost one trip or none", async () => {
     expect(costOf(await call(null, "GET", "/records/films?sort=-imdbRating&limit=20")).trips).toBe(
       1,
@@ -146,6 +138,20 @@ describe("watch lists", () => {
     expect((await call(null, "GET", path)).status).toBe(401)
     expect((await body(await call(alice, "GET", path))).films).toEqual([film])
   })
+})
+
+test("a film that is deleted takes its reviews along and leaves every watch list", async () => {
+  const [of, other] = [await newFilm("Withdrawn"), await newFilm("Kept")]
+  const reviews = [await newReview(alice, of), await newReview(bob, of)]
+  const made = await call(bob, "POST", "/records/watchlists", { name: "Both", films: [of, other] })
+  const { id } = await body(made)
+  expect((await call(bob, "DELETE", `/records/films/${of}`)).status).toBe(403)
+  expect((await call(editor, "DELETE", `/records/films/${of}`)).status).toBe(204)
+  for (const review of reviews) {
+    expect((await call(null, "GET", `/records/reviews/${review}`)).status).toBe(404)
+  }
+  const list = await body(await call(bob, "GET", `/records/watchlists/${id}`))
+  expect(list).toMatchObject({ films: [other], version: 2 })
 })
 
 test("who has a film on a watch list is told of a new review, once, and nobody else", async () => {

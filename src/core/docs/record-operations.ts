@@ -1,5 +1,7 @@
 import type { ProblemCode } from "../../platform/problem.ts"
 import type { Action } from "../identity/key-scopes.ts"
+import { deletionPlan, type Pointer } from "../records/cascade-plan.ts"
+import { maxTakenAlong } from "../records/deletion.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import { aggregateParameters } from "./aggregate-operation.ts"
 import { bulkOperations } from "./bulk-operations.ts"
@@ -123,7 +125,7 @@ export function recordPaths(
     delete: {
       id: `delete${one}`,
       summary: "Delete a record",
-      description: "A record that others point at stays: 409.",
+      description: deletionSentence(reader, collection),
       actions: ["delete"],
       parameters: [requestHeader("If-Match")],
       answers: { 204: { description: "It is gone.", headers: answerHeaders("X-Bookmark") } },
@@ -199,6 +201,30 @@ function operationOf(
     },
     security: securityFor(anonymous ? "none" : "session"),
   }
+}
+
+/** What goes with a record, as far as the reader may know of those collections. */
+function deletionSentence(reader: Reader, collection: LinkedCollection): string {
+  const { cascading, releasing } = deletionPlan(collection)
+  const known = (pointers: readonly Pointer[]) =>
+    new Set(
+      pointers
+        .filter(
+          ({ from, field }) =>
+            isOpen(reader, from, "read") && reader.view.fieldRule(field) !== false,
+        )
+        .map(({ from, field }) => `\`${from.name}.${field.name}\``),
+    )
+  const [goes, loses] = [[...known(cascading)], [...known(releasing)]]
+  return [
+    "A record that others point at stays: 409.",
+    goes.length > 0 && `What points at it through ${goes.join(", ")} goes with it.`,
+    loses.length > 0 && `What points at it through ${loses.join(", ")} loses the reference.`,
+    goes.length + loses.length > 0 &&
+      `Beyond ${maxTakenAlong.toLocaleString("en")} such records it is refused whole: 409.`,
+  ]
+    .filter(Boolean)
+    .join(" ")
 }
 
 const lowerCase = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1)

@@ -79,8 +79,12 @@ function joinTableObjects(collection: LinkedCollection): SchemaObject[] {
 function indexObjects(collection: LinkedCollection): SchemaObject[] {
   const { name: table, definition, scoped } = collection
   const objects = new Map<string, SchemaObject>()
-  const add = (columns: readonly string[], unique: boolean) => {
-    const leadingColumns = scoped ? ["organisation", ...columns] : columns
+  const add = (columns: readonly string[], unique: boolean, pointer = false) => {
+    const leadingColumns = scoped
+      ? pointer
+        ? [...columns, "organisation"]
+        : ["organisation", ...columns]
+      : columns
     // `id` breaks ties in every list, so it ends every index that serves one.
     const all = unique || columns.includes("id") ? leadingColumns : [...leadingColumns, "id"]
     const suffix = columns.map((column) => column.replace(/^-(.*)$/, "$1_desc")).join("_")
@@ -99,7 +103,9 @@ function indexObjects(collection: LinkedCollection): SchemaObject[] {
   for (const fields of collection.uniques) add(fields, true)
   const servedByUnique = new Set(collection.uniques.map((fields) => fields[0]))
   for (const field of fieldsOf(collection, "relation")) {
-    if (!servedByUnique.has(field.name)) add([field.name], false)
+    // Whoever is deleted is looked for in the records of all organisations, by foreign keys as well; people are not deleted.
+    const pointer = scoped && !field.target?.builtIn
+    if (pointer || !servedByUnique.has(field.name)) add([field.name], false, pointer)
   }
   for (const entry of definition.options.indexes ?? []) {
     add(typeof entry === "string" ? [entry] : entry, false)

@@ -41,10 +41,20 @@ interface MomentOptions extends Common<string> {
   min?: string
   max?: string
 }
+interface RelationOptions extends Common<string> {
+  /**
+   * When the record that this points at is deleted: `restrict` refuses that, and holds unless another is named; `cascade`
+   * deletes this one too; `setNull` empties the field. Whoever may delete the target decides, whatever the rules of this
+   * collection say; and who may change this field may so bring about the deletion: say in `writable` who that is.
+   */
+  onDelete?: "restrict" | "cascade" | "setNull"
+}
 interface ManyOptions
   extends Pick<Common<string[]>, "required" | "readable" | "writable" | "description"> {
   /** Most ids that one record may hold; 1,000 unless told. */
   max?: number
+  /** When a record of the list is deleted: `restrict` refuses that, and holds unless `unlink` takes it off the list. */
+  onDelete?: "restrict" | "unlink"
 }
 
 /** One field. `Value` is its type in TypeScript; `Required` says whether null is ruled out. */
@@ -82,6 +92,8 @@ export interface FieldOptions {
   /** The target's relation that a back-relation turns round. */
   readonly backField?: string
   readonly rollup?: RollupOptions
+  /** What the end of the record that it points at means to this one; `restrict` unless told. */
+  readonly onDelete?: "restrict" | "cascade" | "setNull" | "unlink"
 }
 
 export type FieldKind =
@@ -174,10 +186,10 @@ export const choice = <
 export const json = <const Options extends Common<unknown> = Common<unknown>>(options?: Options) =>
   field<unknown, Options>("json", options)
 
-/** One record of `target`, by its id. The writer must be able to read it. A record that is pointed at cannot be deleted. */
+/** One record of `target`, by its id. The writer must be able to read it. What happens when that is deleted says `onDelete`. */
 export const relation = <
   const Target extends string,
-  const Options extends Common<string> = Common<string>,
+  const Options extends RelationOptions = RelationOptions,
 >(
   target: Target,
   options?: Options,

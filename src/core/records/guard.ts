@@ -17,6 +17,7 @@ export type Outcome =
   | "stale"
   | "invalid_reference"
   | "referenced"
+  | "too_many"
   | "taken"
 
 /** One objection: when `condition` is true, the write is refused with `outcome` about `detail` (field names). */
@@ -70,6 +71,14 @@ export function refusalProblem(error: unknown, anonymous: boolean, several: bool
         ...(index !== undefined && { index }),
         cause: error,
       })
+    case "too_many": {
+      const most = Number(error.detail).toLocaleString("en")
+      return new Problem("conflict", {
+        detail: `More than ${most} other records would go or change with this one, and a call takes ${most} at most: nothing was deleted. Delete some of them first.`,
+        ...(index !== undefined && { index }),
+        cause: error,
+      })
+    }
     case "forbidden":
       return new Problem(anonymous ? "unauthenticated" : "forbidden", {
         ...(error.detail && { detail: `You may not set "${error.detail}" here.` }),

@@ -5,6 +5,7 @@ import { checkOperand } from "../expression/default-value.ts"
 import { ExpressionError } from "../expression/error.ts"
 import { parseExpression, parseOperand } from "../expression/parse.ts"
 import type { Shape } from "../expression/types.ts"
+import { checkOnDelete } from "./cascade-plan.ts"
 import type { Collection } from "./collection.ts"
 import type { Field, FieldKind, FieldOptions } from "./fields.ts"
 import { members } from "./members.ts"
@@ -56,7 +57,7 @@ export interface LinkedCollection {
   readonly builtIn: boolean
   readonly uniques: readonly (readonly string[])[]
   readonly searchFields: readonly string[]
-  /** Relations of other collections (and of this one) that lead here: they stand in the way of a deletion. */
+  /** Relations of other collections (and of this one) that lead here: what a deletion does to them is in their `onDelete`. */
   readonly referrers: readonly {
     readonly collection: LinkedCollection
     readonly field: LinkedField
@@ -74,6 +75,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const reservedNames = new Set([
   "changes",
   "refusals",
+  "cascades",
   "idempotency_keys",
   "members",
   "member_organisations",
@@ -113,6 +115,7 @@ export function linkCollections(definitions: readonly Collection[]): LinkedColle
   for (const collection of linked.values()) resolveRollups(collection)
   for (const collection of linked.values()) {
     checkFieldLists(collection)
+    checkOnDelete(collection)
     checkRules(collection)
   }
   return linked

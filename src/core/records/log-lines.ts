@@ -10,13 +10,13 @@ import type { View } from "./view.ts"
 
 /* The line that a write leaves in the change log: who, by what right, and the record as stored. No I/O. */
 
-/** A line for each row that `where` (about `t`) finds; with `freshOnly`, for those whose version has none yet. */
+/** A line for each row that `where` (about `t`) finds; `rules` have let it be written, or the engine did of itself; with `freshOnly`, for those whose version has none yet. */
 export function logStatement(
   app: App,
   view: View,
   collection: LinkedCollection,
   kind: ChangeKind,
-  rules: readonly (Checked | null)[],
+  rules: readonly (Checked | null)[] | "system",
   where: Sql,
   freshOnly: boolean,
 ): Sql {
@@ -26,7 +26,7 @@ export function logStatement(
     : raw("")
   const organisation = raw(collection.scoped ? 't."organisation"' : "NULL")
   const rows = sql`SELECT t."id" AS record, ${organisation} AS organisation, ${version} AS version, ${imageOf(collection, "t")} AS payload FROM ${identifier(collection.name)} t WHERE ${where}${fresh} ORDER BY t."pk"`
-  const authority = authorityOf(view, collection, rules)
+  const authority = rules === "system" ? rules : authorityOf(view, collection, rules)
   const change = { subject: collection.name, kind, organisation: raw("organisation"), authority }
   return appendChanges(app, view.actor, change, rows)
 }

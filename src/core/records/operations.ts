@@ -1,5 +1,18 @@
+import type { App } from "../../platform/app.ts"
+import type { Objection } from "./guard.ts"
 import type { LinkedCollection } from "./link.ts"
 import type { StoredValue } from "./values.ts"
+import type { View } from "./view.ts"
+
+/** What the statements of one write share. */
+export interface WriteContext {
+  readonly app: App
+  readonly view: View
+  /** When the request was made, as it is stored. */
+  readonly at: string
+  /** Objections to the caller itself, asked before those to the write. */
+  readonly first: readonly Objection[]
+}
 
 /** A merge patch (RFC 7396) of a `json` field, as JSON text: laid over what is stored, by SQLite. */
 export interface JsonMerge {

@@ -5,7 +5,7 @@ import { joinTableOf } from "./columns.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 import { systemFieldNames } from "./shape.ts"
 import { decodeValue, isConverted } from "./values.ts"
-import { mainSource, tableSource, type View } from "./view.ts"
+import { mainAlias, mainSource, tableSource, type View } from "./view.ts"
 
 /** Most records that one back-relation brings along; to-many fields bring all of theirs. */
 const maxExpandedBack = 100
@@ -301,6 +301,10 @@ export function visibility(
   const readable = view.compile(rule, tableSource(alias), { oneRow })
   return scope ? sql`${scope} AND (${readable})` : sql`(${readable})`
 }
+
+/** One row in any case: with the record, where the actor sees it, and otherwise with nulls. */
+export const visibleRow = (view: View, collection: LinkedCollection, id: string): Sql =>
+  sql`(SELECT 1) LEFT JOIN ${identifier(collection.name)} ${raw(mainAlias)} ON ${raw(`${mainAlias}."id"`)} = ${id} AND ${visibility(view, collection, mainAlias, true)}`
 
 /** A row of `selectList`, as the API answers it. */
 export function decodeRow(

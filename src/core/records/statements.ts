@@ -2,6 +2,7 @@ import type { App } from "../../platform/app.ts"
 import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { RowSource } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
+import { deleteStatements } from "./deletion.ts"
 import { guard, type Objection } from "./guard.ts"
 import type { LinkedCollection } from "./link.ts"
 import { logStatement, writableRules } from "./log-lines.ts"
@@ -16,15 +17,15 @@ import {
 } from "./objections.ts"
 import type {
   CreateOperation,
-  DeleteOperation,
   NewRecord,
   Operation,
   PutOperation,
   StoredFields,
   UpdateOperation,
+  WriteContext,
 } from "./operations.ts"
-import { assigned, changedRowSource, current, literalText, manyFields } from "./rows.ts"
-import { orderedIds, visibility } from "./selection.ts"
+import { assigned, changedRowSource, current, manyFields } from "./rows.ts"
+import { orderedIds, visibility, visibleRow } from "./selection.ts"
 import { organisationOf, tableSource, type View } from "./view.ts"
 
 /*
@@ -32,14 +33,6 @@ import { organisationOf, tableSource, type View } from "./view.ts"
  * batch with all the others. No I/O. The guard decides on the record as it is and as it will be, before anything is
  * written, so that a refusal by rule always comes before a refusal by a constraint.
  */
-
-interface Writing {
-  readonly app: App
-  readonly view: View
-  readonly at: string
-  /** Objections to the caller itself, asked before those to the write. */
-  readonly first: readonly Objection[]
-}
 
 /** The statements of one operation; `index` is its position, for the refusal. */
 export function statementsOf(
@@ -49,7 +42,7 @@ export function statementsOf(
   index: number,
   first: readonly Objection[] = [],
 ): Sql[] {
-  const writing: Writing = { app, view, at: new Date(app.now()).toISOString(), first }
+  const writing: WriteContext = { app, view, at: new Date(app.now()).toISOString(), first }
   switch (operation.action) {
     case "create":
       return createStatements(writing, operation, index, "taken")
@@ -76,7 +69,7 @@ const givenColumns = (collection: LinkedCollection): string[] =>
  * limit on their number.
  */
 function createStatements(
-  writing: Writing,
+  writing: WriteContext,
   { collection, records, chosenIds = false }: Omit<CreateOperation, "action">,
   index: number,
   ifExists: "taken" | "stale" | "skip",
@@ -209,7 +202,7 @@ function newRowSource(collection: LinkedCollection, at: string, actorId: string 
 
 // ---- update
 
-function updateStatements(writing: Writing, operation: UpdateOperation, index: number): Sql[] {
+function updateStatements(writing: WriteContext, operation: UpdateOperation, index: number): Sql[] {
   const { collection, id, changes, given, expected } = operation
   const { view } = writing
   const before = tableSource(current)
@@ -261,13 +254,9 @@ export function permissionQuery(
   return sql`SELECT (${allowed}) IS TRUE AS allowed FROM ${identifier(collection.name)} ${raw(current)} WHERE ${raw(`${current}."id"`)} = ${id} AND ${visibility(view, collection, current, true)}`
 }
 
-/** One row in any case: with the record, where the actor sees it, and otherwise with nulls. */
-const visibleRow = (view: View, collection: LinkedCollection, id: string): Sql =>
-  sql`(SELECT 1) LEFT JOIN ${identifier(collection.name)} ${raw(current)} ON ${raw(`${current}."id"`)} = ${id} AND ${visibility(view, collection, current, true)}`
-
 /** The update itself, its links and its line in the log. A change that changes nothing writes nothing. */
 function replaceStatements(
-  writing: Writing,
+  writing: WriteContext,
   collection: LinkedCollection,
   id: string,
   changes: StoredFields,
@@ -332,7 +321,7 @@ function unreadable(view: View, collection: LinkedCollection, name: string): Sql
 
 // ---- put
 
-function putStatements(writing: Writing, operation: PutOperation, index: number): Sql[] {
+function putStatements(writing: WriteContext, operation: PutOperation, index: number): Sql[] {
   const { collection, record, replacement, expected, only } = operation
   const { view } = writing
   const create = { collection, records: [record], chosenIds: true }
@@ -385,51 +374,5 @@ function putStatements(writing: Writing, operation: PutOperation, index: number)
     // First the replacement, which finds nothing where there is no record; then the creation, which skips what exists.
     ...replaceStatements(writing, collection, record.id, replacement, record.given),
     ...createStatements(writing, create, index, "skip"),
-  ]
-}
-
-// ---- delete
-
-function deleteStatements(writing: Writing, operation: DeleteOperation, index: number): Sql[] {
-  const { app, view } = writing
-  const { collection, id, expected } = operation
-  const table = identifier(collection.name)
-  const source = tableSource(current)
-  const objections: Objection[] = [
-    ...writing.first,
-    { outcome: "not_found", condition: raw(`${current}."id" IS NULL`) },
-    ...ruleObjections(view, view.writeRule(collection, "delete", collection.rules.delete), source),
-    ...staleObjections(expected),
-    ...collection.referrers.map(
-      ({ collection: referrer, field }): Objection => ({
-        outcome: "referenced",
-        // A collection that is hidden from the actor, in whole or in part, is not spoken of.
-        detail: view.readRule(referrer) === true ? referrer.name : "",
-        // A record that points at itself is no obstacle to its own end.
-        condition:
-          field.kind === "relations"
-            ? sql`EXISTS (SELECT 1 FROM ${identifier(joinTableOf(referrer.name, field.name))} x WHERE x."target" = ${id} AND NOT (${literalText(referrer.name)} = ${literalText(collection.name)} AND x."source" = ${id}))`
-            : sql`EXISTS (SELECT 1 FROM ${identifier(referrer.name)} x WHERE x.${identifier(field.name)} = ${id} AND NOT (${literalText(referrer.name)} = ${literalText(collection.name)} AND x."id" = ${id}))`,
-      }),
-    ),
-  ]
-  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id))
-  const scope = view.scope(collection.shape, `"${collection.name}"`)
-  return [
-    ...(check ? [check] : []),
-    logStatement(
-      app,
-      view,
-      collection,
-      "deleted",
-      [collection.rules.delete],
-      sql`t."id" = ${id}`,
-      false,
-    ),
-    ...manyFields(collection).map(
-      (field) =>
-        sql`DELETE FROM ${identifier(joinTableOf(collection.name, field.name))} WHERE "source" = ${id}`,
-    ),
-    sql`DELETE FROM ${table} WHERE "id" = ${id}${scope ? sql` AND ${scope}` : raw("")}`,
   ]
 }

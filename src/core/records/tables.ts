@@ -27,6 +27,22 @@ export const idempotencyKeys = sqliteTable(
 /** Holds nothing: a trigger aborts the batch of whoever inserts, with the inserted text as the message. */
 export const refusals = sqliteTable("refusals", { refusal: text().notNull() })
 
+/** What a deletion takes along, for the statements of its batch. Empty outside of a batch. */
+export const cascades = sqliteTable(
+  "cascades",
+  {
+    /** Collection and id. */
+    subject: text().notNull(),
+    record: text().notNull(),
+    /** `deleted`; or `released`: it stays, without its reference to what goes. */
+    fate: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.subject, table.record] }),
+    check("cascades_fate", sql`${table.fate} IN ('deleted', 'released')`),
+  ],
+)
+
 /** In which organisations of this database a member has a place; the projection of the directory's own table. */
 export const memberOrganisations = sqliteTable(
   "member_organisations",

@@ -4,6 +4,7 @@ import { atIndex, invalidInput, Problem } from "../../platform/problem.ts"
 import type { Sql } from "../../platform/sql.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import { insertJobs, type NewJob } from "../jobs/enqueue.ts"
+import { touchedByDeletion } from "./cascade-plan.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
 import type { Draft, Written } from "./draft.ts"
 import { isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
@@ -382,7 +383,7 @@ async function run(
   statements.push(...along)
   if (rehearsal) statements.push(rehearsed)
   const results = await app.db.batch(statements)
-  const heard = steps.some(({ operation }) => operation.collection.definition.options.afterCommit)
+  const heard = steps.some(({ operation }) => isHeard(operation))
   if (heard) app.wake("changes")
   if (jobs.length > 0) app.wake("jobs")
   const written = answers.map((answer) => answer(results))
@@ -392,3 +393,9 @@ async function run(
     created: it.created && !madeBefore(subjects, written, at),
   }))
 }
+
+/** Whether a listener waits for what the operation may have written. */
+const isHeard = ({ action, collection }: Operation): boolean =>
+  (action === "delete" ? touchedByDeletion(collection) : [collection]).some(
+    ({ definition }) => definition.options.afterCommit,
+  )

@@ -1,5 +1,10 @@
 import { changes } from "../../../src/core/changes/tables.ts"
-import { idempotencyKeys, memberOrganisations, refusals } from "../../../src/core/records/tables.ts"
+import {
+  cascades,
+  idempotencyKeys,
+  memberOrganisations,
+  refusals,
+} from "../../../src/core/records/tables.ts"
 import { testStorageManual } from "../../support/storage-manual.ts"
 
-testStorageManual([changes, idempotencyKeys, memberOrganisations, refusals])
+testStorageManual([cascades, changes, idempotencyKeys, memberOrganisations, refusals])
