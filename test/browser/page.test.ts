@@ -233,6 +233,25 @@ describe.skipIf(!executablePath)("the film club in Chromium", () => {
     await leave()
   })
 
+  test("who asks for the week's reviews by mail has asked after a reload, and can do without them", async () => {
+    const { page, leave } = await visit(browser, server.url)
+    await join(page, "Billy")
+    await page.getByRole("link", { name: "Watch lists" }).click()
+    const choice = page.getByLabel("Mail me the new reviews of each week")
+    expect(await choice.isChecked()).toBe(false)
+    await choice.check()
+    await notice(page, "The next digest comes on Monday.")
+    await page.reload()
+    await choice.waitFor()
+    expect(await choice.isChecked()).toBe(true)
+    await choice.uncheck()
+    await notice(page, "No further digest will come.")
+    await page.reload()
+    await choice.waitFor()
+    expect(await choice.isChecked()).toBe(false)
+    await leave()
+  })
+
   test("a session outlives reload and an expired token, and ends with sign-out", async () => {
     const { page, complaints } = await visit(browser, server.url)
     const email = await join(page, "Marlene")

@@ -1,6 +1,7 @@
 import { openAccount } from "./account.ts"
 import { currentUser, onUserChange, type Watchlist } from "./backend.ts"
 import { type CardFilm, cardOf } from "./card.ts"
+import { createDigestChoice } from "./digest-choice.ts"
 import { button, element, fill } from "./element.ts"
 import { notify } from "./notices.ts"
 import { createListForm } from "./watch-menu.ts"
@@ -23,13 +24,17 @@ export function createLists() {
   )
 
   async function show(): Promise<void> {
-    if (!currentUser()) {
+    const user = currentUser()
+    if (!user) {
       fill(body, strangerBox())
       return
     }
     section.ariaBusy = "true"
     try {
-      const lists = await listWatchlistsWithFilms()
+      const [lists, digest] = await Promise.all([
+        listWatchlistsWithFilms(),
+        createDigestChoice(user.id),
+      ])
       fill(
         body,
         createListForm("Create", async (name) => {
@@ -41,6 +46,7 @@ export function createLists() {
         ...lists.map((list) =>
           listOf(list, list.expanded.films as readonly unknown[] as readonly CardFilm[], show),
         ),
+        digest,
       )
     } catch (error) {
       fill(
