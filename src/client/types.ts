@@ -40,7 +40,7 @@ export interface ListQuery<R> extends View<R> {
   count?: boolean
 }
 
-type Sort<R> = `${"" | "-"}${keyof R & string}`
+type Sort<R> = `${"" | "-"}${(keyof R & string) | `distance(${string})`}`
 
 export interface Page<Item> {
   items: Item[]

@@ -12,6 +12,7 @@ import {
   json,
   markdown,
   number,
+  point,
   relation,
   relations,
   rollup,
@@ -232,6 +233,24 @@ export const wishes = collection("wishes", {
   },
 })
 
+/** Somewhere: open ones are everybody's to see, dens their owner's alone. */
+export const places = collection("places", {
+  fields: {
+    name: text({ required: true }),
+    owner: relation("members", { required: true, default: expression("@me.id") }),
+    open: boolean({ required: true, default: true }),
+    location: point(),
+    den: point({ readable: "owner = @me.id" }),
+    near: relation("places"),
+  },
+  rules: {
+    read: "open = true || owner = @me.id",
+    create: "owner = @me.id",
+    update: "owner = @me.id",
+    delete: "owner = @me.id",
+  },
+})
+
 export const fixtures = [
   articles,
   tags,
@@ -245,4 +264,5 @@ export const fixtures = [
   orderEvents,
   parcels,
   wishes,
+  places,
 ] as const

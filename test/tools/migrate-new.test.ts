@@ -7,6 +7,7 @@ import {
   expression,
   integer,
   number,
+  point,
   relation,
   relations,
   rollup,
@@ -64,6 +65,22 @@ ALTER TABLE "notes" ADD COLUMN "above" TEXT REFERENCES "notes" ("id");
 -- notes: indexes
 CREATE INDEX "notes_above" ON "notes" ("above", "id");
 `)
+})
+
+test("a point comes with what its index is made of, is renamed with it, and goes with it", async () => {
+  const at = notes({ ...body, location: point() })
+  const added = await step([notes(body)], [at])
+  expect(added).toContain('ADD COLUMN "location" TEXT CHECK (json_extract')
+  expect(added).toContain(
+    'CREATE INDEX "notes_location_band_location_longitude" ON "notes" ("location_band", "location_longitude", "id")',
+  )
+  const renamed = await step([at], [notes({ ...body, place: point() })], {
+    rename: ["notes.location=place"],
+  })
+  expect(renamed).toContain('RENAME COLUMN "location" TO "place"')
+  expect(renamed).not.toContain('DROP COLUMN "place"')
+  const dropped = await step([at], [notes(body)], { drop: ["notes.location"] })
+  expect(dropped).toContain('DROP COLUMN "location"')
 })
 
 test("a default may be any text", async () => {

@@ -15,6 +15,7 @@ import {
   json,
   markdown,
   number,
+  point,
   relation,
   relations,
   rollup,
@@ -47,6 +48,7 @@ const plainField: fc.Arbitrary<Field> = fc.oneof(
   fc.boolean().map((required) => number(required ? { required: true, default: -1.5e-7 } : {})),
   fc.constant(boolean({ required: true, default: true })),
   fc.constant(json({ default: { a: [1] } })),
+  fc.constant(point()),
 )
 
 const definitions: fc.Arbitrary<Collection[]> = fc

@@ -22,7 +22,7 @@ export function aggregateParameters(
   const groups = [
     ...systemFieldNames,
     ...fields
-      .filter(({ kind }) => !["json", "relations", "backRelation"].includes(kind))
+      .filter(({ kind }) => !["json", "point", "relations", "backRelation"].includes(kind))
       .map(({ name }) => name),
   ]
   return [

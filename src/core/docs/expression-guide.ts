@@ -15,6 +15,11 @@ export const expressionExamples: readonly (readonly [string, string])[] = [
   ["none(reviews, author = @me.id)", "None of them is mine."],
   ["count(reviews) > 3", "How many there are."],
   ['has(tags, "019aa2c5-7d00-7000-8000-000000000001")', "A to-many field holds this id."],
+  ["distance(location, 52.52, 13.405) < 5000", "Within 5 km of a point."],
+  [
+    "within(location, 47, 5, 55, 15)",
+    "In a box: its south, west, north and east. Where west is east of east it crosses the antimeridian.",
+  ],
   [
     "!(priority > 3) && archived != true",
     "Null is not greater than 3, and is not true: both hold for it.",
@@ -50,6 +55,11 @@ const operands: readonly (readonly [string, string])[] = [
     "Conditions about the records of a to-many field or a back-relation.",
   ],
   ["count(many) count(many, …)", "How many there are, or how many of a kind."],
+  [
+    "distance(point, latitude, longitude)",
+    "Metres along the great circle. Latitude comes first, in degrees (WGS 84): GeoJSON has them the other way round.",
+  ],
+  ["within(point, south, west, north, east)", "Whether a point lies in a box, its edges included."],
   ["has(many, id)", "Whether a to-many field holds an id."],
 ]
 

@@ -36,6 +36,9 @@ export function shapeParameters(reader: Reader, collection: LinkedCollection): P
 export function listParameters(reader: Reader, collection: LinkedCollection): Parameter[] {
   const { view } = reader
   const sortable = sortableFields(reader, collection)
+  const places = fieldsKnownTo(reader, collection).filter(
+    (field) => field.kind === "point" && view.fieldRule(field) === true,
+  )
   const searched = collection.searchFields.filter((name) => {
     const field = collection.fields.get(name)
     return field && view.fieldRule(field) === true
@@ -51,11 +54,13 @@ export function listParameters(reader: Reader, collection: LinkedCollection): Pa
     },
     {
       ...listOfNames("sort"),
-      description: `The order, at most three of these fields, \`-\` for descending: ${codes(sortable)}. Nulls come first ascending and last descending; \`id\` breaks ties. \`id\` unless told${collection.searchFields.length ? "; a search without it is ranked, the best match first" : ""}.`,
+      description: `The order, at most three of these fields, \`-\` for descending: ${codes(sortable)}${places.length ? `; or how far away the record is: \`distance(${places[0]?.name},latitude,longitude)\`` : ""}. Nulls come first ascending and last descending; \`id\` breaks ties. \`id\` unless told${collection.searchFields.length ? "; a search without it is ranked, the best match first" : ""}.`,
       schema: {
         type: "array",
         maxItems: 3,
-        items: { type: "string", enum: sortable.flatMap((name) => [name, `-${name}`]) },
+        items: places.length
+          ? { type: "string", maxLength: 200 }
+          : { type: "string", enum: sortable.flatMap((name) => [name, `-${name}`]) },
       },
       example: ["-createdAt"],
     },
@@ -97,7 +102,7 @@ const sortableFields = (reader: Reader, collection: LinkedCollection): string[] 
   ...fieldsKnownTo(reader, collection)
     .filter(
       (field) =>
-        !["json", "relations", "backRelation"].includes(field.kind) &&
+        !["json", "point", "relations", "backRelation"].includes(field.kind) &&
         reader.view.fieldRule(field) === true,
     )
     .map((field) => field.name),

@@ -197,6 +197,7 @@ function describe(reader: Reader, field: LinkedField, schema: Schema, input: boo
     field.kind === "relation" ? `Id of a record${toTarget}.` : null,
     field.kind === "relations" ? `Ids of records${toTarget}, in order, none twice.` : null,
     field.kind === "markdown" ? "Markdown." : null,
+    field.kind === "point" ? "A place, in degrees (WGS 84); changed as a whole." : null,
     field.kind === "json" ? "Any JSON; a patch is merged into it." : null,
     options.unique ? "No two records have the same." : null,
     ["date", "datetime"].includes(field.kind) && options.min !== undefined

@@ -16,6 +16,7 @@ export function aboutNew(node: Checked): Checked {
       return { ...node, left: newOperand(node.left), right: newOperand(node.right) }
     case "isNull":
     case "roleTest":
+    case "within":
       return { ...node, operand: newOperand(node.operand) }
     case "match":
       return {
@@ -38,6 +39,8 @@ function newOperand(operand: Operand): Operand {
       return { ...operand, argument: newOperand(operand.argument) }
     case "count":
       return { ...operand, many: newMany(operand.many) }
+    case "distance":
+      return { ...operand, point: newOperand(operand.point) }
     default:
       return operand
   }
@@ -52,6 +55,7 @@ const operandKinds: readonly string[] = [
   "path",
   "call",
   "count",
+  "distance",
 ] satisfies Operand["kind"][]
 const isOperand = (pattern: object): pattern is Operand =>
   "kind" in pattern && operandKinds.includes(pattern.kind as string)

@@ -1,3 +1,5 @@
+import type { Box, Point } from "./geo.ts"
+
 /** An expression as it was written: names are not resolved, types not checked. `position` is an offset. */
 export type Ast =
   | { readonly kind: "and" | "or"; readonly parts: readonly Ast[] }
@@ -9,6 +11,7 @@ export type Ast =
   | QuantifierAst
   | HasAst
   | { readonly kind: "changed"; readonly position: number; readonly field: NameAst }
+  | WithinAst
 
 export type ComparisonOperator = "=" | "!=" | ">" | ">=" | "<" | "<=" | "~" | "!~"
 
@@ -46,6 +49,7 @@ export type OperandAst =
   | TimeAst
   | CallAst
   | CountAst
+  | DistanceAst
 
 export type ActorName = "me.id" | "me.email" | "me.kind" | "org.id"
 export type FunctionName = "lower" | "length" | "day" | "month" | "year"
@@ -83,5 +87,19 @@ export interface CountAst {
   readonly kind: "count"
   readonly path: PathAst
   readonly condition: Ast | null
+  readonly position: number
+}
+/** `distance(location, 52.5, 13.4)`: metres from a point, latitude first. */
+export interface DistanceAst {
+  readonly kind: "distance"
+  readonly path: PathAst
+  readonly from: Point
+  readonly position: number
+}
+/** `within(location, south, west, north, east)` */
+export interface WithinAst {
+  readonly kind: "within"
+  readonly path: PathAst
+  readonly box: Box
   readonly position: number
 }

@@ -10,7 +10,7 @@ import type {
 import type { Checked, Match, Operand, OrderOperator } from "./checked.ts"
 import { conjunction, constant, disjunction, negate } from "./checked.ts"
 import { ExpressionError } from "./error.ts"
-import { type Names, resolveChanged, resolveMany } from "./names.ts"
+import { type Names, resolveChanged, resolveMany, resolvePoint } from "./names.ts"
 import { checkOperandAst, describe, isConstant, type Pair, unify } from "./operands.ts"
 import { likePattern, parsePattern } from "./pattern.ts"
 import type { Access, Shape } from "./types.ts"
@@ -58,6 +58,13 @@ function check(ast: Ast, names: Names): Checked {
       return checkHas(ast, names)
     case "changed":
       return { kind: "changed", field: resolveChanged(ast.field, names), negated: false }
+    case "within":
+      return {
+        kind: "within",
+        operand: resolvePoint(ast.path, names),
+        box: ast.box,
+        negated: false,
+      }
   }
 }
 
@@ -101,7 +108,7 @@ function equality(
   if (right.type === "null") return nullTest(left)
   if (left.type === "null") return nullTest(right)
   const pair = unify(left, leftAst, right, rightAst)
-  if (!pair || pair.type === "json") throw mismatch(left, leftAst, right, rightAst)
+  if (!pair || isOpaque(pair.type)) throw mismatch(left, leftAst, right, rightAst)
   return comparison("=", pair)
 }
 
@@ -110,6 +117,9 @@ const nullTest = (operand: Operand): Checked =>
     ? constant(operand.value === null)
     : { kind: "isNull", operand, negated: false }
 
+/** Nothing but null compares with these. */
+const isOpaque = (type: Operand["type"]): boolean => type === "json" || type === "point"
+
 function mismatch(
   left: Operand,
   leftAst: OperandAst,
@@ -117,8 +127,8 @@ function mismatch(
   rightAst: OperandAst,
 ): ExpressionError {
   const sides = `${describe(leftAst, left.type)} with ${describe(rightAst, right.type)}`
-  const json = left.type === "json" || right.type === "json"
-  const hint = json ? "json only compares with null" : ""
+  const opaque = [left.type, right.type].find(isOpaque)
+  const hint = opaque ? `${opaque} only compares with null` : ""
   return new ExpressionError("wrong_type", rightAst.position, `Cannot compare ${sides}`, hint)
 }
 
@@ -143,7 +153,7 @@ function checkOrder(
   left: Operand,
   right: Operand,
 ): Checked {
-  const orderless = [left.type, right.type].some((type) => type === "json" || type === "boolean")
+  const orderless = [left.type, right.type].some((type) => isOpaque(type) || type === "boolean")
   if (!orderless && (left.type === "null" || right.type === "null")) return constant(false)
   const pair = orderless ? null : unify(left, ast.left, right, ast.right)
   if (!pair) throw mismatch(left, ast.left, right, ast.right)

@@ -1,4 +1,5 @@
 import type { ActorName, FunctionName } from "./ast.ts"
+import type { Box, Point } from "./geo.ts"
 import type { Pattern } from "./pattern.ts"
 import type { ManyField, OneField, Shape, ShapeField, ValueType } from "./types.ts"
 
@@ -18,6 +19,7 @@ export type Checked =
   | RoleTest
   | Quantifier
   | Change
+  | Within
 
 /** False when either side is null; negated, true. A constant stands on the right. */
 export interface Comparison {
@@ -66,6 +68,14 @@ export interface Change {
   readonly negated: boolean
 }
 
+/** False where there is no point. */
+export interface Within {
+  readonly kind: "within"
+  readonly operand: Operand
+  readonly box: Box
+  readonly negated: boolean
+}
+
 export type Operand =
   /** In the storable form of its type; a boolean stays one. */
   | { readonly kind: "value"; readonly type: OperandType; readonly value: Value }
@@ -79,6 +89,7 @@ export type Operand =
   | Path
   | Call
   | Count
+  | Distance
 
 export type Value = string | number | boolean | null
 export type OperandType = ValueType | "null"
@@ -95,6 +106,14 @@ export interface Count {
   readonly type: "number"
   readonly many: ManyPath
   readonly condition: Checked
+}
+
+/** Metres; null where there is no point. */
+export interface Distance {
+  readonly kind: "distance"
+  readonly type: "number"
+  readonly point: Operand
+  readonly from: Point
 }
 
 /** A step through a relation to one. */

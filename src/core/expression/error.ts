@@ -11,6 +11,7 @@ export type ExpressionErrorCode =
   | "wrong_type"
   | "bad_date"
   | "bad_pattern"
+  | "bad_point"
   | "not_allowed"
 
 /** An expression that cannot be understood. `position` is the offset (0-based, UTF-16) in its text. */

@@ -1,5 +1,6 @@
 import type { Checked, ManyPath, Operand, Path, Step, Value } from "./checked.ts"
 import { bind } from "./fold.ts"
+import { distanceMetres, isWithin, type Point } from "./geo.ts"
 import { matchesPattern } from "./pattern.ts"
 import type { Context, ManyField, Shape, ShapeField } from "./types.ts"
 import { applyFunction, compareValues } from "./values.ts"
@@ -84,6 +85,10 @@ function leafHolds(node: Leaf, row: MemoryRow, evaluation: Evaluating): boolean 
           holds(node.condition, related, evaluation),
       )
     }
+    case "within": {
+      const point = pointOf(operandValue(node.operand, row, evaluation))
+      return point !== null && isWithin(point, node.box)
+    }
     case "changed":
       return hasChanged(node.field, evaluation.top, requireNext(evaluation))
   }
@@ -95,7 +100,9 @@ function requireNext({ next }: Evaluation): MemoryRow {
 }
 
 function hasChanged(field: ShapeField, before: MemoryRow, after: MemoryRow): boolean {
-  const whole = field.kind === "many" || (field.kind === "value" && field.type === "json")
+  const whole =
+    field.kind === "many" ||
+    (field.kind === "value" && (field.type === "json" || field.type === "point"))
   const absent = field.kind === "many" ? [] : null
   const [old, fresh] = [before[field.name] ?? absent, after[field.name] ?? absent]
   return whole ? JSON.stringify(old) !== JSON.stringify(fresh) : old !== fresh
@@ -113,10 +120,18 @@ function operandValue(operand: Operand, row: MemoryRow, evaluation: Evaluating):
       return manyRows(operand.many, row, evaluation).filter((related) =>
         holds(operand.condition, related, evaluation),
       ).length
+    case "distance": {
+      const point = pointOf(operandValue(operand.point, row, evaluation))
+      return point && distanceMetres(point, operand.from)
+    }
     default:
       throw new Error(`Unbound ${operand.kind}`)
   }
 }
+
+/** A point is an object in memory, as json is; no other operand holds one. */
+const pointOf = (value: unknown): Point | null =>
+  typeof value === "object" && value !== null ? (value as Point) : null
 
 function pathValue(path: Path, row: MemoryRow, evaluation: Evaluating): Value {
   const holder = follow(path, row, evaluation)

@@ -44,6 +44,10 @@ export function bind(node: Checked, context: Context): Checked {
     }
     case "any":
       return bindQuantifier(node, context)
+    case "within": {
+      const operand = bindOperand(node.operand, context)
+      return isNullValue(operand) ? constant(node.negated) : { ...node, operand }
+    }
   }
 }
 
@@ -132,6 +136,12 @@ export function bindOperand(operand: Operand, context: Context): Operand {
       const condition = bind(operand.condition, context)
       const empty = many === null || (condition.kind === "constant" && !condition.value)
       return empty ? { kind: "value", type: "number", value: 0 } : { ...operand, many, condition }
+    }
+    case "distance": {
+      const point = bindOperand(operand.point, context)
+      return isNullValue(point)
+        ? { kind: "value", type: "number", value: null }
+        : { ...operand, point }
     }
   }
 }

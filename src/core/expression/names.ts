@@ -34,6 +34,14 @@ export function resolvePath(path: PathAst, names: Names): Path {
   return { kind: "path", type, root: path.root, steps, field, fieldRule: rule }
 }
 
+/** A path that ends in a point. */
+export function resolvePoint(path: PathAst, names: Names): Path {
+  const resolved = resolvePath(path, names)
+  if (resolved.type === "point") return resolved
+  const problem = `"${written(path)}" is no point`
+  throw new ExpressionError("wrong_type", path.position, problem)
+}
+
 /** A path that ends in a relation to many. */
 export function resolveMany(path: PathAst, names: Names): ManyPath {
   const { steps, shape, last } = walk(path, names)

@@ -3,7 +3,7 @@ import type { Call, Checked, Count, Operand, OperandType } from "./checked.ts"
 import { constant } from "./checked.ts"
 import { datetimeAmongDates, parseInstant, storedDatetime } from "./dates.ts"
 import { ExpressionError } from "./error.ts"
-import { type Names, resolveMany, resolvePath, written } from "./names.ts"
+import { type Names, resolveMany, resolvePath, resolvePoint, written } from "./names.ts"
 import type { ValueType } from "./types.ts"
 
 /** Checks the condition inside of `count`; handed in, because conditions and operands contain each other. */
@@ -29,6 +29,13 @@ export function checkOperandAst(ast: OperandAst, names: Names, inner: CheckCondi
       return checkCall(ast, names, inner)
     case "count":
       return checkCount(ast, names, inner)
+    case "distance":
+      return {
+        kind: "distance",
+        type: "number",
+        point: resolvePoint(ast.path, names),
+        from: ast.from,
+      }
   }
 }
 
@@ -69,7 +76,7 @@ export function describe(ast: OperandAst, type: OperandType): string {
   if (ast.kind === "path") return `"${written(ast)}" (${type})`
   if (ast.kind === "actor") return `@${ast.name} (text)`
   if (ast.kind === "time") return `@${ast.base}`
-  return `${ast.kind === "call" ? ast.name : "count"}() (${type})`
+  return `${ast.kind === "call" ? ast.name : ast.kind}() (${type})`
 }
 
 /** Both sides of a comparison, brought to one type. */

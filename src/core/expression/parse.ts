@@ -142,6 +142,7 @@ function parseCondition(parser: Parser): Ast {
     const word = token.source
     if (word === "any" || word === "all" || word === "none") return parseQuantifier(parser, word)
     if (word === "has") return parseHas(parser)
+    if (word === "within") return parseWithin(parser)
   }
   return parseComparison(parser)
 }
@@ -214,6 +215,36 @@ function parseHas(parser: Parser): Ast {
     expect(parser, ",")
     return { kind: "has", path, value: parseValue(parser) }
   })
+}
+
+function parseWithin(parser: Parser): Ast {
+  const { position } = take(parser)
+  countComparison(parser, position)
+  return parseArguments(parser, () => {
+    const path = parsePath(parser)
+    const south = parseDegrees(parser, 90)
+    const west = parseDegrees(parser, 180)
+    const north = parseDegrees(parser, 90)
+    const east = parseDegrees(parser, 180)
+    if (south <= north) return { kind: "within", path, box: { south, west, north, east }, position }
+    const hint = "expected within(point, south, west, north, east)"
+    throw new ExpressionError("bad_point", position, "The south of a box lies north of it", hint)
+  })
+}
+
+/** A comma and a number of degrees, written out: a latitude has 90 either way, a longitude 180. */
+function parseDegrees(parser: Parser, most: 90 | 180): number {
+  expect(parser, ",")
+  const token = peek(parser)
+  const expected = most === 90 ? "a latitude in degrees" : "a longitude in degrees"
+  const sign = takeIf(parser, "-") ? -1 : 1
+  const digits = peek(parser)
+  if (digits.kind !== "number") throw unexpected(digits, expected)
+  parser.index += 1
+  const degrees = sign * (digits.value as number)
+  if (Math.abs(degrees) <= most) return degrees
+  const hint = `expected ${expected}, from -${most} to ${most}`
+  throw new ExpressionError("bad_point", token.position, `${degrees} is too much`, hint)
 }
 
 /** `@me.roles`, the only list of the actor. */
@@ -305,13 +336,25 @@ function parseCall(parser: Parser): OperandAst {
       return { kind: "count", path, condition, position }
     })
   }
-  const isCondition = ["any", "all", "none", "has"].includes(source)
+  if (source === "distance") {
+    return parseArguments(parser, () => {
+      const path = parsePath(parser)
+      const latitude = parseDegrees(parser, 90)
+      return {
+        kind: "distance",
+        path,
+        from: { latitude, longitude: parseDegrees(parser, 180) },
+        position,
+      }
+    })
+  }
+  const isCondition = ["any", "all", "none", "has", "within"].includes(source)
   const problem = isCondition
     ? `"${source}" is a condition, not a value`
     : `Unknown function "${source}"`
   const hint = isCondition
     ? "it stands alone"
-    : "expected lower, length, day, month, year, count, any, all, none or has"
+    : "expected lower, length, day, month, year, count, distance, any, all, none, has or within"
   throw new ExpressionError(isCondition ? "syntax" : "unknown_name", position, problem, hint)
 }
 

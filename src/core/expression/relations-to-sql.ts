@@ -118,6 +118,7 @@ const memberOf = (chain: Chain, { outer, inner }: Link, conditions: readonly Ter
   term`${outer} IN ${subquery`(SELECT ${inner} FROM ${tablesOf(chain)} WHERE ${every(conditions)})`}`
 
 const rowAt = (alias: string): RowSource => ({
+  stored: true,
   column: (name) => raw(`${alias}.${identifier(name).text}`),
 })
 

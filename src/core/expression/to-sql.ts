@@ -4,6 +4,8 @@ import type { Compiler } from "./compiler.ts"
 import { dateAsDatetime, datePartSpan } from "./dates.ts"
 import { ExpressionError } from "./error.ts"
 import { bind, bindOperand } from "./fold.ts"
+import { boxAround } from "./geo.ts"
+import { distanceToSql, narrowing, withinToSql } from "./geo-to-sql.ts"
 import { matchToSql } from "./match-to-sql.ts"
 import { manyCount, manyExists, orderedIds, pathCondition, pathValue } from "./relations-to-sql.ts"
 import { depthOf, every, leaf, listed, parameter, some, type Term, term } from "./terms.ts"
@@ -113,6 +115,12 @@ function condition(compiler: Compiler, node: Checked, row: RowSource): Term {
       const after = stateOf(node.field, compiler.rootOf({ root: "new" }, row))
       return node.negated ? term`${before} IS ${after}` : term`${before} IS NOT ${after}`
     }
+    case "within": {
+      const test = withinToSql(compiler.operand(node.operand, row), node.box)
+      if (node.negated) return isNotTrue(test)
+      const narrow = narrowing(node.operand, node.box, row, compiler.oneRow)
+      return narrow ? every([narrow, test]) : test
+    }
     case "roleTest":
       throw new Error("The roles are not bound")
   }
@@ -135,7 +143,11 @@ function comparison(compiler: Compiler, node: Comparison, row: RowSource): Term 
     )
     if (driven) return driven
   }
-  return ordered(compiler.operand(left, row), node.operator, compiler.operand(right, row))
+  const test = ordered(compiler.operand(left, row), node.operator, compiler.operand(right, row))
+  const near = left.kind === "distance" && right.kind === "value" && node.operator !== ">"
+  const box = near && node.operator !== ">=" ? boxAround(left.from, Number(right.value)) : null
+  const narrow = box && near ? narrowing(left.point, box, row, compiler.oneRow) : null
+  return narrow ? every([narrow, test]) : test
 }
 
 function ordered(left: Term, operator: OrderOperator, right: Term): Term {
@@ -201,6 +213,8 @@ function operandToSql(compiler: Compiler, operand: Operand, row: RowSource): Ter
       return call(operand.name, compiler.operand(operand.argument, row))
     case "count":
       return manyCount(compiler, operand.many, row, operand.condition)
+    case "distance":
+      return distanceToSql(compiler.operand(operand.point, row), operand.from)
     default:
       throw new Error(`The operand ${operand.kind} is not bound`)
   }

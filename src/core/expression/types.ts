@@ -1,8 +1,8 @@
 import type { Sql } from "../../platform/sql.ts"
 import type { Checked } from "./checked.ts"
 
-/** How values of a field behave in comparisons. `json` fields can only be compared with null. */
-export type ValueType = "text" | "number" | "boolean" | "date" | "datetime" | "json"
+/** How values of a field behave in comparisons. `json` and `point` can only be compared with null. */
+export type ValueType = "text" | "number" | "boolean" | "date" | "datetime" | "json" | "point"
 
 /**
  * What the language knows of a collection: names, types, and where the values lie.
@@ -79,5 +79,7 @@ export type Scope = (shape: Shape, alias: string) => Sql | null
  */
 export interface RowSource {
   column(name: string): Sql
+  /** True for a row of the collection's own table, which has the computed columns of its indexes too. */
+  readonly stored?: true
   ids?(field: string): Sql | null
 }

@@ -130,7 +130,7 @@ const measureFunctions: readonly string[] = [
 
 function parseGroup(view: View, collection: LinkedCollection, term: Term): Group {
   const { called, path } = parseTerm(view, collection, term, buckets)
-  if (path.type === "json") throw unfit(term, "json cannot be grouped by.")
+  if (isOpaque(path)) throw unfit(term, `${path.type} cannot be grouped by.`)
   const dated = path.type === "date" || path.type === "datetime"
   if (called !== null && !dated) throw unfit(term, `${called}() takes a date, not ${path.type}.`)
   return { name: term.text, path, bucket: called as Bucket | null }
@@ -149,11 +149,13 @@ function parseMeasure(view: View, collection: LinkedCollection, term: Term): Mea
     )
   }
   const adds = called === "sum" || called === "avg"
-  if (path.type === "json" || (adds && path.type !== "number")) {
+  if (isOpaque(path) || (adds && path.type !== "number")) {
     throw unfit(term, `${called}() does not take ${path.type}.`)
   }
   return { name: term.text, function: called as MeasureFunction, path, whole }
 }
+
+const isOpaque = ({ type }: Path): boolean => type === "json" || type === "point"
 
 const form = /^(?:([A-Za-z]+)\(([A-Za-z_][A-Za-z0-9_.]*)\)|([A-Za-z_][A-Za-z0-9_.]*))$/
 

@@ -1,4 +1,5 @@
 import { literal } from "../../platform/sql.ts"
+import { bandColumn, bandsPerDegree, longitudeColumn } from "../expression/geo.ts"
 import type { FieldKind } from "./fields.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 
@@ -49,11 +50,30 @@ function fieldColumns(field: LinkedField): Column[] {
       notNull: required,
       ...(kind === "boolean" && { check: `"${name}" IN (0, 1)` }),
       ...(kind === "json" && { check: `json_valid("${name}")` }),
+      ...(kind === "point" && {
+        check: `${latitude(name)} BETWEEN -90 AND 90 AND ${longitude(name)} BETWEEN -180 AND 180`,
+      }),
       ...(kind === "relation" && { references: options.target as string }),
       ...(options.default !== undefined && constantDefault(kind, options.default)),
     },
+    ...(kind === "point" ? pointColumns(name) : []),
   ]
 }
+
+const latitude = (name: string): string => `json_extract("${name}", '$.latitude')`
+const longitude = (name: string): string => `json_extract("${name}", '$.longitude')`
+
+/** What the index of a point is made of: see `bandsPerDegree`. */
+const pointColumns = (name: string): Column[] => [
+  {
+    name: bandColumn(name),
+    type: "INTEGER",
+    notNull: false,
+    // Never negative, so that the cast, which cuts towards zero, is the floor.
+    generated: `CAST((${latitude(name)} + 90) * ${bandsPerDegree} AS INTEGER)`,
+  },
+  { name: longitudeColumn(name), type: "REAL", notNull: false, generated: longitude(name) },
+]
 
 const storageTypes: Record<
   Exclude<FieldKind, "relations" | "backRelation" | "rollup">,
@@ -70,13 +90,14 @@ const storageTypes: Record<
   url: "TEXT",
   choice: "TEXT",
   json: "TEXT",
+  point: "TEXT",
   relation: "TEXT",
 }
 
 /** Defaults that are expressions are filled in by the engine; constants also let a new column meet existing rows. */
 function constantDefault(kind: FieldKind, value: unknown): { default?: string } {
   if (typeof value === "object" && value !== null && "expression" in value) return {}
-  if (kind === "json") return { default: literal(JSON.stringify(value)) }
+  if (kind === "json" || kind === "point") return { default: literal(JSON.stringify(value)) }
   if (typeof value === "boolean") return { default: value ? "1" : "0" }
   return { default: typeof value === "number" ? String(value) : literal(String(value)) }
 }

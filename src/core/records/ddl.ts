@@ -1,4 +1,5 @@
 import { literal } from "../../platform/sql.ts"
+import { bandColumn, longitudeColumn } from "../expression/geo.ts"
 import { type Column, columnsOf, joinTableOf, searchColumnsOf, searchTableOf } from "./columns.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 
@@ -106,6 +107,9 @@ function indexObjects(collection: LinkedCollection): SchemaObject[] {
     // Whoever is deleted is looked for in the records of all organisations, by foreign keys as well; people are not deleted.
     const pointer = scoped && !field.target?.builtIn
     if (pointer || !servedByUnique.has(field.name)) add([field.name], false, pointer)
+  }
+  for (const { name } of fieldsOf(collection, "point")) {
+    add([bandColumn(name), longitudeColumn(name)], false)
   }
   for (const entry of definition.options.indexes ?? []) {
     add(typeof entry === "string" ? [entry] : entry, false)

@@ -11,6 +11,7 @@ import {
   text,
 } from "drizzle-orm/sqlite-core"
 import type { Sql, SqlValue } from "../../platform/sql.ts"
+import type { Point } from "../expression/geo.ts"
 import type { Collection, Fields } from "./collection.ts"
 import type { Field, IsRequired, ValueOf } from "./fields.ts"
 
@@ -29,9 +30,11 @@ type BuilderOf<F extends Field> = [unknown] extends [ValueOf<F>]
   ? Nullable<F, SQLiteTextJsonBuilderInitial<"">>
   : [ValueOf<F>] extends [boolean]
     ? Nullable<F, SQLiteBooleanBuilderInitial<"">>
-    : [ValueOf<F>] extends [number]
-      ? Nullable<F, SQLiteRealBuilderInitial<"">>
-      : Nullable<F, Text>
+    : [ValueOf<F>] extends [Point]
+      ? Nullable<F, SQLiteTextJsonBuilderInitial<"">>
+      : [ValueOf<F>] extends [number]
+        ? Nullable<F, SQLiteRealBuilderInitial<"">>
+        : Nullable<F, Text>
 
 /** Columns of a table: to-many fields and back-relations have none. */
 type ColumnsOf<F extends Fields> = {
@@ -77,6 +80,7 @@ function columnOf({ kind, required }: Field): SQLiteColumnBuilderBase | null {
     case "boolean":
       return required ? integer({ mode: "boolean" }).notNull() : integer({ mode: "boolean" })
     case "json":
+    case "point":
       return required ? text({ mode: "json" }).notNull() : text({ mode: "json" })
     case "integer":
       return required ? integer().notNull() : integer()

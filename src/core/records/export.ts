@@ -120,14 +120,14 @@ async function* recordPages(
   if (query.filter) conditions.push(compileFilter(view, query.filter))
   const columns = join([
     selectList(view, selection, mainAlias, mainSource),
-    ...sortValues(query.sort),
+    ...sortValues(view, query.sort),
   ])
   const { actor } = view
   for (let place: Place | null = null; ; ) {
-    const statements = seeks(query.sort, place).map((seek) =>
+    const statements = seeks(view, query.sort, place).map((seek) =>
       pageOf(
         selection,
-        sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(mainAlias)} WHERE ${allOf([...conditions, ...seek.conditions])} ORDER BY ${orderBy(query.sort)} LIMIT ${raw(String(pageRows))}`,
+        sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(mainAlias)} WHERE ${allOf([...conditions, ...seek.conditions])} ORDER BY ${orderBy(view, query.sort)} LIMIT ${raw(String(pageRows))}`,
       ),
     )
     if (actor.kind === "user") statements.push(epochProbe(actor))

@@ -1,3 +1,5 @@
+import type { Point } from "../expression/geo.ts"
+
 /**
  * The field types of a collection, as a developer writes them: `title: text({ required: true, max: 300 })`.
  * Each call answers plain data; what follows from it (columns, validators, SQL) lies in the files beside this one.
@@ -108,6 +110,7 @@ export type FieldKind =
   | "url"
   | "choice"
   | "json"
+  | "point"
   | "relation"
   | "relations"
   | "backRelation"
@@ -185,6 +188,13 @@ export const choice = <
 /** Any JSON value up to 100,000 bytes. Compared with nothing but null, not searched, not sorted. */
 export const json = <const Options extends Common<unknown> = Common<unknown>>(options?: Options) =>
   field<unknown, Options>("json", options)
+
+/**
+ * A place on the earth: `{ latitude: 52.52, longitude: 13.405 }`, in degrees (WGS 84). For `distance(field, latitude,
+ * longitude)` and `within(field, south, west, north, east)`; has an index of its own.
+ */
+export const point = <const Options extends Common<Point> = Common<Point>>(options?: Options) =>
+  field<Point, Options>("point", options)
 
 /** One record of `target`, by its id. The writer must be able to read it. What happens when that is deleted says `onDelete`. */
 export const relation = <

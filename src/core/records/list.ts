@@ -3,6 +3,7 @@ import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { allOf, identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Checked } from "../expression/checked.ts"
+import { compileOperand } from "../expression/to-sql.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import { searchTableOf } from "./columns.ts"
 import { type Place, readCursor, writeCursor } from "./cursor.ts"
@@ -58,17 +59,20 @@ export async function listRecords(
   if (query.search !== null && match === null) conditions.push(raw("0"))
 
   // A whole record shows what the next cursor needs, unless it is converted on the way out.
-  const whole = isWhole(selection) && !query.sort.some(({ field }) => isBoolean(collection, field))
+  const whole =
+    isWhole(selection) &&
+    !query.sort.some((key) => key.distance !== null || isBoolean(collection, key.field))
   const placeOf: PlaceColumns = whole ? (i) => query.sort[i]?.field ?? "id" : (i) => `~${i}`
   const columns = join([
     selectList(view, selection, alias, source),
-    ...(whole ? [] : sortValues(query.sort)),
+    ...(whole ? [] : sortValues(view, query.sort)),
   ])
   const pages =
     ranked && match !== null
       ? [rankedPage(view, collection, columns, conditions, match, query.limit, place)]
-      : seeks(query.sort, place).map((seek) =>
+      : seeks(view, query.sort, place).map((seek) =>
           sortedPage(
+            view,
             collection,
             columns,
             [...conditions, ...seek.conditions],
@@ -119,16 +123,21 @@ const isBoolean = (collection: LinkedCollection, field: string): boolean =>
 type PlaceColumns = (i: number) => string
 
 /** The values that the next cursor needs, whether they are answered or not. */
-export const sortValues = (sort: readonly SortKey[]): Sql[] =>
-  sort.map(({ field }, i) => sql`${source.column(field)} AS ${identifier(`~${i}`)}`)
+export const sortValues = (view: View, sort: readonly SortKey[]): Sql[] =>
+  sort.map((key, i) => sql`${sortedBy(view, key)} AS ${identifier(`~${i}`)}`)
 
-export const orderBy = (sort: readonly SortKey[]): Sql =>
+/** What a key sorts by: a column, or how far away the record is. */
+const sortedBy = (view: View, { field, distance }: SortKey): Sql =>
+  distance ? compileOperand(distance, { ...view, source }) : raw(`${alias}."${field}"`)
+
+export const orderBy = (view: View, sort: readonly SortKey[]): Sql =>
   join([
-    ...sort.map(({ field, descending }) => raw(`${alias}."${field}"${descending ? " DESC" : ""}`)),
+    ...sort.map((key) => sql`${sortedBy(view, key)}${raw(key.descending ? " DESC" : "")}`),
     ...(sort.some(({ field }) => field === "id") ? [] : [raw(`${alias}."id"`)]),
   ])
 
 function sortedPage(
+  view: View,
   collection: LinkedCollection,
   columns: Sql,
   conditions: readonly Sql[],
@@ -137,7 +146,7 @@ function sortedPage(
   limit: number,
 ): Sql {
   const found = match === null ? [] : [searched(collection, match)]
-  return sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])} ORDER BY ${orderBy(query.sort)} LIMIT ${raw(String(limit))}`
+  return sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])} ORDER BY ${orderBy(view, query.sort)} LIMIT ${raw(String(limit))}`
 }
 
 /** Finds the rows that match a full-text query. */
@@ -180,16 +189,16 @@ interface Seek {
  * by id, then rows that agree in all but the last key and follow in that, and so on. One natural OR over all of it reads
  * every row before the place. Nulls come first ascending and last descending, as SQLite orders them.
  */
-export function seeks(sort: readonly SortKey[], place: Place | null): Seek[] {
+export function seeks(view: View, sort: readonly SortKey[], place: Place | null): Seek[] {
   if (place === null || !("values" in place)) return [{ conditions: [] }]
   const byId = sort.some(({ field }) => field === "id")
-  const equal = sort.map(({ field }, i) => equals(field, place.values[i] ?? null))
+  const equal = sort.map((key, i) => equals(sortedBy(view, key), place.values[i] ?? null))
   const found: Seek[] = byId
     ? []
     : [{ conditions: [...equal, sql`${raw(`${alias}."id"`)} > ${place.id}`] }]
   for (let i = sort.length - 1; i >= 0; i--) {
     const key = sort[i] as SortKey
-    for (const range of following(key, place.values[i] ?? null)) {
+    for (const range of following(sortedBy(view, key), key, place.values[i] ?? null)) {
       found.push({ conditions: [...equal.slice(0, i), range] })
     }
   }
@@ -197,13 +206,11 @@ export function seeks(sort: readonly SortKey[], place: Place | null): Seek[] {
   return found.length ? found : [{ conditions: [raw("0")] }]
 }
 
-function equals(field: string, value: StoredValue): Sql {
-  const column = raw(`${alias}."${field}"`)
+function equals(column: Sql, value: StoredValue): Sql {
   return value === null ? sql`${column} IS NULL` : sql`${column} = ${value}`
 }
 
-function following({ field, descending }: SortKey, value: StoredValue): Sql[] {
-  const column = raw(`${alias}."${field}"`)
+function following(column: Sql, { descending }: SortKey, value: StoredValue): Sql[] {
   if (descending) return value === null ? [] : [sql`${column} < ${value}`, sql`${column} IS NULL`]
   return value === null ? [sql`${column} IS NOT NULL`] : [sql`${column} > ${value}`]
 }

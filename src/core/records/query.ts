@@ -1,9 +1,10 @@
 import { type InputError, invalidInput, Problem } from "../../platform/problem.ts"
 import { isStorableText } from "../../platform/validate.ts"
 import { checkExpression } from "../expression/check.ts"
-import type { Checked } from "../expression/checked.ts"
+import { type Checked, constant, type Distance, type Path } from "../expression/checked.ts"
 import { ExpressionError } from "../expression/error.ts"
-import { parseExpression } from "../expression/parse.ts"
+import { checkOperandAst } from "../expression/operands.ts"
+import { parseExpression, parseOperand } from "../expression/parse.ts"
 import type { LinkedCollection } from "./link.ts"
 import { knows } from "./selection.ts"
 import type { View } from "./view.ts"
@@ -23,6 +24,8 @@ export interface ListQuery {
 }
 export interface SortKey {
   readonly field: string
+  /** For `distance(field, latitude, longitude)`: the distance itself. */
+  readonly distance: Distance | null
   readonly descending: boolean
 }
 
@@ -117,23 +120,50 @@ export function filterProblem(error: unknown): unknown {
 function parseSort(view: View, collection: LinkedCollection, text: string): SortKey[] {
   const wrong = (code: string, message: string) =>
     invalidInput({ path: "query.sort", code, message: `sort: ${message}` })
-  const keys = text.split(",").map((term): SortKey => {
+  // A comma within parentheses belongs to a distance.
+  const keys = text.split(/,(?![^(]*\))/).map((term): SortKey => {
     const descending = term.startsWith("-")
-    const name = descending ? term.slice(1) : term
+    const written = descending ? term.slice(1) : term
+    const distance = written.trim().startsWith("distance(")
+      ? parseDistance(view, collection, written, wrong)
+      : null
+    const name = distance ? distance.point.field.name : written
     const field = collection.fields.get(name)
     if (!knows(view, collection, name)) throw wrong("unknown_field", `there is no field "${name}".`)
-    const unordered = field && ["json", "relations", "backRelation"].includes(field.kind)
+    const unordered =
+      !distance && field && ["json", "point", "relations", "backRelation"].includes(field.kind)
     // A field that some rows hide from the caller would tell their order.
     if (unordered || (field && view.fieldRule(field) !== true)) {
       throw wrong("not_sortable", `"${name}" cannot be sorted by.`)
     }
-    return { field: name, descending }
+    return { field: name, distance, descending }
   })
   if (keys.length > maxSortKeys) throw wrong("too_many", `at most ${maxSortKeys} fields.`)
   if (new Set(keys.map((key) => key.field)).size < keys.length)
     throw wrong("repeated", "a field is named twice.")
   return keys
 }
+
+function parseDistance(
+  view: View,
+  { shape }: LinkedCollection,
+  text: string,
+  wrong: (code: string, message: string) => Problem,
+): OwnDistance {
+  try {
+    const names = { shape, top: shape, access: view.access, write: false }
+    const operand = checkOperandAst(parseOperand(text), names, () => constant(true))
+    if (operand.kind === "distance" && operand.point.kind === "path") {
+      const { point } = operand
+      if (point.steps.length === 0) return { ...operand, point }
+    }
+  } catch (error) {
+    throw error instanceof ExpressionError ? wrong(error.code, error.message) : error
+  }
+  throw wrong("not_sortable", "a distance is that of a point of the record itself.")
+}
+
+type OwnDistance = Distance & { readonly point: Path }
 
 function parseLimit(text: string | null): number {
   if (text === null) return 50

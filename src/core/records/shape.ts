@@ -43,6 +43,7 @@ export const valueTypes: Record<FieldKind, ValueType | null> = {
   date: "date",
   datetime: "datetime",
   json: "json",
+  point: "point",
   relation: null,
   relations: null,
   backRelation: null,

@@ -70,6 +70,8 @@ export function valueSchema(field: LinkedField): z.ZodType {
       return datetimeSchema(options)
     case "json":
       return jsonSchema()
+    case "point":
+      return pointSchema()
     case "relation":
       return idSchema()
     case "relations":
@@ -176,6 +178,13 @@ function datetimeSchema(options: LinkedField["options"]) {
     })
     .meta({ format: "date-time" })
 }
+
+/** Members come out in this order, whichever they were given in: equal points are equal texts. */
+const pointSchema = () =>
+  z.strictObject({
+    latitude: z.number().min(-90).max(90),
+    longitude: z.number().min(-180).max(180),
+  })
 
 const maxJsonBytes = 100_000
 

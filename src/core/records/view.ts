@@ -144,4 +144,4 @@ export const tableSource = (alias: string): RowSource => ({
   column: (name) => raw(`${alias}."${name}"`),
 })
 
-export const mainSource: RowSource = tableSource(mainAlias)
+export const mainSource: RowSource = { ...tableSource(mainAlias), stored: true }

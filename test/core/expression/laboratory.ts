@@ -3,6 +3,7 @@ import { checkExpression } from "../../../src/core/expression/check.ts"
 import type { Checked } from "../../../src/core/expression/checked.ts"
 import type { MemoryRow, World } from "../../../src/core/expression/evaluate.ts"
 import { evaluateExpression } from "../../../src/core/expression/evaluate.ts"
+import { bandColumn, bandsPerDegree, longitudeColumn } from "../../../src/core/expression/geo.ts"
 import { parseExpression } from "../../../src/core/expression/parse.ts"
 import { compileExpression } from "../../../src/core/expression/to-sql.ts"
 import type {
@@ -98,6 +99,7 @@ const affinity: Readonly<Record<ValueType, string>> = {
   date: "TEXT",
   datetime: "TEXT",
   json: "TEXT",
+  point: "TEXT",
 }
 
 function tablesFor(name: string, fields: Readonly<Record<string, FieldPlan>>): string[] {
@@ -119,6 +121,16 @@ function tablesFor(name: string, fields: Readonly<Record<string, FieldPlan>>): s
       continue
     }
     columns.push(`"${column}" ${"type" in plan ? affinity[plan.type] : "TEXT"}`)
+    if ("type" in plan && plan.type === "point") {
+      columns.push(
+        `"${bandColumn(column)}" INTEGER AS (CAST((json_extract("${column}", '$.latitude') + 90) * ${bandsPerDegree} AS INTEGER))`,
+        `"${longitudeColumn(column)}" REAL AS (json_extract("${column}", '$.longitude'))`,
+      )
+      others.push(
+        `CREATE INDEX "${name}_${field}" ON "${name}" (organisation, "${bandColumn(column)}", "${longitudeColumn(column)}")`,
+      )
+      continue
+    }
     if (plan.indexed) {
       others.push(`CREATE INDEX "${name}_${field}" ON "${name}" (organisation, "${column}")`)
     }
@@ -157,6 +169,7 @@ export const scope = (_: Shape, alias: string): Sql =>
   sql`${raw(alias)}.organisation = ${organisation}`
 
 export const tableRow = (alias: string): RowSource => ({
+  stored: true,
   column: (name) => raw(`${alias}.${identifier(name).text}`),
 })
 

@@ -7,6 +7,7 @@ import {
   ids,
   numbers,
   pick,
+  randomPlace,
   texts,
 } from "./random-laboratory.ts"
 
@@ -104,7 +105,9 @@ function comparison(choices: Choices, shape: Shape, vocabulary: Vocabulary): str
   if (!named) return pick(choices, ["true", "false"])
   const { path, field } = named
   const type = typeOf(field)
-  if (type === "json" || chance(choices, 10)) return `${path} ${pick(choices, ["=", "!="])} null`
+  if (type === "point" && chance(choices, 90)) return placeTest(choices, path)
+  if (type === "json" || type === "point" || chance(choices, 10))
+    return `${path} ${pick(choices, ["=", "!="])} null`
   if (type === "boolean") return booleanTest(choices, path)
   if (type === "number") return ordered(choices, path, numberOperand(choices, shape, vocabulary))
   if (type === "date" || type === "datetime") {
@@ -115,6 +118,19 @@ function comparison(choices: Choices, shape: Shape, vocabulary: Vocabulary): str
     return ordered(choices, path, () => momentOperand(choices, shape, vocabulary))
   }
   return textTest(choices, path, shape, vocabulary, field)
+}
+
+/** Distances of places to one another, and boxes, also across the antimeridian and as narrow as a point. */
+function placeTest(choices: Choices, path: string): string {
+  const place = randomPlace(choices)
+  if (chance(choices, 50)) {
+    const distance = `distance(${path}, ${place.latitude}, ${place.longitude})`
+    const metres = pick(choices, [0, 150, 400, 5_000, 1_000_000, 9_000_000, 20_020_000, 1e300, -1])
+    return ordered(choices, distance, () => String(metres))
+  }
+  const other = chance(choices, 20) ? place : randomPlace(choices)
+  const [south, north] = [place.latitude, other.latitude].sort((a, b) => a - b)
+  return `within(${path}, ${south}, ${place.longitude}, ${north}, ${other.longitude})`
 }
 
 const booleanTest = (choices: Choices, path: string): string =>

@@ -1,3 +1,4 @@
+import type { Point } from "../../../src/core/expression/geo.ts"
 import {
   type Collections,
   type FieldPlan,
@@ -59,6 +60,7 @@ export function randomLaboratory(choices: Choices): Laboratory {
       day: { type: "date", indexed: indexed() },
       moment: { type: "datetime", indexed: indexed() },
       data: { type: "json" },
+      place: { type: "point" },
       parent: { one: pick(choices, names), indexed: indexed() },
       other: { one: pick(choices, names), indexed: indexed() },
       links: { many: pick(choices, names) },
@@ -115,11 +117,24 @@ export function randomValues(
 function randomValue(choices: Choices, type: string): unknown {
   if (type === "boolean") return chance(choices, 50)
   if (type === "json") return { a: choices.upTo(1) }
+  if (type === "point") return randomPlace(choices)
   return pick<unknown>(choices, valuesOf(type))
+}
+
+/** The poles, both sides of the antimeridian, neighbours, opposites, and anywhere. */
+export function randomPlace(choices: Choices): Point {
+  const latitude = chance(choices, 60)
+    ? pick(choices, [-90, 90, 0, 52.52, 52.5203, -52.52, 89.99, 1 / 64])
+    : choices.upTo(180_000) / 1000 - 90
+  const longitude = chance(choices, 60)
+    ? pick(choices, [-180, 180, 0, 13.405, 13.4061, -166.595, 179.999, -179.999])
+    : choices.upTo(360_000) / 1000 - 180
+  return { latitude, longitude }
 }
 
 export const valuesOf = (type: string): readonly (string | number)[] => {
   if (type === "number") return numbers
   if (type === "date") return dates
-  return type === "datetime" ? datetimes : texts
+  if (type === "datetime") return datetimes
+  return texts
 }

@@ -22,6 +22,7 @@ export const vocabulary = {
   ],
   numbers: [0, 1, 2, 3, 5],
   dates: ["2026-01-01", "2026-02-02", "1999-12-31"],
+  degrees: [0, 1, 52.5, -45, 89],
   moments: ["2026-01-01T00:00:00.000Z", "2026-02-02T10:00:00.000Z"],
 }
 
@@ -75,6 +76,18 @@ function comparisons(
   switch (kind) {
     case "json":
       return nulls
+    case "point": {
+      const degrees = () => choices.pick(vocabulary.degrees)
+      const place = () => `${degrees()}, ${degrees()}`
+      return [
+        ...nulls,
+        `distance(${path}, ${place()}) < ${choices.pick([1, 200_000, 1e7])}`,
+        `distance(${path}, ${place()}) >= ${choices.pick([1, 200_000, 1e7])}`,
+        `!(distance(${path}, ${place()}) > 200000)`,
+        `within(${path}, -10, ${degrees()}, 52.6, ${degrees()})`,
+        `!within(${path}, -10, ${degrees()}, 52.6, ${degrees()})`,
+      ]
+    }
     case "boolean":
       return [path, `!${path}`, `${path} != true`, ...nulls]
     case "integer":
@@ -170,6 +183,9 @@ export function listQueries(
     path({ sort: `-${name}`, limit: "2", count: "exact" }),
     path({ sort: `${choices.pick(names)},-${name}`, fields: "id" }),
   ])
+  for (const { path: name, kind } of valuePaths(collection, 1)) {
+    if (kind === "point") sorted.push(path({ sort: `-distance(${name},52.5,1)`, limit: "3" }))
+  }
   const shaped = [
     ...valuePaths(collection, 2).map((value) => path({ fields: `id,${value.path}` })),
     ...expansions(collection, 1).map((expand) => path({ expand })),

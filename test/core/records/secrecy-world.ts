@@ -17,7 +17,7 @@ export interface World {
 
 export async function makeWorld(people: World["people"]): Promise<World> {
   const { alice, bob, editor, carol } = people
-  const { words } = vocabulary
+  const { words, degrees } = vocabulary
   const tags: string[] = []
   for (const [i, name] of ["red", "green", "veiled", "masked"].entries()) {
     tags.push((await create(alice, "tags", { name, hidden: i > 1 })).id)
@@ -64,6 +64,19 @@ export async function makeWorld(people: World["people"]): Promise<World> {
       comments.push(id)
     }
   }
+  const places: string[] = []
+  for (const [i, person] of [alice, bob, editor, carol, alice, bob].entries()) {
+    const [latitude = 0, longitude = 0] = [degrees[i % 5], degrees[(i * 3) % 5]]
+    const near = places[i - 2]
+    const { id } = await create(person, "places", {
+      name: words[i] as string,
+      open: i < 3,
+      location: { latitude, longitude },
+      den: { latitude: longitude, longitude: latitude },
+      ...(near && i < 3 && { near }),
+    })
+    places.push(id)
+  }
   for (const person of [alice, bob, editor, carol]) {
     await create(person, "diaries", { entry: "apple" })
     await create(person, "orders", { quantity: 2 })
@@ -74,6 +87,7 @@ export async function makeWorld(people: World["people"]): Promise<World> {
     ...projects,
     ...articles,
     ...comments,
+    ...places,
     ...Object.values(people).map(({ id }) => id),
   ]
   return { people, ids }
@@ -97,6 +111,7 @@ export async function hiddenOnes(viewer: Person | null, roles: readonly string[]
     comments: await find("SELECT id FROM comments WHERE approved = 0 AND author <> ?", [me]),
     diaries: await find("SELECT id FROM diaries WHERE owner <> ?", [me]),
     orders: await find("SELECT id FROM orders WHERE buyer <> ?", [me]),
+    places: await find("SELECT id FROM places WHERE open = 0 AND owner <> ?", [me]),
   }
 }
 
@@ -178,6 +193,16 @@ export async function changeHidden(
   for (const id of hidden.diaries) set("diaries", id, { entry: pick(vocabulary.words) })
   for (const id of hidden.orders)
     set("orders", id, { quantity: 1 + below(5), state: pick(["open", "paid"]) })
+  const place = () =>
+    chance(20)
+      ? null
+      : JSON.stringify({
+          latitude: pick(vocabulary.degrees),
+          longitude: pick(vocabulary.degrees),
+        })
+  for (const id of hidden.places)
+    set("places", id, { name: pick(vocabulary.words), location: place() })
+  for (const id of await all("places", "owner <> ?", me)) set("places", id, { den: place() })
   if (!roles.includes("editor")) {
     for (const id of await all("articles")) set("articles", id, { secret: text() })
   }

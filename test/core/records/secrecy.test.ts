@@ -63,7 +63,7 @@ describe.each(["anonymous", "stranger", "author", "editor"])("to the %s", (name)
         .slice(0, aggregatesPerCollection),
     ])
     const seen: string[] = []
-    for (const table of ["articles", "projects", "comments", "tags", "members"]) {
+    for (const table of ["articles", "projects", "comments", "tags", "members", "places"]) {
       const collection = collections.get(table)
       const rows = await query(`SELECT id FROM ${table} ORDER BY id LIMIT 12`)
       for (const { id } of rows) {
