@@ -3,7 +3,7 @@ import type { LinkedField } from "./link.ts"
 
 /*
  * Values of fields as cells of CSV and back, so that what is exported is imported as what it was. Null is an empty cell;
- * to-many fields and `json` are JSON; only texts are defused, so numbers stay numbers. No I/O.
+ * to-many fields, points and `json` are JSON; only texts are defused, so numbers stay numbers. No I/O.
  */
 
 type Kind = LinkedField["kind"]
@@ -36,6 +36,7 @@ export function valueOfCell({ kind, required }: LinkedField, cell: Cell): unknow
     case "boolean":
       return booleans[cell.toLowerCase()] ?? cell
     case "json":
+    case "point":
     case "relations":
       return JSON.parse(cell)
     default:
