@@ -122,6 +122,7 @@ async function furnish(person: Person): Promise<void> {
     })
     await make("comments", { article, text: "hello", stars: 4, approved: status === "published" })
   }
+  await make("places", { name: "hello", location: { latitude: 1, longitude: 2 } })
   await make("diaries", { entry: "hello" })
   await make("vaults", { name: "hello" })
   await make("tickets", { subject: "hello" })
