@@ -14,6 +14,7 @@ export const problems = {
   second_factor_required: [401, "A second factor is required"],
   step_up_required: [401, "Prove once more that it is you"],
   code_invalid: [401, "The code or link is not valid, or not any more"],
+  authorization_denied: [403, "The provider was not allowed to say who you are"],
   account_disabled: [403, "This account is disabled"],
   email_unverified: [403, "The e-mail address is not verified yet"],
   account_required: [403, "An anonymous session may not do this"],
@@ -23,6 +24,7 @@ export const problems = {
   not_found: [404, "There is no such thing here"],
   method_not_allowed: [405, "The method is not allowed here"],
   conflict: [409, "This conflicts with another record"],
+  identity_not_linked: [409, "An account has this address: sign in to it, then link"],
   precondition_failed: [412, "The record has changed since you read it"],
   payload_too_large: [413, "The request body is too large"],
   unsupported_media_type: [415, "The media type is not supported"],
@@ -31,6 +33,7 @@ export const problems = {
   rate_limited: [429, "Too many requests"],
   internal: [500, "Something went wrong on our side"],
   misconfigured: [500, "The deployment is not configured correctly"],
+  provider_failed: [502, "The identity provider did not answer as it should"],
   captcha_unavailable: [503, "It cannot be verified now that you are no program"],
   overloaded: [503, "The database is overloaded, try again"],
 } as const satisfies Record<string, readonly [number, string]>

@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { isLoopback } from "./cors.ts"
+import { type IdentityProvider, identityProviders } from "./identity-provider-settings.ts"
 import { Problem } from "./problem.ts"
 
 const jwk = z.object({
@@ -87,6 +89,8 @@ const variables = z.object({
   REQUIRE_VERIFIED_EMAIL: z.enum(["on", "off"]).default("off"),
   /** `on`: anybody may begin with a session and no account, and make one of it later. */
   ANONYMOUS_SESSIONS: z.enum(["on", "off"]).default("off"),
+  /** A secret: who else may say who somebody is (identity-provider-settings.ts). */
+  IDENTITY_PROVIDERS: json.pipe(identityProviders).default([]),
   /** SHA-256 (hex) of the one-time code that makes the first administrator; empty when there is none to make. */
   ADMIN_CODE_HASH: z.string().default(""),
   /** The database of organisations whose maker chose none: `main`, or the lower-case name of a binding `DB_<NAME>`. */
@@ -160,6 +164,21 @@ const checkedVariables = variables.superRefine((given, context) => {
     const message = "is needed, because TURNSTILE_SECRET is set and PUBLIC_URL is not"
     context.addIssue({ code: "custom", path: ["TURNSTILE_HOSTNAMES"], message })
   }
+  given.IDENTITY_PROVIDERS.forEach((provider, i) => {
+    if (provider.kind !== "oidc" || provider.issuer.startsWith("https:")) return
+    // What it says is believed: on the way it could be anybody's.
+    if (given.ENVIRONMENT === "development" && isLoopback(provider.issuer)) return
+    const message = "has to be https; in development, http on this machine will do"
+    context.addIssue({ code: "custom", path: ["IDENTITY_PROVIDERS", i, "issuer"], message })
+  })
+  if (
+    given.IDENTITY_PROVIDERS.length > 0 &&
+    !given.PUBLIC_URL &&
+    given.ENVIRONMENT !== "development"
+  ) {
+    const message = "is needed, because providers send people back to it"
+    context.addIssue({ code: "custom", path: ["PUBLIC_URL"], message })
+  }
 })
 
 /** How strangers show that they are no programs. */
@@ -191,6 +210,7 @@ export interface Settings {
   readonly metrics: boolean
   readonly requireVerifiedEmail: boolean
   readonly anonymousSessions: boolean
+  readonly identityProviders: readonly IdentityProvider[]
   readonly adminCodeHash: string
   /** Name of the database in which organisations are placed. */
   readonly organisationDatabase: string
@@ -247,6 +267,7 @@ export function parseSettings(env: object): Settings {
     metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
     requireVerifiedEmail: data.REQUIRE_VERIFIED_EMAIL === "on",
     anonymousSessions: data.ANONYMOUS_SESSIONS === "on",
+    identityProviders: data.IDENTITY_PROVIDERS,
     adminCodeHash: data.ADMIN_CODE_HASH,
     organisationDatabase: data.ORGANISATION_DATABASE,
     publicUrl: data.PUBLIC_URL ?? (development ? "http://127.0.0.1:8787" : null),

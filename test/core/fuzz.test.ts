@@ -290,21 +290,27 @@ test("each operation succeeds for somebody who asks as the document says", async
   const never = operations.filter(({ operation }) => !succeeded.has(operation.operationId))
   // One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of
   // no generator, and without a code nobody has a second factor that recovery codes could stand in for. Nor are there
-  // anonymous sessions, which are off unless told.
+  // anonymous sessions, which are off unless told, nor an identity provider.
   expect(never.map(({ operation }) => operation.operationId).sort()).toEqual([
     "acceptInvitation",
     "addPasskey",
+    "beginLinking",
+    "beginProviderSignIn",
+    "completePostedProviderSignIn",
+    "completeProviderSignIn",
     "confirmAuthenticator",
     "confirmEmailChange",
     "confirmEmailVerification",
     "confirmPasswordReset",
     "createFirstAdministrator",
     "getUnsubscription",
+    "linkIdentity",
     "receiveResendEvent",
     "refresh",
     "replaceRecoveryCodes",
     "takeCredentials",
     "undoEmailChange",
+    "unlinkIdentity",
     "unsubscribe",
   ])
 })

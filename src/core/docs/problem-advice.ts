@@ -20,6 +20,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
     "Send the `challenge` of this answer with a code of an authenticator, a recovery code or a passkey.",
   step_up_required: "Sign in again, then repeat the call within `maxAge` seconds.",
   code_invalid: "Ask for a new code or link: each works once, and not for long.",
+  authorization_denied:
+    "The person, or the provider, did not want to go through with it. Offer to try again, or another way.",
   account_disabled: "An administrator has disabled the account; only they can undo it.",
   email_unverified: "Open the link in the verification mail, or ask for another.",
   account_required:
@@ -33,6 +35,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   method_not_allowed: "`Allow` lists the methods that the address knows.",
   conflict:
     "Another record stands in the way: it has the same unique value (`errors` names the fields), or it points at the record that you want to delete.",
+  identity_not_linked:
+    "Sign in to the account with that address in another way, then link the provider there (`POST /auth/identities/authorizations`). It is not done by itself: whoever reads a mailbox today need not be who made the account.",
   precondition_failed:
     "The version that you named in `If-Match` is no longer the latest, or `If-None-Match: *` met a record. Read it again, apply your change to what you find, and repeat.",
   payload_too_large: "A JSON body may have 1 MiB (1,048,576 bytes).",
@@ -46,6 +50,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   misconfigured: "The deployment lacks a variable or a binding; its log names it.",
   captcha_unavailable:
     "Wait as many seconds as `Retry-After` says, show the widget anew, and repeat. Nothing was looked at.",
+  provider_failed:
+    "It was down, slow, or said something that cannot be used; the log says which. Try again, or offer another way to sign in.",
   overloaded:
     "Wait as many seconds as `Retry-After` says, and repeat. With an `Idempotency-Key` a `POST` takes effect once, even if only its answer was lost.",
 }

@@ -63,6 +63,7 @@ export async function deleteAccount(app: App, actor: UserActor, caller: Caller):
 const credentialTables = [
   sql`account_tokens`,
   sql`passkeys`,
+  sql`identities`,
   sql`authenticators`,
   sql`recovery_codes`,
   sql`api_keys`,

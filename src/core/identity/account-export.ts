@@ -1,9 +1,11 @@
 import type { App, UserActor } from "../../platform/app.ts"
+import type { Row } from "../../platform/database.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 import { auditEvent } from "./audit.ts"
 import { eventOf, forItsPerson, selectEvents } from "./audit-log.ts"
 import type { Caller } from "./caller.ts"
 import { assertSignedIn, sessionProbe } from "./directory-guard.ts"
+import { selectIdentities } from "./linked-identities.ts"
 import { admits } from "./organisation-policy.ts"
 import { type Person, personOf, selectMemberships, selectPerson, toUser } from "./person.ts"
 import { effectiveRoles } from "./sessions.ts"
@@ -23,7 +25,7 @@ export interface OwnRecord {
 export type OwnRecords = (app: App, actor: UserActor) => AsyncIterable<OwnRecord>
 
 /**
- * All that the deployment knows of the actor, a JSON object a line: `user`, `membership`, `event`, `record`. The first
+ * All that the deployment knows of the actor, a JSON object a line: `user`, `identity`, `membership`, `event`, `record`. The first
  * trip, and its refusals, come before the first line.
  *
  * @throws {Problem} `step_up_required`; `forbidden` for impersonators; `token_outdated`
@@ -35,10 +37,11 @@ export async function exportAccount(
   ownRecords: OwnRecords,
 ): Promise<ReadableStream<Uint8Array>> {
   assertRecent(app, actor)
-  const [session, found = [], memberships = []] = await app.directory.batch([
+  const [session, found = [], memberships = [], identities = []] = await app.directory.batch([
     sessionProbe(actor),
     selectPerson(sql`id = ${actor.id}`),
     selectMemberships(sql`${actor.id}`),
+    selectIdentities(actor.id),
   ])
   assertSignedIn(actor, session)
   const person = personOf(found[0] ?? {}, memberships)
@@ -49,18 +52,23 @@ export async function exportAccount(
     session: actor.session,
     caller,
   })
-  return linesOf(everything(app, actor, person, { ownRecords, event }))
+  return linesOf(everything(app, actor, person, { ownRecords, event, identities }))
 }
 
 async function* everything(
   app: App,
   actor: UserActor,
   person: Person,
-  { ownRecords, event: exporting }: { ownRecords: OwnRecords; event: Sql },
+  {
+    ownRecords,
+    event: exporting,
+    identities,
+  }: { ownRecords: OwnRecords; event: Sql; identities: readonly Row[] },
 ): AsyncGenerator<object> {
   // With the first line: a HEAD gets none, and exports nothing.
   await app.directory.all(exporting)
   yield { type: "user", ...toUser(person), locale: person.locale }
+  for (const identity of identities) yield { type: "identity", ...identity }
   for (const { organisation, database, roles } of person.memberships) {
     yield { type: "membership", organisation, database, roles }
   }

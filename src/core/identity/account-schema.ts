@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { challengeAnswer } from "./factor-schema.ts"
+import { providerCredentials } from "./provider-schema.ts"
 import {
   credentials,
   emailAddress,
@@ -65,6 +66,7 @@ export const signInRequest = z.union([
   linkCredentials,
   challengeAnswer,
   newAnonymousSession,
+  providerCredentials,
 ])
 
 /** The form that was meant, so that what is wrong with it can be said. */

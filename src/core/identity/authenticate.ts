@@ -28,17 +28,17 @@ export const authenticate: Authenticate = (request, settings, now) => {
 
 /** Where sessions begin, a credential is of no use, and a stale one must not stand in the way. */
 const entrances =
-  /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrators|passkeys\/challenges|mail-codes|password-resets(?:\/confirmations)?|email-verifications\/confirmations|email-changes\/(?:confirmations|undos))\/?(?:[?#]|$)/
+  /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrators|passkeys\/challenges|providers\/[^/?]+\/authorizations|mail-codes|password-resets(?:\/confirmations)?|email-verifications\/confirmations|email-changes\/(?:confirmations|undos))\/?(?:[?#]|$)/
 
 const isEntrance = (request: Request): boolean =>
   request.method === "POST" && entrances.test(request.url)
 
 /**
  * Says the same to everybody: a probe or a verifier must not fail on a credential that it brings along, nor somebody who
- * unsubscribes on the cookie of an old session.
+ * unsubscribes, or comes back from an identity provider, on the cookie of an old session.
  */
 const publicPaths =
-  /^https?:\/\/[^/]+\/(?:health|\.well-known\/.*|mail\/(?:unsubscriptions|events\/.*))(?:[?#]|$)/
+  /^https?:\/\/[^/]+\/(?:health|\.well-known\/.*|auth\/providers(?:\/[^/?]+\/callback)?|mail\/(?:unsubscriptions|events\/.*))(?:[?#]|$)/
 
 const isPublic = (request: Request): boolean => publicPaths.test(request.url)
 

@@ -3,6 +3,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import type { App, UserActor } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
+import type { Authorization } from "./authorizations.ts"
 import { refuse } from "./directory-guard.ts"
 
 /*
@@ -28,6 +29,8 @@ interface Purposes {
   passkeyRegistration: { readonly session: string; readonly secondFactor: boolean }
   /** Step-up with a passkey. */
   proof: { readonly session: string }
+  /** Somebody was sent to an identity provider (authorizations.ts). */
+  authorization: Authorization
 }
 
 export type Purpose = keyof Purposes
@@ -46,9 +49,10 @@ export function createChallenge<P extends Purpose>(
   app: App,
   purpose: P,
   data: Purposes[P],
+  seconds = challengeSeconds,
 ): string {
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url")
-  const expiresAt = app.now() + challengeSeconds * 1000
+  const expiresAt = app.now() + seconds * 1000
   const body = Buffer.from(JSON.stringify({ ...data, purpose, id, expiresAt }))
   return Buffer.concat([body, macOf(app, body)]).toString("base64url")
 }

@@ -26,6 +26,29 @@ export const clearedCookies: readonly string[] = [
   `${refreshCookie}=; Max-Age=0; ${attributes}`,
 ]
 
+/** Of somebody who was sent to a provider; named by the state, so that two tabs do not take it from one another. */
+const ticketName = (state: string): string => `__Host-ticket-${state.slice(0, 12)}`
+
+/**
+ * The browser that sets out, until it comes back.
+ *
+ * @param posted whether it comes back by a POST of the provider's page, with which no cookie goes but those with
+ * `SameSite=None`. It is none that a request of another site could do something with.
+ */
+export const ticketCookie = (
+  state: string,
+  ticket: string,
+  seconds: number,
+  posted: boolean,
+): string =>
+  `${ticketName(state)}=${ticket}; Path=/; Max-Age=${seconds}; HttpOnly; Secure; SameSite=${posted ? "None" : "Lax"}`
+
+export const clearedTicket = (state: string): string =>
+  `${ticketName(state)}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax`
+
+export const findTicket = (header: string | null, state: string): string | null =>
+  /^[\w-]{43}$/.test(state) ? findCookie(header, ticketName(state)) : null
+
 /** The value of one cookie of a Cookie header, or null. Tokens need no decoding. */
 export function findCookie(header: string | null, name: string): string | null {
   if (header === null) return null

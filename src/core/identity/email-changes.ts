@@ -141,7 +141,7 @@ const mailedToTheAddress = [
 /**
  * The old address says that this was not its person: it stays or comes back, and whoever has the account now is out.
  * Sessions and API keys end, the password is void, all links are, those by which this could be undone in turn among them;
- * and so are passkeys and authenticators that came with the change, or up to a day before it.
+ * and so are passkeys, identities and authenticators that came with the change, or up to a day before it.
  *
  * @throws {Problem} `code_invalid`, `account_disabled`
  */
@@ -167,6 +167,6 @@ export async function undoEmailChange(app: App, token: string): Promise<void> {
 }
 
 /** With which a thief would come back. What is older stays: a stolen mailbox alone must not take a second factor off. */
-const expelled = [sql`passkeys`, sql`authenticators`, sql`recovery_codes`]
+const expelled = [sql`passkeys`, sql`identities`, sql`authenticators`, sql`recovery_codes`]
 
 const dayMilliseconds = 24 * 60 * 60 * 1_000

@@ -15,7 +15,7 @@ export const maxFactors = 20
  * enough to take the second factor off.
  *
  * @throws {Problem} `step_up_required`, `forbidden`, `token_outdated`, and what `writes` refuse: `used` is `code_invalid`,
- * `full` is `conflict`, `not_found`
+ * `full` and `last` are `conflict`, `not_found`
  */
 export async function changeFactors(
   app: App,
@@ -23,6 +23,15 @@ export async function changeFactors(
   writes: readonly Sql[],
 ): Promise<Row[][]> {
   assertRecent(app, actor)
+  return writeFactors(app, actor, writes)
+}
+
+/** As `changeFactors`, where the recent proof was asked for before: the person has been to a provider since. */
+export async function writeFactors(
+  app: App,
+  actor: UserActor,
+  writes: readonly Sql[],
+): Promise<Row[][]> {
   const guard = [
     refuse("outdated", sessionRefusal(actor)),
     ...(levelOf(actor.methods) === "aal2"
@@ -53,6 +62,8 @@ function problemOf(refusal: Refusal): unknown {
       return new Problem("code_invalid")
     case "full":
       return new Problem("conflict", `At most ${maxFactors} of these are kept: remove one first.`)
+    case "last":
+      return new Problem("conflict", "Without it you could not sign in any more: add another way.")
     case "not_found":
       return new Problem("not_found")
     default:

@@ -185,6 +185,18 @@ const happenings = {
     "Ein Weg zur Anmeldung wurde entfernt",
     "Ein Passkey oder ein Authenticator wurde von deinem Konto entfernt.",
   ],
+  identityLinked: [
+    "A way to sign in was added",
+    "An account with another provider was linked to yours, and can be used to sign in.",
+    "Ein Weg zur Anmeldung kam hinzu",
+    "Ein Konto bei einem anderen Anbieter wurde mit deinem verknüpft, und man kann sich damit anmelden.",
+  ],
+  identityUnlinked: [
+    "A way to sign in was removed",
+    "An account with another provider is no longer linked to yours, and cannot be used to sign in.",
+    "Ein Weg zur Anmeldung wurde entfernt",
+    "Ein Konto bei einem anderen Anbieter ist nicht mehr mit deinem verknüpft, und man kann sich nicht mehr damit anmelden.",
+  ],
   keyCreated: [
     "A key for programs was made",
     "A key was made with which programs can act for your account.",

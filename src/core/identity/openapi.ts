@@ -11,6 +11,8 @@ import * as accountShapes from "./account-schema.ts"
 import { signInRequest } from "./account-schema.ts"
 import { factorOperations } from "./factor-openapi.ts"
 import * as factorShapes from "./factor-schema.ts"
+import { providerOperations } from "./provider-openapi.ts"
+import * as providerShapes from "./provider-schema.ts"
 import * as shapes from "./schema.ts"
 import {
   keySet,
@@ -61,7 +63,7 @@ const operations: readonly Operation[] = [
     operationId: "signIn",
     summary: "Sign in",
     description:
-      'With `email` and `password`, with `email` and the `code` that was mailed, or with the `token` of the mailed link. Whoever has a second factor is answered `second_factor_required` with a `challenge` and the `methods` that can answer it: send the challenge with a `code`, a `recoveryCode` or a `passkey`. A passkey alone signs in with a challenge of `POST /auth/passkeys/challenges`. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not. Where the deployment allows it, `{"kind": "anonymous"}` begins a session of somebody who has no account yet; a network address gets 20 within 15 minutes.',
+      'With `email` and `password`, with `email` and the `code` that was mailed, with the `token` of the mailed link, or with what a provider sent (`POST /auth/providers/{name}/authorizations`). Whoever has a second factor is answered `second_factor_required` with a `challenge` and the `methods` that can answer it: send the challenge with a `code`, a `recoveryCode` or a `passkey`. A passkey alone signs in with a challenge of `POST /auth/passkeys/challenges`. Ten failures of an account (`locked`), or a hundred of a network address (`rate_limited`), within 15 minutes are answered with `Retry-After`, whether the account exists or not. Where the deployment allows it, `{"kind": "anonymous"}` begins a session of somebody who has no account yet; a network address gets 20 within 15 minutes.',
     auth: "none",
     captcha: true,
     body: jsonBody(signInRequest),
@@ -76,6 +78,9 @@ const operations: readonly Operation[] = [
       "account_disabled",
       "forbidden",
       "email_unverified",
+      "authorization_denied",
+      "identity_not_linked",
+      "provider_failed",
       "locked",
       "rate_limited",
     ],
@@ -165,11 +170,12 @@ const operations: readonly Operation[] = [
     problems: [],
   },
   ...factorOperations,
+  ...providerOperations,
 ]
 
 export const identityDocs: DocumentedModule = {
   tag: "auth",
   description: "People and their sessions.",
   operations,
-  shapes: { ...shapes, ...factorShapes, ...accountShapes },
+  shapes: { ...shapes, ...factorShapes, ...accountShapes, ...providerShapes },
 }

@@ -19,6 +19,8 @@ import { challengeAnswer, isChallengeAnswer } from "./factor-schema.ts"
 import { signInByCode, signInByLink } from "./mail-sign-in.ts"
 import { hashPassword } from "./passwords.ts"
 import { preferredLocale } from "./preferred-locale.ts"
+import { providerRoutes, signInByProvider } from "./provider-routes.ts"
+import { isProviderAnswer, providerCredentials } from "./provider-schema.ts"
 import { assertOwnOrigin } from "./same-origin.ts"
 import {
   mePatch,
@@ -125,6 +127,7 @@ export const identityRoutes = new Hono<Http>()
   )
 
   .route("/", factorRoutes)
+  .route("/", providerRoutes)
 
 /** An empty body stands for the cookie: a browser's script cannot read the token to send it. */
 async function refreshBody(request: Request): Promise<{ refreshToken?: string | undefined }> {
@@ -158,9 +161,12 @@ function setCookies(c: Answer, cookies: readonly string[]): void {
 
 const isObject = (body: unknown): body is object => typeof body === "object" && body !== null
 
-/** By what the body has: a challenge that is answered, what was mailed, a password; or that it is nobody yet. */
+/** By what the body has: a challenge that is answered, what a provider sent, what was mailed, a password; or that it is nobody yet. */
 async function signInWith(app: App, request: Request, body: unknown) {
   if (isChallengeAnswer(body)) return answerWith(app, request, parseWith(challengeAnswer, body))
+  if (isProviderAnswer(body)) {
+    return signInByProvider(app, request, parseWith(providerCredentials, body))
+  }
   const caller = callerOf(request)
   const answer = request.headers.get(captchaHeader)
   if (isObject(body) && "kind" in body) {

@@ -238,6 +238,32 @@ export const recoveryCodes = sqliteTable(
   (table) => [primaryKey({ columns: [table.user, table.hash] })],
 )
 
+/** Whom an identity provider (Google, GitHub, any OIDC issuer) knows a person as: one more way to sign in. */
+export const identities = sqliteTable(
+  "identities",
+  {
+    /** UUIDv7. */
+    id: text().primaryKey(),
+    user: text()
+      .notNull()
+      .references(() => users.id),
+    /** What the deployment's settings called the provider when it was linked; for show. */
+    provider: text().notNull(),
+    /** Who vouches: a provider may get another name here, but no other issuer gets its people. */
+    issuer: text().notNull(),
+    /** Whom the issuer means, for ever. Never an address: those change hands. */
+    subject: text().notNull(),
+    /** The verified address that the issuer told when it was linked; for show. */
+    email: text().notNull(),
+    createdAt: text().notNull(),
+    lastUsedAt: text(),
+  },
+  (table) => [
+    uniqueIndex("identities_subject").on(table.issuer, table.subject),
+    index("identities_user").on(table.user, table.createdAt),
+  ],
+)
+
 /** Credentials of programs. */
 export const apiKeys = sqliteTable(
   "api_keys",

@@ -21,8 +21,11 @@ import { commitPerson } from "./projection.ts"
 
 export interface NewUser {
   email: string
-  passwordHash: string
+  /** Null for whoever signs in another way. */
+  passwordHash: string | null
   name: string | null
+  /** Whether somebody who may be believed has said that the address is theirs. */
+  emailVerified?: boolean
   /** Language of mails to them. */
   locale?: string | null
   caller?: Caller
@@ -76,14 +79,14 @@ async function insertUser(
     createdAt: at,
     updatedAt: at,
     kind: "person",
-    emailVerifiedAt: null,
+    emailVerifiedAt: draft.emailVerified ? at : null,
     disabledAt: null,
     locale: draft.locale ?? null,
     secondFactors: [],
     memberships: [],
   }
-  const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt, locale)
-VALUES (${person.id}, ${person.email}, ${normaliseEmail(person.email)}, ${person.name}, ${draft.passwordHash}, ${JSON.stringify(roles)}, 1, 1, ${at}, ${at}, ${person.locale})`
+  const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt, emailVerifiedAt, locale)
+VALUES (${person.id}, ${person.email}, ${normaliseEmail(person.email)}, ${person.name}, ${draft.passwordHash}, ${JSON.stringify(roles)}, 1, 1, ${at}, ${at}, ${person.emailVerifiedAt}, ${person.locale})`
   const { caller = null } = draft
   const event = auditEvent(app, {
     kind: "user.created",
