@@ -23,6 +23,7 @@ import { organisationHasRecords } from "./core/records/organisation-rows.ts"
 import { ownRecordsOf } from "./core/records/own-records.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
+import { searchRoutes } from "./core/records/search-routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
 import { metricsRoutes } from "./platform/metrics-routes.ts"
@@ -40,6 +41,7 @@ export function createRoutes(
     apiKeyUse((request, env, context) => http.fetch(request, env, context)),
   )
   http.route("/records", recordRoutes(collections))
+  http.route("/search", searchRoutes(collections))
   http.route("/batch", batchRoutes(collections))
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)

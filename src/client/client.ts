@@ -1,4 +1,5 @@
 import { type Creating, createRecords, type Records, randomKey } from "./records.ts"
+import { createSearch, type Search } from "./search.ts"
 import { type Auth, createSession, memoryStorage, type SessionStorage } from "./session.ts"
 import { type Call, createTransport } from "./transport.ts"
 import type { Collections, Named, NameIn } from "./types.ts"
@@ -22,6 +23,8 @@ export interface BatchResult {
 export interface Client<All extends Collections> {
   /** The calls of one collection, typed from its definition. */
   records<Name extends NameIn<All>>(name: Name): Records<All, Named<All, Name>>
+  /** Words in several collections at once, the best match first: `search("third man", { collections: ["films"] })`. */
+  search: Search<All>
   auth: Auth
   /**
    * Writes all of it, or nothing, in order: `batch([{ method: "POST", path: "/records/films", body }, …])`. A text that is
@@ -65,6 +68,7 @@ export function createClient<All extends Collections>(options: ClientOptions): C
   })
   return {
     records: (name) => createRecords(send, name),
+    search: createSearch<All>(send),
     auth,
     async batch(operations, { idempotencyKey = randomKey(), signal } = {}) {
       const headers = { "idempotency-key": idempotencyKey }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { afterEach, beforeEach, expect, expectTypeOf, test, vi } from "vitest"
 import { createClient } from "../../src/client/client.ts"
 import { filter } from "../../src/client/filter.ts"
 import { ApiProblem } from "../../src/client/problem.ts"
@@ -55,6 +55,22 @@ test("an aggregate's question goes into the address", async () => {
   expect(decodeURIComponent(server.sent[0]?.path ?? "")).toBe(
     "/records/films/aggregate?group=genre&measure=count&sort=-count",
   )
+})
+
+test("a search of several collections is one call, and its hits are typed by their collection", async () => {
+  const hit = {
+    collection: "films",
+    rank: 1.2,
+    highlights: { title: [{ text: "Man", match: true }] },
+    record: { id: "1", title: "Man" },
+  }
+  const server = fakeServer(answers({ items: [hit] }))
+  const [found] = await connect(server).search("third man", { collections: ["films"], limit: 5 })
+  expect(decodeURIComponent(server.sent[0]?.path ?? "")).toBe(
+    "/search?q=third+man&collections=films&limit=5",
+  )
+  expectTypeOf(found?.record.title).toEqualTypeOf<string | undefined>()
+  expect(found).toEqual(hit)
 })
 
 test("pages follow the cursor to the end", async () => {

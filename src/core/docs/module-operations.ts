@@ -7,6 +7,7 @@ import { organisationDocs } from "../identity/organisation-openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
 import { bulkDocs } from "../records/openapi.ts"
+import { searchDocs } from "../records/search-openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -16,6 +17,7 @@ import { securityFor } from "./security.ts"
 
 /** Every module with routes of its own, in the order in which the reference shows them. */
 export const documentedModules: readonly DocumentedModule[] = [
+  searchDocs,
   bulkDocs,
   identityDocs,
   organisationDocs,

@@ -9,7 +9,7 @@ import { searchTableOf } from "./columns.ts"
 import { type Place, readCursor, writeCursor } from "./cursor.ts"
 import type { LinkedCollection } from "./link.ts"
 import { filterProblem, type ListQuery, type SortKey } from "./query.ts"
-import { matchQuery, rankOf } from "./search.ts"
+import { candidates, matchQuery, rankOf } from "./search.ts"
 import {
   type ApiRecord,
   decodeRow,
@@ -164,10 +164,11 @@ function rankedPage(
   limit: number,
   place: Place | null,
 ): Sql {
-  const table = identifier(searchTableOf(collection.name))
   const position = place && "position" in place ? place.position : 0
   const take = Math.max(0, Math.min(limit + 1, maxRanked - position))
-  return sql`SELECT ${columns} FROM ${table} s JOIN ${identifier(collection.name)} ${raw(alias)} ON ${raw(`${alias}."pk"`)} = s.rowid WHERE ${table} MATCH ${match} AND ${allOf(conditions)} ORDER BY ${rankOf(view, collection, alias)}, ${raw(`${alias}."id"`)} LIMIT ${raw(String(take))} OFFSET ${raw(String(position))}`
+  const found = candidates(view, collection, match, rankOf(view, collection, alias), conditions)
+  const best = sql`SELECT pk, rank FROM (${found}) ORDER BY rank, id LIMIT ${raw(String(take))} OFFSET ${raw(String(position))}`
+  return sql`SELECT ${columns} FROM (${best}) best CROSS JOIN ${identifier(collection.name)} ${raw(alias)} ON ${raw(`${alias}."pk"`)} = best.pk ORDER BY best.rank, ${raw(`${alias}."id"`)}`
 }
 
 function countOf(

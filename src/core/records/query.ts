@@ -33,7 +33,7 @@ const listParameters = ["filter", "sort", "limit", "cursor", "fields", "expand",
 const recordParameters = ["fields", "expand"]
 const wholeRecord: Pick<ListQuery, "fields" | "expand"> = { fields: null, expand: [] }
 const maxSortKeys = 3
-const maxSearchCharacters = 500
+export const maxSearchCharacters = 500
 
 /** @throws {Problem} `invalid_input` or `invalid_expression`, naming the parameter. */
 export function parseListQuery(
@@ -165,14 +165,14 @@ function parseDistance(
 
 type OwnDistance = Distance & { readonly point: Path }
 
-function parseLimit(text: string | null): number {
-  if (text === null) return 50
+export function parseLimit(text: string | null, most = 200, fallback = 50): number {
+  if (text === null) return fallback
   const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (limit < 1 || limit > 200) {
+  if (limit < 1 || limit > most) {
     throw invalidInput({
       path: "query.limit",
       code: "out_of_range",
-      message: "limit: a whole number from 1 to 200.",
+      message: `limit: a whole number from 1 to ${most}.`,
     })
   }
   return limit
@@ -188,7 +188,8 @@ function parseCount(text: string | null): boolean {
   })
 }
 
-function parseNames(text: string | null): string[] | null {
+/** Names with commas between them, each once. */
+export function parseNames(text: string | null): string[] | null {
   if (text === null) return null
   const names = text.split(",").map((name) => name.trim())
   if (names.length > 100) {

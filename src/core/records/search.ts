@@ -1,7 +1,8 @@
-import { join, raw, type Sql, sql } from "../../platform/sql.ts"
+import { allOf, identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import { searchColumnsOf, searchTableOf } from "./columns.ts"
 import type { LinkedCollection } from "./link.ts"
-import { organisationOf, type View } from "./view.ts"
+import { visibility } from "./selection.ts"
+import { mainAlias, organisationOf, type View } from "./view.ts"
 
 /**
  * The FTS5 query for what a person typed: all words, the last one as a prefix, in the fields that this actor may read
@@ -28,7 +29,7 @@ export function matchQuery(view: View, collection: LinkedCollection, typed: stri
 const maxWords = 32
 
 /** The fields that this actor may read whatever the row. */
-const searchable = (view: View, collection: LinkedCollection): string[] =>
+export const searchable = (view: View, collection: LinkedCollection): string[] =>
   collection.searchFields.filter((name) => {
     const field = collection.fields.get(name)
     return field && view.fieldRule(field) === true
@@ -43,6 +44,12 @@ export function rankOf(view: View, collection: LinkedCollection, alias: string):
   const fields = searchable(view, collection)
   const everything = fields.length === collection.searchFields.length
   if (everything && !collection.scoped && view.readRule(collection) === true) return raw("s.rank")
+  return ownRank(view, collection, alias)
+}
+
+/** The same for anybody and in any collection: by the readable text of the record alone, from 0 (not at all) down. */
+export function ownRank(view: View, collection: LinkedCollection, alias: string): Sql {
+  const fields = searchable(view, collection)
   const table = raw(`"${searchTableOf(collection.name)}"`)
   const columns = searchColumnsOf(collection)
   const scores = fields.map((name) => {
@@ -53,6 +60,25 @@ export function rankOf(view: View, collection: LinkedCollection, alias: string):
   })
   return sql`-(${join(scores, " + ")})`
 }
+
+/**
+ * The matches that the actor sees, as `pk`, `id` and `rank`: what a ranked search puts in order. The newest of them, so that
+ * a word that everybody writes does not read the whole collection.
+ */
+export function candidates(
+  view: View,
+  collection: LinkedCollection,
+  match: string,
+  rank: Sql,
+  conditions: readonly Sql[] = [visibility(view, collection, mainAlias)],
+): Sql {
+  const table = identifier(searchTableOf(collection.name))
+  const row = (column: string) => raw(`${mainAlias}."${column}"`)
+  return sql`SELECT ${row("pk")} AS pk, ${row("id")} AS id, ${rank} AS rank FROM ${table} s CROSS JOIN ${identifier(collection.name)} ${raw(mainAlias)} ON ${row("pk")} = s.rowid WHERE ${table} MATCH ${match} AND ${allOf(conditions)} ORDER BY s.rowid DESC LIMIT ${raw(String(maxCandidates))}`
+}
+
+/** Matches that are put in order, at most. */
+const maxCandidates = 10_000
 
 /** Stands for the average that bm25 would take from the other rows. */
 const averageCharacters = "400.0"
