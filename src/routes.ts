@@ -18,6 +18,7 @@ import { mailRoutes } from "./core/mail/routes.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
 import { batchRoutes } from "./core/records/batch-routes.ts"
 import { expectedVersions } from "./core/records/etag.ts"
+import { historyRoutes } from "./core/records/history-routes.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
 import { organisationHasRecords } from "./core/records/organisation-rows.ts"
 import { ownRecordsOf } from "./core/records/own-records.ts"
@@ -40,6 +41,7 @@ export function createRoutes(
     authenticate,
     apiKeyUse((request, env, context) => http.fetch(request, env, context)),
   )
+  http.route("/records", historyRoutes(collections))
   http.route("/records", recordRoutes(collections))
   http.route("/search", searchRoutes(collections))
   http.route("/batch", batchRoutes(collections))

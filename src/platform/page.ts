@@ -25,7 +25,10 @@ export function pageOfQuery(query: { limit: number; cursor?: string | undefined 
 }
 
 /** The header that leads to the next page, where there is one (RFC 8288). */
-export function nextLink(requestUrl: string, page: Page<unknown>): Record<string, string> {
+export function nextLink(
+  requestUrl: string,
+  page: Pick<Page<unknown>, "next">,
+): Record<string, string> {
   if (page.next === null) return {}
   const url = new URL(requestUrl)
   url.searchParams.set("cursor", page.next)

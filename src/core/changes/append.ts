@@ -17,10 +17,11 @@ interface NewChange {
  * `rows`, a SELECT with the columns `record` (id), `version` and `payload` (JSON text).
  */
 export function appendChanges(app: App, actor: Actor, change: NewChange, rows: Sql): Sql {
-  const actorId = actor.kind === "user" ? actor.id : null
+  const [actorId, impersonator] =
+    actor.kind === "user" ? [actor.id, actor.impersonator] : [null, null]
   const at = new Date(app.now()).toISOString()
-  return sql`INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
-SELECT ${changeIds(app)}, ${at}, ${actorId}, ${change.organisation}, ${change.subject}, record, version, ${change.kind}, ${change.authority}, ${app.requestId}, lower(hex(randomblob(16))), payload FROM (${rows})`
+  return sql`INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, impersonator, payload)
+SELECT ${changeIds(app)}, ${at}, ${actorId}, ${change.organisation}, ${change.subject}, record, version, ${change.kind}, ${change.authority}, ${app.requestId}, lower(hex(randomblob(16))), ${impersonator}, payload FROM (${rows})`
 }
 
 /** A UUIDv7 per row: the request's milliseconds, then random bits from SQLite. */

@@ -27,11 +27,17 @@ export const changes = sqliteTable(
     requestId: text().notNull(),
     salt: text().notNull(),
     payload: text().notNull(),
+    /** Id of the administrator who acted in the actor's name. */
+    impersonator: text(),
   },
   (table) => [
     uniqueIndex("changes_record").on(table.subject, table.record, table.version),
     index("changes_organisation")
       .on(table.organisation, table.seq)
       .where(sql`${table.organisation} IS NOT NULL`),
+    /** The bin of a collection. */
+    index("changes_deleted").on(table.subject, table.seq).where(sql`${table.kind} = 'deleted'`),
+    /** What one request deleted. */
+    index("changes_deleted_together").on(table.requestId).where(sql`${table.kind} = 'deleted'`),
   ],
 )

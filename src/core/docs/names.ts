@@ -30,8 +30,14 @@ const madeOf = ({ one, many }: CollectionNames): string[] => [
   `${one}Patch`,
   `${one}Replacement`,
   `${one}Page`,
+  `Past${one}`,
+  `${one}Version`,
+  `${many}Bin`,
   `list${many}`,
-  ...["create", "get", "update", "replace", "delete"].map((verb) => verb + one),
+  `list${many}Bin`,
+  `list${one}History`,
+  `get${one}Version`,
+  ...["create", "get", "update", "replace", "delete", "restore"].map((verb) => verb + one),
 ]
 
 export const pascalCase = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1)

@@ -2,6 +2,7 @@ import type { LinkedCollection } from "../records/link.ts"
 import { aggregatePageSchema } from "./aggregate-operation.ts"
 import type { DocumentedOperation, OpenApi, PathItem, Schema } from "./document.ts"
 import { answerHeaders, requestHeaders, responseHeaders } from "./headers.ts"
+import { historySchemas } from "./history-operations.ts"
 import { documentedModules, modulePaths, moduleSchemas } from "./module-operations.ts"
 import { collectionNames } from "./names.ts"
 import { everywhere, problemAnswers, problemSchemas } from "./problem-answers.ts"
@@ -29,6 +30,7 @@ export function openApiDocument(reader: Reader): OpenApi {
       ...Object.keys(problemSchemas),
       "RecordReference",
       "AggregatePage",
+      ...Object.keys(historySchemas),
       ...documentedModules.flatMap(({ operations }) =>
         operations.map(({ operationId }) => operationId),
       ),
@@ -66,6 +68,7 @@ export function openApiDocument(reader: Reader): OpenApi {
         ...schemas,
         RecordReference: recordReference,
         AggregatePage: aggregatePageSchema,
+        ...historySchemas,
         ...modules,
         ...problemSchemas,
       },

@@ -8,6 +8,7 @@ import { bulkOperations } from "./bulk-operations.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Reference } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
+import { asOfParameter, historyDrafts } from "./history-operations.ts"
 import { listParameters, shapeParameters } from "./list-parameters.ts"
 import type { CollectionNames } from "./names.ts"
 import { badBody, badCredentials, everywhere, type problemAnswers } from "./problem-answers.ts"
@@ -35,9 +36,10 @@ const mergePatch = ["application/merge-patch+json", "application/json"] as const
 export function recordPaths(
   reader: Reader,
   collection: LinkedCollection,
-  { one, many }: CollectionNames,
+  names: CollectionNames,
   use: ReturnType<typeof problemAnswers>["use"],
 ): Record<string, PathItem> {
+  const { one, many } = names
   const written = (status: 200 | 201): Record<number, Answer> => ({
     [status]: {
       description: status === 201 ? "It is made." : "The record as it is now.",
@@ -89,12 +91,22 @@ export function recordPaths(
       id: `get${one}`,
       summary: "Read a record",
       actions: ["read"],
-      parameters: [...shapeParameters(reader, collection), requestHeader("If-None-Match")],
+      parameters: [
+        ...shapeParameters(reader, collection),
+        ...(collection.builtIn ? [] : [asOfParameter]),
+        requestHeader("If-None-Match"),
+      ],
       answers: {
         200: {
           description: "The record, as far as you may read it.",
           headers: answerHeaders("ETag", "X-Bookmark"),
-          content: { "application/json": { schema: schemaRef(one) } },
+          content: {
+            "application/json": {
+              schema: collection.builtIn
+                ? schemaRef(one)
+                : { anyOf: [schemaRef(one), schemaRef(`Past${one}`)] },
+            },
+          },
         },
         304: { description: "Your copy is still good.", headers: answerHeaders("ETag") },
       },
@@ -151,6 +163,10 @@ export function recordPaths(
     description: "The record's id, a UUID in lower case.",
     schema: { type: "string", format: "uuid" },
   }
+  const past = historyDrafts(reader, collection, names).map(([path, drafts, parameters]) => {
+    const shared = path.includes("{id}") ? [id, ...parameters] : parameters
+    return [`/records/${collection.name}${path}`, item(drafts, shared)] as const
+  })
   return Object.fromEntries(
     [
       [`/records/${collection.name}`, item({ get: list, post: create })] as const,
@@ -160,6 +176,7 @@ export function recordPaths(
         `/records/${collection.name}/{id}`,
         item({ get, patch, put, delete: remove }, [id]),
       ] as const,
+      ...past,
     ].filter(([, methods]) => Object.keys(methods).length > 0),
   )
 }

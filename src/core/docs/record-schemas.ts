@@ -3,6 +3,7 @@ import type { LinkedCollection, LinkedField } from "../records/link.ts"
 import { systemFieldNames } from "../records/shape.ts"
 import { validatorsOf, valueSchema } from "../records/validators.ts"
 import { type Schema, schemaRef } from "./document.ts"
+import { pastSchemas } from "./history-operations.ts"
 import type { CollectionNames } from "./names.ts"
 import { fieldsKnownTo, isOpen, type Reader } from "./reader.ts"
 import { fieldSentences } from "./rules.ts"
@@ -13,13 +14,15 @@ export function recordSchemas(
   collection: LinkedCollection,
   names: ReadonlyMap<string, CollectionNames>,
 ): Record<string, Schema> {
-  const { one } = names.get(collection.name) as CollectionNames
+  const named = names.get(collection.name) as CollectionNames
+  const { one } = named
   const open = (action: "create" | "update") => isOpen(reader, collection, action)
   const record = recordSchema(reader, collection, names)
   return {
     ...(isOpen(reader, collection, "read") && {
       [one]: record,
       [`${one}Page`]: pageSchema(one),
+      ...pastSchemas(collection, named, record),
     }),
     ...(open("create") && { [`New${one}`]: inputSchema(reader, collection, "create") }),
     ...(open("update") && {

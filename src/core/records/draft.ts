@@ -1,6 +1,7 @@
+import type { Actor } from "../../platform/app.ts"
 import type { Input } from "./input.ts"
 import type { LinkedCollection } from "./link.ts"
-import type { ExpectedVersions } from "./operations.ts"
+import type { ExpectedVersions, Revival } from "./operations.ts"
 import type { ApiRecord } from "./selection.ts"
 
 /** A write as it is asked for: input already parsed, in the forms of the API. */
@@ -10,6 +11,10 @@ export type Draft =
       readonly collection: LinkedCollection
       readonly id: string
       readonly input: Input
+      /** Set where the record was deleted and comes back: `input` is all that it is to be. */
+      readonly revival?: Revival
+      /** Whose write it is, where it is not the caller's. */
+      readonly writer?: Actor
     }
   | {
       readonly action: "update"
@@ -17,6 +22,8 @@ export type Draft =
       readonly id: string
       readonly input: Input
       readonly expected: ExpectedVersions
+      /** `json` fields are put in place, instead of merged. */
+      readonly inPlace?: boolean
     }
   | {
       readonly action: "put"

@@ -119,7 +119,7 @@ function takenProblem(detail: string, index: number | undefined, cause: unknown)
 }
 
 function referenceProblem(field: string, index: number | undefined, cause: unknown): Problem {
-  const message = `"${field}" points at a record that does not exist.`
+  const message = `${field ? `"${field}"` : "A relation"} points at a record that does not exist.`
   return new Problem("invalid_input", {
     detail: message,
     errors: [{ path: field, code: "invalid_reference", message }],

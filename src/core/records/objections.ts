@@ -4,7 +4,7 @@ import type { Checked } from "../expression/checked.ts"
 import type { RowSource } from "../expression/types.ts"
 import type { Objection } from "./guard.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
-import type { ExpectedVersions } from "./operations.ts"
+import type { ExpectedVersions, Revival } from "./operations.ts"
 import { current } from "./rows.ts"
 import { orderedIds, visibility } from "./selection.ts"
 import { encodeValue } from "./values.ts"
@@ -41,13 +41,17 @@ export const unscopedObjection = (
 ): Objection[] =>
   collection.scoped && organisation === null ? [{ outcome: "forbidden", condition: raw("1") }] : []
 
-/** A field that is given but left as it is breaks no rule: clients send whole records. */
+/**
+ * A field that is given but left as it is breaks no rule: clients send whole records. Of a revival only what differs is
+ * given at all.
+ */
 export function writableObjections(
   view: View,
   collection: LinkedCollection,
   given: ReadonlySet<string>,
   before: RowSource,
   after: RowSource,
+  revival = false,
 ): Objection[] {
   if (view.passes(collection)) return []
   return [...collection.fields.values()].flatMap((field): Objection[] => {
@@ -55,8 +59,9 @@ export function writableObjections(
     const rule = view.writableRule(collection, field.writable)
     if (rule === true) return []
     const allowed = view.compile(rule, before, { next: after, oneRow: true })
-    const changed =
-      before === after
+    const changed = revival
+      ? raw("1")
+      : before === after
         ? unlikeDefault(field, after)
         : seemsChanged(view, collection, field, before, after)
     return [
@@ -148,6 +153,30 @@ export function referenceObjections(
       },
     ]
   })
+}
+
+/**
+ * A record comes back only as long as nothing came after its end, and what it points at must still be there: whether the
+ * actor may read that was asked when it was given.
+ */
+export function revivalObjections(
+  collection: LinkedCollection,
+  { deletion, given, named }: Revival,
+  source: RowSource,
+): Objection[] {
+  const later = sql`EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = ${source.column("id")} AND c.version > ${deletion})`
+  const gone = [...collection.fields.values()].flatMap((field): Objection[] => {
+    const { name, kind, target } = field
+    if (!target || kind === "backRelation" || given.has(name)) return []
+    const lost = (id: Sql) =>
+      sql`NOT EXISTS (SELECT 1 FROM ${identifier(target.name)} r WHERE r."id" = ${id})`
+    const ids = kind === "relations" ? source.ids?.(name) : null
+    const condition = ids
+      ? sql`EXISTS (SELECT 1 FROM json_each(${ids}) e WHERE ${lost(raw("e.value"))})`
+      : sql`(${source.column(name)} IS NOT NULL AND ${lost(source.column(name))})`
+    return [{ outcome: "invalid_reference", detail: named.has(name) ? name : "", condition }]
+  })
+  return [{ outcome: "stale", condition: later }, ...gone]
 }
 
 /** `given` null: all unique rules; otherwise those that a given field takes part in. */

@@ -31,6 +31,20 @@ export interface NewRecord extends StoredFields {
   readonly id: string
   /** Names of the fields that the caller gave: only these can break a `writable` rule. */
   readonly given: ReadonlySet<string>
+  /** Set where it was deleted and comes back. */
+  readonly revival?: Revival
+}
+
+/** A deleted record that comes back under its id: nothing but what is given differs from what it last was. */
+export interface Revival {
+  /** Version of the line with which it ended. */
+  readonly deletion: number
+  readonly createdAt: string
+  readonly createdBy: string | null
+  /** Fields in which it is to differ. The others are nobody's attempt to write anything. */
+  readonly given: ReadonlySet<string>
+  /** Fields whose names a refusal may tell. */
+  readonly named: ReadonlySet<string>
 }
 
 /** Which stored version a write expects; null for any. */

@@ -2,6 +2,7 @@ import { type InputError, invalidInput, Problem } from "../../platform/problem.t
 import { isStorableText } from "../../platform/validate.ts"
 import { checkExpression } from "../expression/check.ts"
 import { type Checked, constant, type Distance, type Path } from "../expression/checked.ts"
+import { parseInstant, storedDatetime } from "../expression/dates.ts"
 import { ExpressionError } from "../expression/error.ts"
 import { checkOperandAst } from "../expression/operands.ts"
 import { parseExpression, parseOperand } from "../expression/parse.ts"
@@ -22,6 +23,12 @@ export interface ListQuery {
   /** What a cursor is bound to. */
   readonly identity: string
 }
+
+/** What a single record is asked for. */
+export interface RecordQuery extends Pick<ListQuery, "fields" | "expand"> {
+  /** The instant (ISO 8601 UTC) whose record is wanted; null for now. */
+  readonly asOf: string | null
+}
 export interface SortKey {
   readonly field: string
   /** For `distance(field, latitude, longitude)`: the distance itself. */
@@ -30,8 +37,8 @@ export interface SortKey {
 }
 
 const listParameters = ["filter", "sort", "limit", "cursor", "fields", "expand", "search", "count"]
-const recordParameters = ["fields", "expand"]
-const wholeRecord: Pick<ListQuery, "fields" | "expand"> = { fields: null, expand: [] }
+const recordParameters = ["fields", "expand", "asOf"]
+const wholeRecord: RecordQuery = { fields: null, expand: [], asOf: null }
 const maxSortKeys = 3
 export const maxSearchCharacters = 500
 
@@ -59,12 +66,25 @@ export function parseListQuery(
 }
 
 /** The parameters of a single record. */
-export function parseRecordQuery(
-  parameters: URLSearchParams,
-): Pick<ListQuery, "fields" | "expand"> {
+export function parseRecordQuery(parameters: URLSearchParams): RecordQuery {
   if (parameters.size === 0) return wholeRecord
   const one = readParameters(parameters, recordParameters)
-  return { fields: parseNames(one("fields")), expand: parseNames(one("expand")) ?? [] }
+  const asOf = parseAsOf(one("asOf"))
+  const fields = parseNames(one("fields"))
+  const expand = parseNames(one("expand")) ?? []
+  if (asOf !== null && (fields !== null || expand.length > 0)) {
+    const message = "asOf: a record of old comes whole and by itself, without fields and expand."
+    throw invalidInput({ path: "query.asOf", code: "not_together", message })
+  }
+  return { fields, expand, asOf }
+}
+
+function parseAsOf(text: string | null): string | null {
+  if (text === null) return null
+  const instant = parseInstant(text)
+  if (instant !== null) return storedDatetime(instant)
+  const message = "asOf: an instant like 2026-11-21T09:30:00Z."
+  throw invalidInput({ path: "query.asOf", code: "datetime", message })
 }
 
 /** @throws {Problem} for a parameter that is unknown, given twice, or holds NUL. */
@@ -167,6 +187,9 @@ type OwnDistance = Distance & { readonly point: Path }
 
 export function parseLimit(text: string | null, most = 200, fallback = 50): number {
   if (text === null) return fallback
+/** @throws {Problem} unless it is absent, for 50, or a whole number from 1 to 200. */
+export function parseLimit(text: string | null): number {
+  if (text === null) return 50
   const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
   if (limit < 1 || limit > most) {
     throw invalidInput({

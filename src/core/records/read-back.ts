@@ -25,7 +25,7 @@ export function answerOf(
   }
   const selection = select(view, draft.collection, { fields: null, expand: [] })
   const fresh =
-    alone?.action === "create" && alone.records[0]
+    alone?.action === "create" && alone.records[0] && !alone.chosenIds
       ? freshRecord(app, view, selection, alone.records[0])
       : undefined
   if (fresh !== undefined) {

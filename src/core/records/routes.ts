@@ -9,6 +9,7 @@ import { answerTo } from "./answer.ts"
 import { bulkRoutes } from "./bulk-routes.ts"
 import type { Draft, Written } from "./draft.ts"
 import { etagOf, expectedVersions, matchesNone, onlyOf } from "./etag.ts"
+import { getRecordAsOf } from "./history.ts"
 import { isReplay, readIdempotency, replay } from "./idempotency.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
@@ -61,6 +62,10 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
   routes.get("/:collection/:id", async (c) => {
     const { collection, view } = find(c)
     const wanted = parseRecordQuery(parametersOf(c))
+    if (wanted.asOf !== null) {
+      const reach = { app: c.get("app"), view, collections, collection }
+      return c.json(await getRecordAsOf(reach, idOf(c), wanted.asOf))
+    }
     const selection = select(view, collection, wanted)
     const found = await findRecord(c.get("app"), view, collection, idOf(c), selection)
     if (!found) throw new Problem("not_found")

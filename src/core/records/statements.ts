@@ -9,6 +9,7 @@ import { logStatement, writableRules } from "./log-lines.ts"
 import {
   afterObjections,
   referenceObjections,
+  revivalObjections,
   ruleObjections,
   staleObjections,
   takenObjections,
@@ -93,7 +94,16 @@ function createStatements(
   ])} FROM json_each(${rows})) AS n`
   const exists = sql`EXISTS (SELECT 1 FROM ${identifier(collection.name)} x WHERE x."id" = n."id")`
   const actorId = view.actor.kind === "user" ? view.actor.id : null
-  const source = newRowSource(collection, at, actorId)
+  // A record that comes back is none of several: it comes alone.
+  const revival = records[0]?.revival
+  const createdAt = revival?.createdAt ?? at
+  const createdBy = revival ? revival.createdBy : actorId
+  const source = newRowSource(collection, {
+    createdAt,
+    createdBy,
+    updatedAt: at,
+    updatedBy: actorId,
+  })
   const organisation = organisationOf(view.actor)
   const occupied = (outcome: "taken" | "stale"): Objection[] =>
     ifExists === outcome ? [{ outcome, condition: exists, detail: "id" }] : []
@@ -101,9 +111,22 @@ function createStatements(
   const speaksAgainst: Objection[] = [
     ...ruleObjections(view, view.writeRule(collection, "create", collection.rules.create), source),
     ...unscopedObjection(collection, organisation),
-    ...writableObjections(view, collection, givenBy(records), source, source),
+    ...writableObjections(
+      view,
+      collection,
+      givenBy(records),
+      source,
+      source,
+      revival !== undefined,
+    ),
     ...occupied("stale"),
-    ...referenceObjections(view, collection, pointingFields(collection, givenBy(records)), source),
+    ...(revival ? revivalObjections(collection, revival, source) : []),
+    ...referenceObjections(
+      view,
+      collection,
+      revival?.given ?? pointingFields(collection, givenBy(records)),
+      source,
+    ),
     ...occupied("taken"),
     ...takenObjections(collection, organisation, source, null),
   ]
@@ -129,9 +152,9 @@ function createStatements(
     raw('n."id"'),
     ...(collection.scoped ? [sql`${organisation}`] : []),
     version,
+    sql`${createdAt}`,
     sql`${at}`,
-    sql`${at}`,
-    sql`${actorId}`,
+    sql`${createdBy}`,
     sql`${actorId}`,
     ...columns.map((name) => raw(`n."${name}"`)),
   ]
@@ -184,12 +207,14 @@ const givenBy = (records: readonly NewRecord[]): ReadonlySet<string> =>
     : new Set(records.flatMap((record) => [...record.given]))
 
 /** The row that a create is about to write, for rules: `n` is the alias of the new rows. */
-function newRowSource(collection: LinkedCollection, at: string, actorId: string | null): RowSource {
+function newRowSource(
+  collection: LinkedCollection,
+  written: Readonly<Record<string, string | null>>,
+): RowSource {
   return {
     column(name) {
       if (name === "version") return raw("1")
-      if (name === "createdAt" || name === "updatedAt") return sql`${at}`
-      if (name === "createdBy" || name === "updatedBy") return sql`${actorId}`
+      if (name in written) return sql`${written[name] ?? null}`
       if (collection.fields.get(name)?.rollup) {
         return raw(collection.fields.get(name)?.rollup?.measure === "avg" ? "NULL" : "0")
       }

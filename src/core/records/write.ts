@@ -19,7 +19,7 @@ import {
 } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { recordQuery } from "./list.ts"
-import type { NewRecord, Operation } from "./operations.ts"
+import type { NewRecord, Operation, Revival } from "./operations.ts"
 import { answerOf, changed, madeBefore, statusOf } from "./read-back.ts"
 import { decodeRow, select } from "./selection.ts"
 import { permissionQuery, statementsOf } from "./statements.ts"
@@ -120,7 +120,7 @@ async function plan(
     }
     const view = viewFor(app, writer, collections)
     refuseAnonymous(view, draft.action, draft.collection)
-    const given = new Set("input" in draft ? Object.keys(draft.input) : [])
+    const given = givenBy(draft)
     const filled =
       draft.action === "create"
         ? { ...draft, input: withDefaults(view, draft.collection, draft.input) }
@@ -145,13 +145,18 @@ async function plan(
   for (const [index, draft] of drafts.entries()) {
     try {
       assertSeenAsStored(drafts.slice(0, index), draft)
-      await add(draft, actor, index, 0)
+      await add(draft, ("writer" in draft && draft.writer) || actor, index, 0)
     } catch (error) {
       throw indexed ? atIndex(error, index) : error
     }
   }
   return { steps, jobs, pinned }
 }
+
+const givenBy = (draft: Draft): ReadonlySet<string> =>
+  draft.action === "create" && draft.revival
+    ? draft.revival.given
+    : new Set("input" in draft ? Object.keys(draft.input) : [])
 
 /**
  * A hook is shown the record as it is stored before the batch: after another write of the same batch that would be untrue.
@@ -310,14 +315,17 @@ function operationOf(view: View, draft: Draft, given: ReadonlySet<string>): Oper
       return {
         action: "create",
         collection,
-        records: [newRecord(collection, id, draft.input, given)],
+        records: [{ ...newRecord(collection, id, draft.input, given), ...revivalOf(draft) }],
+        ...(draft.revival && { chosenIds: true }),
       }
     case "update":
       return {
         action: "update",
         collection,
         id,
-        changes: toChanges(collection, draft.input),
+        changes: draft.inPlace
+          ? toStored(collection, draft.input)
+          : toChanges(collection, draft.input),
         given,
         expected: draft.expected,
       }
@@ -336,6 +344,8 @@ function operationOf(view: View, draft: Draft, given: ReadonlySet<string>): Oper
       return { action: "delete", collection, id, expected: draft.expected }
   }
 }
+
+const revivalOf = ({ revival }: { revival?: Revival }) => revival && { revival }
 
 function newRecord(
   collection: LinkedCollection,
