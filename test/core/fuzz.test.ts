@@ -124,7 +124,13 @@ async function furnish(person: Person): Promise<void> {
   }
   await make("places", { name: "hello", location: { latitude: 1, longitude: 2 } })
   await make("diaries", { entry: "hello" })
-  await make("vaults", { name: "hello" })
+  for (const n of [1, 2]) {
+    await make("parcels", { label: "hello" })
+    await make("wishes", { label: `hello ${person.id} ${n}` })
+    await make("orderEvents", { order: "hello" })
+    await make("suggestions", { text: "hello" })
+    await make("vaults", { name: "hello" })
+  }
   await make("tickets", { subject: "hello" })
   await make("orders", { quantity: 3 })
   await make("api-keys", { name: "hello", scopes: ["*:*"] }, "auth")

@@ -41,12 +41,14 @@ export function soundRequestsFor(document: OpenApi, located: Located): fc.Arbitr
   })
 }
 
-/** Each parameter is an id of what the segment before it names. */
+/** Each parameter is an id of what the segment before it names, or one of the first versions. */
 function soundPath(path: string, collection: string): fc.Arbitrary<string> {
   const [start = "", ...rest] = path.split(/\{\w+\}/)
-  const ids = rest.map((_, i) =>
-    idOf(i === 0 ? collection : (/\/(\w+)\/$/.exec(rest[i - 1] as string)?.[1] ?? collection)),
-  )
+  const ids = rest.map((_, i) => {
+    const before = /\/(\w+)\/$/.exec(rest[i - 1] ?? "")?.[1]
+    if (before === "history") return fc.constantFrom("1", "2")
+    return idOf(i === 0 ? collection : (before ?? collection))
+  })
   return fc
     .tuple(...ids)
     .map((named) => start + rest.map((text, i) => (named[i] as string) + text).join(""))
@@ -170,7 +172,7 @@ function soundParameter(
   }
 }
 
-/** Of people who exist, now and then. */
+/** Of people and versions that exist, now and then. */
 const identities = {
   email: fc
     .oneof(
@@ -181,6 +183,7 @@ const identities = {
   password: fc.constant('"correct horse battery staple"'),
   organisation: fc.nat(9).map((n) => `"<organisations:${n}>"`),
   currentPassword: fc.constant('"correct horse battery staple"'),
+  version: fc.constantFrom("1", "2"),
 }
 
 /** The JSON of an object with all that is required and some of the rest; of one of several forms, where there are. */
