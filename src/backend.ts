@@ -17,6 +17,7 @@ import { deliverMail, type MailReach } from "./core/mail/delivery.ts"
 import { createMailer } from "./core/mail/mailer.ts"
 import { mailSweep } from "./core/mail/sweep.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
+import { historyArchive } from "./core/records/archive-job.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
@@ -54,7 +55,13 @@ export function createBackend(product: Product) {
   const later = deliverLater(deliver)
   const registry = linkJobs<Reach & MailReach>(
     [deliverMail, later, ...identityJobs, ...(product.jobs ?? [])],
-    [jobsSweep, mailSweep, anonymousSweep, ...(product.schedules ?? [])],
+    [
+      jobsSweep,
+      mailSweep,
+      historyArchive(collections, hasListeners(collections)),
+      anonymousSweep,
+      ...(product.schedules ?? []),
+    ],
   )
   const http = createRoutes(
     collections,

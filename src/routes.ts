@@ -17,6 +17,7 @@ import { jobRoutes } from "./core/jobs/routes.ts"
 import { mailRoutes } from "./core/mail/routes.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
 import { batchRoutes } from "./core/records/batch-routes.ts"
+import { changesRoutes } from "./core/records/changes-routes.ts"
 import { expectedVersions } from "./core/records/etag.ts"
 import { historyRoutes } from "./core/records/history-routes.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
@@ -42,6 +43,7 @@ export function createRoutes(
     apiKeyUse((request, env, context) => http.fetch(request, env, context)),
   )
   http.route("/records", historyRoutes(collections))
+  http.route("/changes", changesRoutes(collections))
   http.route("/records", recordRoutes(collections))
   http.route("/search", searchRoutes(collections))
   http.route("/batch", batchRoutes(collections))

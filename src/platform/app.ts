@@ -1,3 +1,4 @@
+import { type Bucket, openBucket } from "./bucket.ts"
 import { type Cost, type Database, openDatabase } from "./database.ts"
 import { uuidv7 } from "./ids.ts"
 import { createLog, type Log } from "./log.ts"
@@ -5,7 +6,7 @@ import { type Count, countEvent } from "./metrics.ts"
 import { scheduleFlush } from "./metrics-flush.ts"
 import { Problem } from "./problem.ts"
 import type { Settings } from "./settings.ts"
-import { type Follower, pokeLater } from "./wake.ts"
+import { type Follower, heard, pokeLater } from "./wake.ts"
 
 /**
  * What code may touch, for the length of one request (or job). A plain argument: a function without it has no reach.
@@ -29,6 +30,10 @@ export interface App {
   wake(follower: Follower): void
   /** Names of all databases, that of people too where it is one of its own. */
   readonly databases: readonly string[]
+  /** Up to which line of `db`'s log its listeners have heard it. */
+  heard(): Promise<number>
+  /** Where lines of the log go when they leave `db`; null in a deployment without such a bucket. */
+  readonly archive: Bucket | null
   /** Counts something for administrators to see (`GET /metrics`). Writes nothing, and waits for nothing. */
   count: Count
   /** The same app on another database. */
@@ -149,6 +154,10 @@ export function createApp(options: AppOptions): App {
     waitUntil,
     wake(follower) {
       waitUntil(pokeLater(env, follower, open(database).name, log))
+    },
+    heard: () => heard(env, open(database).name),
+    get archive() {
+      return openBucket(env, "ARCHIVE")
     },
     count(counter, labels) {
       if (!settings.metrics) return

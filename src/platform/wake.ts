@@ -8,6 +8,7 @@ const bindings = { changes: "CHANGE_PUMP", jobs: "JOB_DISPATCHER" } as const
 /** As much of such an object as others may call. */
 interface Pokable {
   poke(database: string): Promise<void>
+  status?(): Promise<{ cursor: number }>
 }
 
 /**
@@ -20,6 +21,14 @@ export async function poke(env: object, follower: Follower, database: string): P
   if (!namespace) return
   const stub = namespace.get(namespace.idFromName(database)) as unknown as Pokable
   await stub.poke(database)
+}
+
+/** Up to which line of a database's log its listeners have heard it; 0 where there is no such object. */
+export async function heard(env: object, database: string): Promise<number> {
+  const namespace = (env as Record<string, DurableObjectNamespace | undefined>)[bindings.changes]
+  if (!namespace) return 0
+  const stub = namespace.get(namespace.idFromName(database)) as unknown as Required<Pokable>
+  return (await stub.status()).cursor
 }
 
 /** The same without waiting, and without an error for the caller, whose commit stands. */

@@ -41,3 +41,39 @@ export const changes = sqliteTable(
     index("changes_deleted_together").on(table.requestId).where(sql`${table.kind} = 'deleted'`),
   ],
 )
+
+/** An object of NDJSON in R2 with lines that have left `changes`. */
+export const changeSegments = sqliteTable("change_segments", {
+  id: integer().primaryKey(),
+  key: text().notNull().unique(),
+  /** Hex. What is read must have it: else it is not what was archived. */
+  sha256: text().notNull(),
+  bytes: integer().notNull(),
+  lines: integer().notNull(),
+  createdAt: text().notNull(),
+})
+
+/** Says which segment holds a line: enough to find it by its record, its time, and its place in the log. */
+export const archivedChanges = sqliteTable(
+  "archived_changes",
+  {
+    seq: integer().primaryKey(),
+    subject: text().notNull(),
+    record: text().notNull(),
+    version: integer().notNull(),
+    at: text().notNull(),
+    organisation: text(),
+    segment: integer()
+      .notNull()
+      .references(() => changeSegments.id),
+  },
+  (table) => [
+    uniqueIndex("archived_changes_record").on(table.subject, table.record, table.version),
+  ],
+)
+
+/** Up to which line of the log those of a collection have been looked at by whoever moves them. */
+export const archivePositions = sqliteTable("archive_positions", {
+  subject: text().primaryKey().notNull(),
+  seq: integer().notNull(),
+})

@@ -6,6 +6,7 @@ import { identityDocs } from "../identity/openapi.ts"
 import { organisationDocs } from "../identity/organisation-openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
+import { changesDocs } from "../records/changes-openapi.ts"
 import { bulkDocs } from "../records/openapi.ts"
 import { searchDocs } from "../records/search-openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
@@ -18,6 +19,7 @@ import { securityFor } from "./security.ts"
 /** Every module with routes of its own, in the order in which the reference shows them. */
 export const documentedModules: readonly DocumentedModule[] = [
   searchDocs,
+  changesDocs,
   bulkDocs,
   identityDocs,
   organisationDocs,

@@ -112,6 +112,8 @@ export interface CollectionOptions<F extends Fields> {
   administrators?: "pass" | "obey"
   /** `directory` would cross databases: relations may not, and are refused when linked. */
   description?: string
+  /** How long the log keeps what the record was in the database, before it moves to R2, where it is still found. */
+  history?: { retention: `${number}d` }
   beforeWrite?: BeforeWrite
   afterCommit?: AfterCommit
 }

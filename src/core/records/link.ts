@@ -156,6 +156,12 @@ function checkName({ name, options }: Collection, linked: ReadonlyMap<string, un
       `"${name}" cannot name a collection: use camelCase letters and digits, and none of ${[...reservedNames].join(", ")}.`,
     )
   }
+  const retention = options.history?.retention
+  if (retention !== undefined && !/^[1-9]\d{0,4}d$/.test(retention)) {
+    throw new DefinitionError(
+      `The retention of "${name}" is "${retention}": write whole days, as "365d".`,
+    )
+  }
   for (const field of Object.keys(options.fields)) {
     const reserved = systemFieldNames.includes(field) || reservedFields.includes(field)
     if (reserved || !/^[a-z][a-zA-Z0-9]{0,47}$/.test(field)) {

@@ -185,11 +185,9 @@ function parseDistance(
 
 type OwnDistance = Distance & { readonly point: Path }
 
+/** @throws {Problem} unless it is absent, or a whole number from 1 to `most`. */
 export function parseLimit(text: string | null, most = 200, fallback = 50): number {
   if (text === null) return fallback
-/** @throws {Problem} unless it is absent, for 50, or a whole number from 1 to 200. */
-export function parseLimit(text: string | null): number {
-  if (text === null) return 50
   const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
   if (limit < 1 || limit > most) {
     throw invalidInput({

@@ -38,7 +38,7 @@ export async function restore(
   { id, version, together, expected }: Restoration,
 ): Promise<Written> {
   const { app, collections, collection } = reach
-  const found = await readVersions(reach, id, sql`c.version = ${version}`, 1)
+  const found = await readVersions(reach, id, () => sql`c.version = ${version}`, 1)
   const [line] = found.lines
   if (!line?.seen) throw new Problem("not_found")
   const drafts: Draft[] = found.deletion

@@ -146,7 +146,7 @@ function createStatements(
   ]
   // A record that is made anew under an old id goes on counting, so that no version (and no ETag) means two things.
   const version = chosenIds
-    ? sql`1 + ifnull((SELECT max(c.version) FROM changes c WHERE c.subject = ${collection.name} AND c.record = n."id"), 0)`
+    ? sql`1 + max(ifnull((SELECT max(c.version) FROM changes c WHERE c.subject = ${collection.name} AND c.record = n."id"), 0), ifnull((SELECT max(a.version) FROM archived_changes a WHERE a.subject = ${collection.name} AND a.record = n."id"), 0))`
     : raw("1")
   const values = [
     raw('n."id"'),

@@ -1,4 +1,9 @@
-import { changes } from "../../../src/core/changes/tables.ts"
+import {
+  archivedChanges,
+  archivePositions,
+  changeSegments,
+  changes,
+} from "../../../src/core/changes/tables.ts"
 import {
   cascades,
   idempotencyKeys,
@@ -7,4 +12,13 @@ import {
 } from "../../../src/core/records/tables.ts"
 import { testStorageManual } from "../../support/storage-manual.ts"
 
-testStorageManual([cascades, changes, idempotencyKeys, memberOrganisations, refusals])
+testStorageManual([
+  cascades,
+  changes,
+  changeSegments,
+  archivedChanges,
+  archivePositions,
+  idempotencyKeys,
+  memberOrganisations,
+  refusals,
+])

@@ -1,0 +1,60 @@
+import * as z from "zod"
+import { badSession, type DocumentedModule } from "../../platform/operation.ts"
+
+const instant = z.iso.datetime({ precision: 3 })
+const person = z.object({ id: z.string(), name: z.string().nullable() }).nullable()
+
+export const changesQuery = z.strictObject({
+  since: z.string().optional().meta({
+    description:
+      "`next` of the page before; `now` to begin at the end of the log. From its beginning, unless told.",
+  }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  collection: z.string().optional().meta({ description: "Of this collection alone." }),
+})
+
+export const change = z
+  .object({
+    collection: z.string(),
+    id: z.string().meta({ description: "Of the record." }),
+    version: z.int().positive(),
+    kind: z.enum(["created", "updated", "deleted"]),
+    at: instant,
+    actor: person.meta({ description: "Who wrote it; null for the system and anonymous writers." }),
+    impersonator: person.meta({ description: "The administrator who acted in the actor's name." }),
+    authority: z
+      .enum(["rule", "administrator", "system"])
+      .meta({ description: "What allowed it: a rule, an administrator's pass, the system." }),
+    requestId: z.string(),
+    record: z.record(z.string(), z.unknown()).nullable().meta({
+      description: "As the change left it, as far as you may read it; null of a deletion.",
+    }),
+  })
+  .meta({ description: "A change that you may know of." })
+
+export const changePage = z.object({
+  items: z.array(change),
+  next: z.string().meta({
+    description: "Where to go on. Opaque; it always is another, also when nothing has happened.",
+  }),
+})
+
+export const changesDocs: DocumentedModule = {
+  tag: "changes",
+  description: "What has happened to records, in order.",
+  operations: [
+    {
+      method: "get",
+      path: "/changes",
+      operationId: "listChanges",
+      summary: "What has happened since",
+      description:
+        "Each change once, in the order in which they were written, as far as you may see the record as the change left it and as it is now. Of a record that is gone its deletion alone is told, to those who could read it last. A page looks at 5,000 changes of everybody: it may be empty, and then goes on.",
+      auth: "none",
+      query: changesQuery,
+      responses: { 200: { description: "A page.", schema: changePage } },
+      problems: ["invalid_input", "invalid_cursor", "not_found", ...badSession],
+    },
+  ],
+  shapes: { changesQuery, change, changePage },
+}
