@@ -11,7 +11,6 @@ import type { ExpectedVersions } from "./operations.ts"
 import { deletedTogether } from "./restored-together.ts"
 import { isWritable, validatorsOf } from "./validators.ts"
 import { type Line, readableFields } from "./versions.ts"
-import { organisationOf } from "./view.ts"
 import { commit } from "./write.ts"
 
 export interface Restoration {
@@ -127,12 +126,10 @@ function validated(
   }
 }
 
-/** Those that went in the same request because they belonged to it. They come back as they went: by the system. */
+/** Those that its deletion took along come back as they went: by the engine. */
 async function draftsTogether(reach: HistoryReach, deletion: Line): Promise<Draft[]> {
-  const { view } = reach
-  const writer: Actor = { kind: "system", organisation: organisationOf(view.actor) }
   const gone = await deletedTogether(reach, deletion)
-  return gone.map(({ collection, line }) => ({
+  return gone.map(({ collection, organisation, line }) => ({
     ...revivedAs(
       collection,
       line,
@@ -140,6 +137,6 @@ async function draftsTogether(reach: HistoryReach, deletion: Line): Promise<Draf
       new Set(),
       new Set(),
     ),
-    writer,
+    writer: { kind: "system", organisation },
   }))
 }

@@ -1,30 +1,31 @@
 import { Problem } from "../../platform/problem.ts"
-import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { raw, sql } from "../../platform/sql.ts"
 import type { HistoryReach } from "./history.ts"
 import type { LinkedCollection } from "./link.ts"
 import type { Line } from "./versions.ts"
-import { organisationOf } from "./view.ts"
 
 /** As many as one batch takes, with room for its hooks. */
 const maxTogether = 100
 
 interface Gone {
   readonly collection: LinkedCollection
+  /** A deletion takes along what points at its record in whatever organisation. */
+  readonly organisation: string | null
   readonly line: Pick<Line, "record" | "version" | "image">
 }
 
 /**
- * What went in the same request as a record because it pointed at it, or at what pointed at it: whoever comes first is
- * pointed at by those that follow. What has come back since is left out. One trip.
+ * What the deletion of a record took along (`onDelete: "cascade"`), because it pointed at it, or at what pointed at it:
+ * whoever comes first is pointed at by those that follow. What has come back since is left out. One trip.
  *
  * @throws {Problem} `conflict` when there are too many for one batch.
  */
 export async function deletedTogether(
-  { app, view, collections, collection }: HistoryReach,
+  { app, collections, collection }: HistoryReach,
   { record, requestId }: Line,
 ): Promise<Gone[]> {
   const rows = await app.db.all(
-    sql`SELECT c.subject, c.record, c.version, c.payload FROM changes c WHERE c.requestId = ${requestId} AND c.kind = 'deleted' AND ${boundary(organisationOf(view.actor))} AND NOT EXISTS (SELECT 1 FROM changes l WHERE l.subject = c.subject AND l.record = c.record AND l.version > c.version) ORDER BY c.seq DESC LIMIT ${raw("2000")}`,
+    sql`SELECT c.subject, c.record, c.version, c.organisation, c.payload FROM changes c WHERE c.requestId = ${requestId} AND c.kind = 'deleted' AND c.authority = 'system' AND NOT EXISTS (SELECT 1 FROM changes l WHERE l.subject = c.subject AND l.record = c.record AND l.version > c.version) ORDER BY c.seq DESC LIMIT ${raw("2000")}`,
   )
   const candidates = rows.flatMap((row): Gone[] => {
     const of = collections.get(row.subject as string)
@@ -33,22 +34,13 @@ export async function deletedTogether(
     return [
       {
         collection: of,
+        organisation: row.organisation as string | null,
         line: { record: row.record as string, version: row.version as number, image },
       },
     ]
   })
-  const back: Gone[] = []
-  const reached = new Set([`${collection.name} ${record}`])
-  for (let grown = true; grown; ) {
-    grown = false
-    for (const gone of candidates) {
-      const key = keyOf(gone)
-      if (reached.has(key) || !targetsOf(gone).some((target) => reached.has(target))) continue
-      reached.add(key)
-      back.push(gone)
-      grown = true
-    }
-  }
+  const own = `${collection.name} ${record}`
+  const back = inOrder(own, reachedFrom(own, candidates))
   if (back.length > maxTogether) {
     throw new Problem(
       "conflict",
@@ -58,16 +50,51 @@ export async function deletedTogether(
   return back
 }
 
-const boundary = (organisation: string | null): Sql =>
-  organisation === null
-    ? raw("c.organisation IS NULL")
-    : sql`(c.organisation IS NULL OR c.organisation = ${organisation})`
+/** Those that went because of the one that is named. */
+function reachedFrom(own: string, candidates: readonly Gone[]): Gone[] {
+  const reached = new Set([own])
+  const found: Gone[] = []
+  for (let grown = true; grown; ) {
+    grown = false
+    for (const gone of candidates) {
+      const key = keyOf(gone)
+      if (reached.has(key) || !targetsOf(gone, true).some((target) => reached.has(target))) continue
+      reached.add(key)
+      found.push(gone)
+      grown = true
+    }
+  }
+  return found
+}
 
-const keyOf = ({ collection, line }: Gone): string => `${collection.name} ${line.record}`
+/** Whoever is pointed at first; those that point at each other in a circle come last, and will be refused. */
+function inOrder(own: string, gone: readonly Gone[]): Gone[] {
+  const among = new Set(gone.map(keyOf))
+  const placed = new Set([own])
+  const ordered: Gone[] = []
+  for (let rest = gone; rest.length > 0; ) {
+    const ready = rest.filter((one) =>
+      targetsOf(one, false).every(
+        (target) => placed.has(target) || !among.has(target) || target === keyOf(one),
+      ),
+    )
+    const next = ready.length > 0 ? ready : rest
+    for (const one of next) placed.add(keyOf(one))
+    ordered.push(...next)
+    rest = rest.filter((one) => !placed.has(keyOf(one)))
+  }
+  return ordered
+}
 
-/** What a record pointed at with its own fields. */
-const targetsOf = ({ collection, line }: Gone): string[] =>
+const keyOf = ({ collection, line }: Pick<Gone, "collection" | "line">): string =>
+  `${collection.name} ${line.record}`
+
+/** What a record pointed at; `binding`: to go when that goes. */
+const targetsOf = ({ collection, line }: Gone, binding: boolean): string[] =>
   [...collection.fields.values()].flatMap((field) => {
-    if (field.kind !== "relation" || !field.target) return []
-    return [`${field.target.name} ${line.image[field.name]}`]
+    if (!field.target || field.kind === "backRelation") return []
+    if (binding && field.options.onDelete !== "cascade") return []
+    const value = line.image[field.name]
+    const ids = Array.isArray(value) ? value : [value]
+    return ids.map((id) => `${field.target?.name} ${id}`)
   })

@@ -1,6 +1,20 @@
 import { beforeAll, describe, expect, test } from "vitest"
+import { collection } from "../../../src/core/records/collection.ts"
+import { backRelation, relation, rollup, text } from "../../../src/core/records/fields.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
-import { create, get, type Json, linesOf, nowhere, patch, query, read, refused } from "./cast.ts"
+import {
+  create,
+  get,
+  type Json,
+  linesOf,
+  nowhere,
+  patch,
+  query,
+  read,
+  refused,
+  type Stored,
+} from "./cast.ts"
+import { openWorkshop } from "./workshop.ts"
 
 interface Binned {
   id: string
@@ -345,33 +359,78 @@ describe("a deleted record comes back", () => {
     await refused(restore(alice, "articles", id, { version: 2 }, { "if-match": '"2"' }), 412)
   })
 
-  test("together with what was deleted in the same request because it pointed at it", async () => {
-    const { id } = await published(alice)
-    const comments: string[] = []
-    for (const person of [alice, bob]) {
-      comments.push((await create(person, "comments", { article: id, text: "x", stars: 3 })).id)
-    }
-    const stray = await create(alice, "projects", { name: "stray" })
-    for (const comment of comments) {
-      await remove(comment === comments[0] ? alice : bob, "comments", comment)
-    }
-    await remove(alice, "articles", id)
-    await remove(alice, "projects", stray.id)
-    // As one request would have left them.
-    const gone = [id, ...comments, stray.id]
-    await query(
-      `UPDATE changes SET requestId = 'one' WHERE kind = 'deleted' AND record IN (${gone.map((one) => `'${one}'`)})`,
-    )
-    await read(restore(alice, "articles", id, { version: 2, together: true }), 200)
-    const rows = await query("SELECT id, version, createdBy FROM comments WHERE article = ?", [id])
+  test("together with what its deletion took along, and nothing else that went or changed with it", async () => {
+    const { call: ask } = await openWorkshop([shelves, boxes, things])
+    const make = (collection: string, input: Json, as = alice) =>
+      read<Stored>(ask(as, "POST", `/records/${collection}`, input), 201)
+    const shelf = await make("shelves", {})
+    const own = await make("boxes", { shelf: shelf.id })
+    const other = await make("boxes", { shelf: shelf.id, twin: own.id })
+    const thing = await make("things", { box: own.id, name: "hidden" }, bob)
+    const gone = await make("boxes", { shelf: shelf.id })
+    expect((await ask(alice, "DELETE", `/records/boxes/${gone.id}`)).status).toBe(204)
+    const favourite = await make("shelves", { favourite: own.id })
+    expect((await ask(alice, "DELETE", `/records/shelves/${shelf.id}`)).status).toBe(204)
+    expect(await query("SELECT id FROM boxes")).toEqual([])
+
+    const restorations = `/records/shelves/${shelf.id}/restorations`
+    const body = { version: 1, together: true }
+    const answer = await ask(alice, "POST", restorations, body)
+    expect(costOf(answer).trips).toBe(3)
+    expect(await read(answer, 200)).toMatchObject({ id: shelf.id, version: 3 })
+    expect(await read(ask(alice, "GET", `/records/shelves/${shelf.id}`), 200)).toMatchObject({
+      boxCount: 2,
+    })
+    const rows = await query("SELECT id, version, shelf, twin, createdBy FROM boxes ORDER BY id")
     expect(rows).toEqual(
-      expect.arrayContaining([
-        { id: comments[0], version: 3, createdBy: alice.id },
-        { id: comments[1], version: 3, createdBy: bob.id },
-      ]),
+      [
+        { id: own.id, version: 3, shelf: shelf.id, twin: null, createdBy: alice.id },
+        { id: other.id, version: 3, shelf: shelf.id, twin: own.id, createdBy: alice.id },
+      ].sort((a, b) => (a.id < b.id ? -1 : 1)),
     )
-    expect(await get(alice, "articles", id)).toMatchObject({ commentCount: 2, starSum: 6 })
-    // It pointed at nothing that came back.
-    await get(alice, "projects", stray.id, 404)
+    expect(await query("SELECT id, name, createdBy FROM things")).toEqual([
+      { id: thing.id, name: "hidden", createdBy: bob.id },
+    ])
+    expect((await linesOf(thing.id)).map(({ kind, authority }) => [kind, authority])).toEqual([
+      ["created", "rule"],
+      ["deleted", "system"],
+      ["created", "system"],
+    ])
+    // What was emptied stays as it is: it is a change of its own, with a version to restore.
+    const [{ favourite: emptied }] = (await query("SELECT favourite FROM shelves WHERE id = ?", [
+      favourite.id,
+    ])) as [Json]
+    expect(emptied).toBeNull()
+
+    // Alone, it comes back without them; and with too many, not at all.
+    expect((await ask(alice, "DELETE", `/records/shelves/${shelf.id}`)).status).toBe(204)
+    await read(ask(alice, "POST", restorations, { version: 1 }), 200)
+    expect(await query("SELECT id FROM boxes")).toEqual([])
+    for (let n = 0; n < 101; n++) await make("boxes", { shelf: shelf.id })
+    expect((await ask(alice, "DELETE", `/records/shelves/${shelf.id}`)).status).toBe(204)
+    await refused(ask(alice, "POST", restorations, body), 409)
+    expect(await query("SELECT id FROM shelves WHERE id = ?", [shelf.id])).toEqual([])
   })
+})
+
+const open = { read: "true", create: "true", update: "true", delete: "true" }
+const shelves = collection("shelves", {
+  fields: {
+    boxes: backRelation("boxes", "shelf"),
+    boxCount: rollup("count", "boxes"),
+    favourite: relation("boxes", { onDelete: "setNull" }),
+  },
+  rules: open,
+})
+const boxes = collection("boxes", {
+  fields: {
+    shelf: relation("shelves", { onDelete: "cascade" }),
+    twin: relation("boxes", { onDelete: "cascade" }),
+  },
+  rules: { ...open, create: "@me.id != null" },
+})
+/** Nobody sees them, or may make one again. */
+const things = collection("things", {
+  fields: { box: relation("boxes", { required: true, onDelete: "cascade" }), name: text() },
+  rules: { create: 'name = "hidden"', read: "createdBy = @me.id" },
 })
