@@ -28,7 +28,9 @@ export function imageSource(
     const fallback = defaultOf(field)
     const otherwise =
       fallback === null ? raw("") : sql` WHEN ${at("json_type", name)} IS NULL THEN ${fallback}`
-    return sql`CASE WHEN ${at("json_type", name)} IN (${raw(typesOf(kind))}) THEN ${at("json_extract", name)}${otherwise} END`
+    // What once was a text need not be JSON, and SQLite's functions fail over what is not.
+    const sound = kind === "point" ? sql` AND json_valid(${at("json_extract", name)})` : raw("")
+    return sql`CASE WHEN ${at("json_type", name)} IN (${raw(typesOf(kind))})${sound} THEN ${at("json_extract", name)}${otherwise} END`
   }
   return {
     column(name) {
