@@ -10,6 +10,14 @@ export interface User {
   roles: readonly string[]
 }
 
+/** Another service that can say who somebody is. */
+export interface Provider {
+  name: string
+  kind: string
+  /** For a button. */
+  label: string
+}
+
 /** What the client needs of `localStorage`, so that any store can stand in for it. */
 export type SessionStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">
 
@@ -17,6 +25,13 @@ export interface Auth {
   /** Makes the account. It does not sign in. */
   signUp(person: { email: string; password: string; name?: string }): Promise<User>
   signIn(credentials: { email: string; password: string }): Promise<User>
+  /** Those that one can sign in with; none where the deployment has none. */
+  providers(): Promise<Provider[]>
+  /**
+   * For pages at the server's own origin: answers where to go in order to sign in with a provider. From there people come
+   * back to `returnTo` (`/` unless told), signed in, or with `#error=` and a code.
+   */
+  beginSignInWith(provider: string, returnTo?: string): Promise<string>
   signOut(): Promise<void>
   /** Who is signed in; null is nobody. */
   me(): Promise<User | null>
@@ -150,6 +165,19 @@ export function createSession({ transport, cookies, storage, key }: SessionOptio
       const tokens = await json<Tokens & { user: User }>(transport(call))
       open(tokens)
       return tokens.user
+    },
+    async providers() {
+      const call: Call = { method: "GET", path: "/auth/providers" }
+      return (await json<{ items: Provider[] }>(transport(call))).items
+    },
+    async beginSignInWith(provider, returnTo = "/") {
+      await settled()
+      const path = `/auth/providers/${encodeURIComponent(provider)}/authorizations`
+      const call: Call = { method: "POST", path, body: { returnTo } }
+      const { url } = await json<{ url: string }>(transport(call))
+      // Whoever comes back may have a session of which only a cookie knows: the next page asks.
+      storage.setItem(key, JSON.stringify({ expiresAt: 0 } satisfies Kept))
+      return url
     },
     async signOut() {
       await settled()

@@ -252,6 +252,31 @@ test("at the server's own origin cookies carry the session, and storage holds no
   ])
 })
 
+test("who goes to a provider is asked for at their return, by the cookie", async () => {
+  atOwnOrigin()
+  const kept = storage()
+  const there = fakeServer(
+    answers({ items: [{ name: "acme", kind: "oidc", label: "Acme" }], next: null }),
+    answers({ url: "https://id.example/authorize", ticket: null, expiresIn: 600 }, {}, 201),
+  )
+  const { auth } = connect(there, kept)
+  expect(await auth.providers()).toEqual([{ name: "acme", kind: "oidc", label: "Acme" }])
+  expect(await auth.beginSignInWith("acme", "/films")).toBe("https://id.example/authorize")
+  expect(there.sent[1]).toMatchObject({
+    path: "/auth/providers/acme/authorizations",
+    body: { returnTo: "/films" },
+    credentials: "include",
+  })
+
+  const back = fakeServer(tokens(1), answers(alice))
+  expect(await connect(back, kept).auth.me()).toEqual(alice)
+  expect(back.sent.map(({ path }) => path)).toEqual(["/auth/tokens", "/auth/me"])
+  // They may as well come back without.
+  kept.setItem("", JSON.stringify({ expiresAt: 0 }))
+  const nobody = fakeServer(refuses(401, "unauthenticated"), refuses(401, "unauthenticated"))
+  expect(await connect(nobody, kept).auth.me()).toBeNull()
+})
+
 test("without storage, the first call at the own origin asks whether cookies hold a session", async () => {
   atOwnOrigin()
   const server = fakeServer(refuses(401, "unauthenticated"), emptyList, emptyList)

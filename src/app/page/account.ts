@@ -13,6 +13,22 @@ export function showAccount(place: HTMLElement): void {
   const show = (user: User | null) => fill(place, ...(user ? signedIn(user) : signedOut()))
   onUserChange(show)
   show(currentUser())
+  tellOfReturn()
+}
+
+/** Why whoever went to a provider came back as nobody: the server has written it behind the `#`. */
+function tellOfReturn(): void {
+  const code = new URLSearchParams(location.hash.slice(1)).get("error")
+  if (code === null) return
+  history.replaceState(history.state, "", location.pathname + location.search)
+  notify(refusals[code] ?? "That did not work. Try again, or sign in another way.")
+}
+
+const refusals: Readonly<Record<string, string>> = {
+  authorization_denied: "You were not signed in.",
+  email_unverified: "The provider does not say that your address is yours.",
+  identity_not_linked: "A member has this address already. Sign in with the password.",
+  second_factor_required: "Your account asks for a second factor, which this page cannot take.",
 }
 
 const signedOut = (): HTMLElement[] => [
@@ -53,6 +69,7 @@ export function openAccount(mode: Mode): void {
       button("×", close, { class: "close", "aria-label": "Close" }),
       element("h2", { id: "account-title" }, now === "in" ? "Sign in" : "Join the club"),
       formOf(now, close),
+      providerButtons(),
       now === "in"
         ? turn("New here?", "Join the club", () => show("up"))
         : turn("A member already?", "Sign in", () => show("in")),
@@ -62,6 +79,31 @@ export function openAccount(mode: Mode): void {
   document.body.appendChild(dialog)
   dialog.showModal()
   show(mode)
+}
+
+/** One for each provider of the deployment; none, where it has none. */
+function providerButtons(): HTMLElement {
+  const place = element("p", { class: "providers" })
+  const leave = async (name: string) => {
+    try {
+      const here = location.pathname + location.search
+      location.assign(await hinterland.auth.beginSignInWith(name, here))
+    } catch (error) {
+      notify(inWords(error))
+    }
+  }
+  hinterland.auth.providers().then(
+    (providers) =>
+      fill(
+        place,
+        ...providers.map(({ name, label }) =>
+          button(`Sign in with ${label}`, () => leave(name), { class: "secondary" }),
+        ),
+      ),
+    // The form is there all the same.
+    () => {},
+  )
+  return place
 }
 
 const turn = (question: string, answer: string, onclick: () => void): HTMLElement =>

@@ -1,3 +1,4 @@
+import fc from "fast-check"
 import { base64url, exportSPKI, generateKeyPair, importSPKI, SignJWT } from "jose"
 import { beforeEach, expect, test, vi } from "vitest"
 import { sql } from "../../../src/platform/sql.ts"
@@ -386,6 +387,47 @@ test.each([
   const { state } = grant(begun.url, {})
   const answer = await comeBack(begun, { state, error: "access_denied" })
   expect(answer.headers.get("location")).toBe(`${page}#error=authorization_denied`)
+})
+
+const schemes = fc.constantFrom(
+  "",
+  "/",
+  "//",
+  "\\\\",
+  "https:",
+  "https://",
+  "http://",
+  "/\\",
+  "blob:https://",
+)
+const hosts = fc.constantFrom("", "evil.example", "hinterland.test", "club.example", "127.0.0.1")
+const joints = fc.constantFrom("", "/", "@", ":443", ".", "\\", "?", "#", "%2f", "\t", " ", "\0")
+const addresses = fc.oneof(
+  fc.string({ unit: "binary", minLength: 1, maxLength: 40 }),
+  fc.webUrl({ withFragments: true, withQueryParameters: true }),
+  fc
+    .tuple(joints, schemes, hosts, joints, hosts, joints, fc.webPath())
+    .map((parts) => parts.join("") || "/"),
+)
+
+test("whatever address a page names, nobody is led off the deployment", async () => {
+  const led: string[] = []
+  await fc.assert(
+    fc.asyncProperty(addresses, async (returnTo) => {
+      const answer = await call("/auth/providers/acme/authorizations", { env, body: { returnTo } })
+      if (answer.status === 400) return
+      const { url } = await json<Begun>(answer, 201)
+      const cookie = answer.headers.getSetCookie()[0]?.split(";")[0] as string
+      const { state } = grant(url, {})
+      const back = await comeBack({ cookie }, { state, error: "access_denied" })
+      const { protocol, host, origin } = new URL(back.headers.get("location") as string)
+      expect(protocol).toMatch(/^https?:$/)
+      expect(["hinterland.test", "club.example", "127.0.0.1"]).toContain(host.replace(/:\d+$/, ""))
+      led.push(origin)
+    }),
+    { numRuns: 400 },
+  )
+  expect(new Set(led).size).toBeGreaterThan(1)
 })
 
 test("in production, loopback is elsewhere too", async () => {
