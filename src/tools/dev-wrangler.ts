@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 /** Wrangler itself. Its launcher in `.bin` would stand between us and the signals that we send. */
@@ -69,10 +70,22 @@ interface Serving {
  */
 const localFlags = ["nodejs_compat", "queue_consumer_no_wait_for_wait_until"]
 
+/**
+ * wrangler.toml without its list of required secrets, beside it because paths are relative to it: with such a list wrangler
+ * takes nothing else from .dev.vars, and says nothing of what it leaves out. Answers its name.
+ */
+function writeConfig(): string {
+  const file = "wrangler.development.toml"
+  const text = readFileSync("wrangler.toml", "utf8").replace(/^\[secrets\]\n(?:(?!\[).*\n)*/m, "")
+  writeFileSync(file, `# Made by "npm run dev" of wrangler.toml, each time.\n${text}`)
+  return file
+}
+
 /** `wrangler dev` as a process group of its own: Ctrl-C reaches only this process, which ends wrangler in good order. */
 export function spawnServer({ port, stateDirectory, envFiles }: Serving): ChildProcess {
   const parameters = [
     "dev",
+    `--config=${writeConfig()}`,
     "--ip=127.0.0.1",
     `--port=${port}`,
     "--inspector-port=0",

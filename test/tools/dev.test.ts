@@ -9,6 +9,7 @@ import { wantedAdministrator } from "../../src/tools/dev-administrator.ts"
 import { greeting } from "../../src/tools/dev-greeting.ts"
 import { lockStateDirectory } from "../../src/tools/dev-lock.ts"
 import { loadDevelopmentSecrets } from "../../src/tools/dev-secrets.ts"
+import { copyProject } from "./project-copy.ts"
 
 let folder: string
 beforeAll(async () => {
@@ -98,8 +99,9 @@ describe("npm run dev", () => {
   })
 
   /** Starts it, and answers what it printed until it was ready or gone. */
-  async function dev(port: number, variables: Record<string, string> = {}) {
+  async function dev(port: number, variables: Record<string, string> = {}, cwd = ".") {
     const child = spawn(process.execPath, ["src/tools/dev.ts"], {
+      cwd,
       env: { ...process.env, PORT: String(port), STATE_DIR: join(folder, "state"), ...variables },
       stdio: ["ignore", "pipe", "pipe"],
     })
@@ -146,6 +148,22 @@ describe("npm run dev", () => {
     second.child.kill("SIGTERM")
     expect((await second.closed)[0]).toBe(0)
     await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow()
+  })
+
+  test("takes its variables from .dev.vars, those that are no required secrets as well", async () => {
+    const copy = copyProject()
+    await writeFile(join(copy.directory, ".dev.vars"), 'ANONYMOUS_SESSIONS="on"\n')
+    const port = await freePort()
+    const { child, closed } = await dev(port, { STATE_DIR: "state" }, copy.directory)
+    const begun = await fetch(`http://127.0.0.1:${port}/auth/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ kind: "anonymous" }),
+    })
+    expect(begun.status).toBe(201)
+    child.kill("SIGTERM")
+    await closed
+    copy.remove()
   })
 
   test("says so when the port is taken, or no port at all", async () => {

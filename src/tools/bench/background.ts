@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import { listProcesses } from "../dev-processes.ts"
 import { type Backend, startBackend } from "./deployment.ts"
-import { load, makeRequest, median, takeTurns } from "./load.ts"
+import { type Load, load, makeRequest, median, takeTurns } from "./load.ts"
 
 /*
  * What jobs and metrics cost the requests that do not need them: the same backend with both, and 10,000 jobs waiting,
@@ -17,48 +17,72 @@ const slice = { connections: 16, seconds: 0.25 }
 const warmUp = { ...slice, seconds: 2 }
 const goal = 0.95
 
+/** A backend, and the process of its workerd. */
+interface Side {
+  readonly backend: Backend
+  readonly pid: number
+}
+
 export async function printBackground(): Promise<void> {
-  const { backend: on, pid: pidOn } = await start({ background: true, waiting })
-  const { backend: off, pid: pidOff } = await start({ background: false, waiting: 0 })
+  const on = await start({ background: true, waiting })
+  const off = await start({ background: false, waiting: 0 })
   try {
     console.log(
       `Jobs and metrics on, ${waiting} jobs waiting, against both off: median of ${rounds} rounds of ${2 * slice.seconds} s\n`,
     )
-    console.log("                     on req/s  off req/s    ratio     goal  rounds from to")
+    printRow(["", "on req/s", "off req/s", "ratio", "goal", "least", "most", "CPU ratio"])
     for (const [title, requestsFor] of cases) {
-      const [mine, theirs] = [await requestsFor(on), await requestsFor(off)]
-      const ratios: number[] = []
-      const speeds: [number, number][] = []
-      await load(on.url, takeTurns(mine), warmUp)
-      await load(off.url, takeTurns(theirs), warmUp)
-      for (let round = 0; round < rounds; round++) {
-        // To and fro, so that whatever else the machine does falls on both.
-        const first = await perSecond(on, mine)
-        const middle = [await perSecond(off, theirs), await perSecond(off, theirs)]
-        const last = await perSecond(on, mine)
-        const [a, b] = [(first + last) / 2, ((middle[0] as number) + (middle[1] as number)) / 2]
-        speeds.push([a, b])
-        ratios.push(a / b)
-      }
-      const cells = [0, 1].map((i) => Math.round(median(speeds.map((pair) => pair[i] as number))))
-      console.log(
-        `${title.padEnd(18)}${cells.map((cell) => `${cell}`.padStart(11)).join("")}${[median(ratios), goal, Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2).padStart(9)).join("")}`,
-      )
+      const run = async (side: Side): Promise<Run> => [side, await requestsFor(side.backend)]
+      printRow([title, ...(await compare(await run(on), await run(off)))])
     }
     console.log(
-      `\nThen workerd held ${residentMegabytes(pidOn)} MB with both and ${waiting} jobs waiting, ${residentMegabytes(pidOff)} MB with neither.`,
+      `\nThen workerd held ${residentMegabytes(on.pid)} MB with both and ${waiting} jobs waiting, ${residentMegabytes(off.pid)} MB with neither.`,
     )
     // The second time shows whether memory that the first took is used again.
-    for (let time = 0; time < 2; time++) await printDrain(on, pidOn)
+    for (let time = 0; time < 2; time++) await printDrain(on)
   } finally {
-    await Promise.all([on.stop(), off.stop()])
+    await Promise.all([on.backend.stop(), off.backend.stop()])
   }
 }
 
-/** A backend, and the process of its workerd. */
-async function start(
-  what: Parameters<typeof startBackend>[1],
-): Promise<{ backend: Backend; pid: number }> {
+type Run = readonly [side: Side, requests: readonly Buffer[]]
+
+/** The cells of a row. The ratio of CPU per request hardly depends on what else the machine does; it has no goal. */
+async function compare(on: Run, off: Run): Promise<string[]> {
+  for (const [{ backend }, requests] of [on, off]) {
+    await load(backend.url, takeTurns(requests), warmUp)
+  }
+  const runs = [on, off, off, on]
+  const before = [on, off].map(([{ pid }]) => cpuSeconds(pid))
+  const answers = [0, 0]
+  const speeds: [number, number][] = []
+  for (let round = 0; round < rounds; round++) {
+    const sums: [number, number] = [0, 0]
+    // To and fro, so that whatever else the machine does falls on both.
+    for (const run of runs) {
+      const side = run === on ? 0 : 1
+      const result = await serve(run)
+      sums[side] += result.answers / result.seconds / 2
+      answers[side] = (answers[side] ?? 0) + result.answers
+    }
+    speeds.push(sums)
+  }
+  const cpu = [on, off].map(
+    ([{ pid }], side) => (cpuSeconds(pid) - (before[side] ?? 0)) / (answers[side] ?? 0),
+  )
+  const ratios = speeds.map(([a, b]) => a / b)
+  const ratio = (value: number) => (Number.isFinite(value) ? value.toFixed(2) : "-")
+  return [
+    ...[0, 1].map((side) => `${Math.round(median(speeds.map((pair) => pair[side] as number)))}`),
+    ...[median(ratios), goal, Math.min(...ratios), Math.max(...ratios)].map(ratio),
+    ratio((cpu[1] ?? 0) / (cpu[0] ?? 0)),
+  ]
+}
+
+const printRow = ([title = "", ...cells]: readonly string[]): void =>
+  console.log(title.padEnd(18) + cells.map((cell) => cell.padStart(10)).join(""))
+
+async function start(what: Parameters<typeof startBackend>[1]): Promise<Side> {
   const before = workerds()
   const backend = await startBackend(rows, what)
   const pid = workerds().find((pid) => !before.includes(pid))
@@ -91,15 +115,15 @@ const cases: [string, (backend: Backend) => Promise<Buffer[]>][] = [
   ],
 ]
 
-async function perSecond({ url }: Backend, requests: readonly Buffer[]): Promise<number> {
-  const { answers, seconds, statuses } = await load(url, takeTurns(requests), slice)
-  const wrong = [...statuses].filter(([status]) => status > 299)
+async function serve([{ backend }, requests]: Run): Promise<Load> {
+  const result = await load(backend.url, takeTurns(requests), slice)
+  const wrong = [...result.statuses].filter(([status]) => status > 299)
   if (wrong.length > 0) throw new Error(`Answers ${JSON.stringify(wrong)} were no success.`)
-  return answers / seconds
+  return result
 }
 
 /** Makes all of the jobs due at once, those that have run as well. */
-async function printDrain({ url, database }: Backend, pid: number): Promise<void> {
+async function printDrain({ backend: { url, database }, pid }: Side): Promise<void> {
   const before = residentMegabytes(pid)
   await database
     .prepare(
@@ -129,4 +153,12 @@ function residentMegabytes(pid: number): number {
     ? /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
     : execFileSync("ps", ["-o", "rss=", "-p", `${pid}`], { encoding: "utf8" })
   return Math.round(Number(kilobytes) / 1_024)
+}
+
+/** What a process has computed so far; not a number where there is no /proc. The kernel counts hundredths. */
+function cpuSeconds(pid: number): number {
+  if (!existsSync(`/proc/${pid}/stat`)) return Number.NaN
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  return (Number(fields[11]) + Number(fields[12])) / 100
 }
