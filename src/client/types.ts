@@ -60,7 +60,11 @@ type Chosen<R, Q> = Q extends { fields: readonly (infer Name)[] }
 type Expanded<All extends Collections, C, Q> = Q extends {
   expand: readonly (infer Path extends string)[]
 }
-  ? { expanded: { [P in Path as Head<P>]: Related<All, FieldAt<C, P>> } }
+  ? {
+      expanded: { [P in Path as Head<P>]: Related<All, FieldAt<C, P>> }
+      /** Where not all was brought along: by path, the address of a list that goes on after the last. */
+      expandedNext?: { [P in Path as Head<P>]?: string }
+    }
   : unknown
 
 /** `film.studio` is answered as `expanded.film.expanded.studio`. */

@@ -182,6 +182,9 @@ function translate(error: unknown): unknown {
       cause: error,
     })
   }
+  if (/string or blob too big|SQLITE_TOOBIG/.test(message)) {
+    return new Problem("invalid_input", { detail: tooMuch, cause: error })
+  }
   if (/UNIQUE constraint failed/.test(message)) {
     return new UniqueViolation(message, { cause: error })
   }

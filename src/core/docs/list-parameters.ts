@@ -1,3 +1,4 @@
+import { maxExpandDepth } from "../records/fan-out.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import { systemFieldNames } from "../records/shape.ts"
 import type { Parameter, Schema } from "./document.ts"
@@ -24,7 +25,7 @@ export function shapeParameters(reader: Reader, collection: LinkedCollection): P
       ? [
           {
             ...listOfNames("expand"),
-            description: `Bring related records along, in \`expanded\`: ${codes(relations.map((field) => field.name))}; of those, their own relations, as in \`${pathOf(reader, collection)}\`, three deep. Back-relations bring 100 records at most.`,
+            description: `Bring related records along, in \`expanded\`: ${codes(relations.map((field) => field.name))}; of those, their own relations, as in \`${pathOf(reader, collection)}\`, ${maxExpandDepth} deep. A back-relation brings 100 records at most, and any relation to many 10 of each record that was itself brought along; \`expandedNext\` says where it goes on.`,
             example: [related.name],
           },
         ]

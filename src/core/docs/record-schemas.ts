@@ -64,7 +64,7 @@ function recordSchema(
         systemFieldNames.map((name) => [name, { ...systemSchemas[name], readOnly: true }]),
       ),
       ...Object.fromEntries(fields.map((field) => [field.name, answerSchema(reader, field)])),
-      ...(expanded && { expanded }),
+      ...(expanded && { expanded, expandedNext }),
     },
     // A field with a rule of its own is missing where the rule does not hold.
     required: [
@@ -97,6 +97,14 @@ function expandedSchema(
       }),
     ),
   }
+}
+
+const expandedNext: Schema = {
+  type: "object",
+  readOnly: true,
+  description:
+    "Where `expand` did not bring all: by path, the address of a list that goes on after the last.",
+  additionalProperties: true,
 }
 
 /** Relations that lead to something this reader may know of. */

@@ -106,7 +106,8 @@ function indexObjects(collection: LinkedCollection): SchemaObject[] {
   for (const field of fieldsOf(collection, "relation")) {
     // Whoever is deleted is looked for in the records of all organisations, by foreign keys as well; people are not deleted.
     const pointer = scoped && !field.target?.builtIn
-    if (pointer || !servedByUnique.has(field.name)) add([field.name], false, pointer)
+    if (pointer || turnedRound(collection, field) || !servedByUnique.has(field.name))
+      add([field.name], false, pointer)
   }
   for (const { name } of fieldsOf(collection, "point")) {
     add([bandColumn(name), longitudeColumn(name)], false)
@@ -116,6 +117,13 @@ function indexObjects(collection: LinkedCollection): SchemaObject[] {
   }
   return [...objects.values()]
 }
+
+/** Whether the target looks back through the field: then its records are asked for by id, a few at a time. */
+const turnedRound = ({ name }: LinkedCollection, { target, name: field }: LinkedField) =>
+  [...(target?.fields.values() ?? [])].some(
+    ({ kind, options }) =>
+      kind === "backRelation" && options.target === name && options.backField === field,
+  )
 
 /**
  * FTS5 over the table's own rows (external content on `pk`), kept by triggers. The organisation is a column of the index,

@@ -121,6 +121,7 @@ function withoutServerFields(
       ([name]) =>
         !systemFieldNames.includes(name) &&
         name !== "expanded" &&
+        name !== "expandedNext" &&
         collection.fields.get(name)?.kind !== "rollup",
     ),
   )

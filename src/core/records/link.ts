@@ -67,7 +67,13 @@ export interface LinkedCollection {
 export type LinkedCollections = ReadonlyMap<string, LinkedCollection>
 
 /** Columns and parts of an answer; `<collection>_search` is the full-text index. */
-const reservedFields: readonly string[] = ["pk", "organisation", "expanded", "search"]
+const reservedFields: readonly string[] = [
+  "pk",
+  "organisation",
+  "expanded",
+  "expandedNext",
+  "search",
+]
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 

@@ -2,14 +2,12 @@ import { invalidInput } from "../../platform/problem.ts"
 import { identifier, join, jsonArray, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { RowSource } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
+import { nextOf } from "./expanded-next.ts"
+import { assertBounded, maxExpandDepth, mostOf } from "./fan-out.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 import { systemFieldNames } from "./shape.ts"
 import { decodeValue, isConverted } from "./values.ts"
 import { mainAlias, mainSource, tableSource, type View } from "./view.ts"
-
-/** Most records that one back-relation brings along; to-many fields bring all of theirs. */
-const maxExpandedBack = 100
-const maxExpandDepth = 3
 
 /** What of a record is answered: its fields, and related records under `expanded`. */
 export interface Selection {
@@ -30,6 +28,8 @@ interface Expansion {
   readonly path: string
   readonly field: LinkedField
   readonly selection: Selection
+  /** Most records that it brings of one record; null for a relation to one. */
+  readonly most: number | null
 }
 
 /** The record as the API answers it. */
@@ -39,24 +39,28 @@ interface Wanted {
   /** Null: all of them. */
   readonly fields: readonly string[] | null
   readonly expand: readonly string[]
+  /** Of how many records, at most; one unless told. */
+  readonly limit?: number
 }
 
 /**
  * Which columns and relations answer a request.
  *
- * @throws {Problem} `invalid_input` for a name that this actor knows no field of.
+ * @throws {Problem} `invalid_input` for a name that this actor knows no field of, and for more than may be brought along.
  */
 export function select(
   view: View,
   collection: LinkedCollection,
   wanted: Wanted,
   depth = 0,
+  nested = false,
 ): Selection {
   const plain = wanted.fields === null && wanted.expand.length === 0 && depth === 0
-  if (!plain || hasReadableRules(collection)) return selectAnew(view, collection, wanted, depth)
+  if (!plain || hasReadableRules(collection))
+    return selectAnew(view, collection, wanted, depth, nested)
   let whole = wholeSelections.get(collection)
   if (!whole) {
-    whole = selectAnew(view, collection, wanted, depth)
+    whole = selectAnew(view, collection, wanted, depth, nested)
     wholeSelections.set(collection, whole)
   }
   return whole
@@ -80,9 +84,10 @@ function selectAnew(
   collection: LinkedCollection,
   wanted: Wanted,
   depth: number,
+  nested: boolean,
 ): Selection {
   const own = wanted.fields?.filter((name) => !name.includes(".")) ?? null
-  const nested = [...(wanted.fields?.filter((name) => name.includes(".")) ?? [])]
+  const related = [...(wanted.fields?.filter((name) => name.includes(".")) ?? [])]
   for (const name of own ?? []) {
     if (!knows(view, collection, name)) throw unknownName("fields", name)
     if (collection.fields.get(name)?.kind === "backRelation") {
@@ -100,16 +105,25 @@ function selectAnew(
     field,
     hidden: own !== null && !own.includes(name),
   })
+  const expansions = expansionsOf(view, collection, wanted.expand, related, depth, nested)
+  if (depth === 0) assertBounded(expansions, wanted.limit ?? 1)
+  const needed = new Set([
+    ...(depth === 0 ? ["id", "version"] : []),
+    // Where a relation that is cut off goes on is told by these.
+    ...expansions.flatMap(({ field }) =>
+      field.kind === "relation" ? [] : ["id", ...(field.kind === "relations" ? [field.name] : [])],
+    ),
+  ])
   const columns = [
     ...systemFieldNames.map((name) => column(name, name === "version" ? "integer" : "text", null)),
     ...[...collection.fields.values()]
       .filter((field) => field.kind !== "backRelation" && view.fieldRule(field) !== false)
       .map((field) => column(field.name, field.kind, field)),
-  ].filter(({ name, hidden }) => !hidden || (depth === 0 && (name === "id" || name === "version")))
+  ].filter(({ name, hidden }) => !hidden || needed.has(name))
   return {
     collection,
     columns,
-    expansions: expansionsOf(view, collection, wanted.expand, nested, depth),
+    expansions,
     converted: columns.filter(({ kind }) => isConverted(kind)),
   }
 }
@@ -120,6 +134,7 @@ function expansionsOf(
   expand: readonly string[],
   nestedFields: readonly string[],
   depth: number,
+  nested: boolean,
 ): Expansion[] {
   const paths = new Map<string, { expand: string[]; fields: string[] | null }>()
   for (const path of expand) {
@@ -154,7 +169,9 @@ function expansionsOf(
         message: `expand goes ${maxExpandDepth} relations deep at most.`,
       })
     }
-    return { path, field, selection: select(view, field.target, wanted, depth + 1) }
+    const most = mostOf(field, nested)
+    const inMany = nested || most !== null
+    return { path, field, most, selection: select(view, field.target, wanted, depth + 1, inMany) }
   })
 }
 
@@ -243,7 +260,7 @@ export const orderedIds = (collection: LinkedCollection, field: string, id: Sql)
 
 /** Related records as one JSON value: an array of column values for one record, an array of those for many. */
 function expansionValue(view: View, expansion: Expansion, alias: string, source: RowSource): Sql {
-  const { field, selection } = expansion
+  const { field, selection, most } = expansion
   const target = field.target as LinkedCollection
   const inner = `${alias}_${field.name}`
   const innerSource = tableSource(inner)
@@ -260,12 +277,25 @@ function expansionValue(view: View, expansion: Expansion, alias: string, source:
       ? sql`json_each(${ids}) j ON j.value = ${raw(`${inner}."id"`)}`
       : sql`${identifier(joinTableOf(field.owner, field.name))} j ON j."target" = ${raw(`${inner}."id"`)} AND j."source" = ${raw(`${alias}."id"`)}`
     const order = ids ? raw("j.key") : raw('j."position"')
-    return sql`(SELECT json_group_array(${record} ORDER BY ${order}) FROM ${from} JOIN ${link} WHERE ${visible} AND ${guard})`
+    return severalOf(
+      inner,
+      record,
+      sql`${from} JOIN ${link} WHERE ${visible} AND ${guard}`,
+      order,
+      most,
+    )
   }
   const back = raw(`${inner}."${field.options.backField}"`)
   const backRule = target.fields.get(field.options.backField as string)
   const backGuard = backRule ? guardOfField(view, backRule, innerSource) : raw("1")
-  return sql`(SELECT json_group_array(json(r)) FROM (SELECT ${record} AS r FROM ${from} WHERE ${back} = ${raw(`${alias}."id"`)} AND ${visible} AND ${guard} AND ${backGuard} ORDER BY ${raw(`${inner}."id"`)} LIMIT ${raw(String(maxExpandedBack))}))`
+  const found = sql`${from} WHERE ${back} = ${raw(`${alias}."id"`)} AND ${visible} AND ${guard} AND ${backGuard}`
+  return severalOf(inner, record, found, raw(`${inner}."id"`), most)
+}
+
+/** Each with its id before it, and one more than are shown, which tells that there are more. */
+function severalOf(alias: string, record: Sql, from: Sql, order: Sql, most: number | null): Sql {
+  const limit = raw(String((most ?? 0) + 1))
+  return sql`(SELECT json_group_array(json_array(i, json(r))) FROM (SELECT ${raw(`${alias}."id"`)} AS i, ${record} AS r FROM ${from} ORDER BY ${order} LIMIT ${limit}))`
 }
 
 function guardOfField(view: View, field: LinkedField, source: RowSource): Sql {
@@ -317,14 +347,7 @@ export function decodeRow(
     if (column.hidden || row[`${column.name}?`] === 0) continue
     record[column.name] = decodeValue(column.kind, row[column.name])
   }
-  if (selection.expansions.length) {
-    record.expanded = Object.fromEntries(
-      selection.expansions.map((expansion) => [
-        expansion.path,
-        unpackExpansion(view, expansion, row[`expanded.${expansion.path}`]),
-      ]),
-    )
-  }
+  if (selection.expansions.length) expand(view, selection, row, record)
   return record
 }
 
@@ -336,17 +359,36 @@ export function decodeWhole(selection: Selection, row: Record<string, unknown>):
   return row
 }
 
-function unpackExpansion(view: View, { field, selection }: Expansion, stored: unknown): unknown {
-  const value = typeof stored === "string" ? (JSON.parse(stored) as unknown) : stored
-  if (field.kind === "relation") return value ? unpack(view, selection, value as unknown[]) : null
-  return ((value ?? []) as unknown[]).map((packedRecord) =>
-    unpack(
-      view,
-      selection,
-      (typeof packedRecord === "string" ? JSON.parse(packedRecord) : packedRecord) as unknown[],
-    ),
-  )
+/** Adds `expanded`, and `expandedNext` where there is more than was brought along. */
+function expand(
+  view: View,
+  { expansions }: Selection,
+  row: Readonly<Record<string, unknown>>,
+  record: ApiRecord,
+): void {
+  const expanded: Record<string, unknown> = {}
+  const next: Record<string, string> = {}
+  for (const { path, field, selection, most } of expansions) {
+    const value = parsed(row[`expanded.${path}`])
+    if (most === null) {
+      expanded[path] = value ? unpack(view, selection, value as unknown[]) : null
+      continue
+    }
+    const several = (value ?? []) as [id: string, packed: unknown][]
+    const shown = several.slice(0, most)
+    expanded[path] = shown.map(([, packed]) => unpack(view, selection, parsed(packed) as unknown[]))
+    const last = shown.at(-1)
+    if (several.length > most && last) {
+      const ids = (parsed(row[field.name]) ?? []) as string[]
+      next[path] = nextOf(field, row.id as string, last[0], ids)
+    }
+  }
+  record.expanded = expanded
+  if (Object.keys(next).length > 0) record.expandedNext = next
 }
+
+const parsed = (value: unknown): unknown =>
+  typeof value === "string" ? (JSON.parse(value) as unknown) : value
 
 function unpack(view: View, selection: Selection, values: readonly unknown[]): ApiRecord {
   const row: Record<string, unknown> = {}

@@ -153,6 +153,22 @@ FROM n`,
   await database.prepare("PRAGMA optimize").run()
 }
 
+/** Twenty remarks on each of the first articles: one word that all have, and one that a thousandth has. */
+export async function fillRemarks(database: D1Database, rows: number): Promise<void> {
+  for (let at = 0; at < rows; at += fillRows) {
+    await database
+      .prepare(
+        `WITH RECURSIVE n (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?2)
+INSERT INTO remarks (id, version, createdAt, updatedAt, article, text)
+SELECT printf('01910000-0000-7000-8000-%012x', n), 1, ?3, ?3,
+  printf('01900000-0000-7000-8000-%012x', n / 20), 'A remark with word' || CAST(n % 1000 AS INTEGER)
+FROM n`,
+      )
+      .bind(at, Math.min(at + fillRows, rows), new Date().toISOString())
+      .run()
+  }
+}
+
 async function post(url: string, body: object): Promise<Record<string, unknown>> {
   const response = await fetch(url, {
     method: "POST",

@@ -1,32 +1,44 @@
-import { type BenchDeployment, startBench } from "./deployment.ts"
+import { type BenchDeployment, fillRemarks, startBench } from "./deployment.ts"
 
 const sizes = [1_000, 10_000, 100_000, 1_000_000]
 
 /** How deep the deep page lies. */
 const depth = 0.9
 
-/** Rows read by a get, a first page and a deep page, for tables of different sizes: they should not grow. */
+/** What is asked of tables of each size. */
+const questions: Readonly<
+  Record<string, (deployment: BenchDeployment, rows: number) => Promise<Cost>>
+> = {
+  get: (deployment, rows) => costOf(deployment, `/records/articles/${idOf(rows - 1)}`),
+  list: (deployment) => costOf(deployment, `/records/articles?${filtered}&limit=20`),
+  "deep page": costOfDeepPage,
+  // A thousandth of the records has the one word, all of them the other.
+  search: (deployment) => costOf(deployment, "/records/remarks?search=word7&limit=20"),
+  "of all": (deployment) => costOf(deployment, "/search?q=remark&collections=remarks&limit=20"),
+  "expand 50": (deployment) =>
+    costOf(deployment, "/records/articles?expand=remarks.article&limit=50"),
+}
+
+/** Rows read by each question, for tables of different sizes: they should not grow with these without bounds. */
 export async function printRowsRead(): Promise<void> {
-  console.log("Rows read        rows      get     list   deep page   trips")
+  const names = Object.keys(questions)
+  console.log(line("Rows read        rows", [...names, "trips"]))
   for (const rows of sizes) {
     const deployment = await startBench(rows)
     try {
-      const costs = [
-        await costOf(deployment, `/records/articles/${idOf(rows - 1)}`),
-        await costOf(deployment, `/records/articles?${filtered}&limit=20`),
-        await costOfDeepPage(deployment, rows),
-      ]
+      await fillRemarks(deployment.database, rows)
+      const costs: Cost[] = []
+      for (const ask of Object.values(questions)) costs.push(await ask(deployment, rows))
       const trips = Math.max(...costs.map((cost) => cost.trips))
-      const cells = [rows, ...costs.map((cost) => cost.rowsRead)].map(String)
-      const [size = "", get = "", list = "", deep = ""] = cells
-      console.log(
-        `          ${size.padStart(11)} ${get.padStart(8)} ${list.padStart(8)} ${deep.padStart(11)} ${String(trips).padStart(7)}`,
-      )
+      console.log(line(String(rows), [...costs.map((cost) => cost.rowsRead), trips]))
     } finally {
       await deployment.stop()
     }
   }
 }
+
+const line = (head: string, cells: readonly (string | number)[]): string =>
+  head.padStart(21) + cells.map((cell) => String(cell).padStart(11)).join("")
 
 const filtered = `filter=${encodeURIComponent('category = "c7"')}&sort=-score`
 

@@ -1,81 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest"
 import { type Collection, collection } from "../../../src/core/records/collection.ts"
 import { schemaObjects } from "../../../src/core/records/ddl.ts"
-import {
-  backRelation,
-  expression,
-  integer,
-  number,
-  relation,
-  relations,
-  rollup,
-  text,
-} from "../../../src/core/records/fields.ts"
+import { relation, relations, text } from "../../../src/core/records/fields.ts"
 import { linkCollections } from "../../../src/core/records/link.ts"
 import { costOf, type Person, signedIn } from "../../support/people.ts"
+import { open, shopCollections } from "./cascade-shop.ts"
 import { type Json, linesOf, query, read, refused, type Stored } from "./cast.ts"
 import { openWorkshop, type Workshop } from "./workshop.ts"
-
-const open = { read: "true", create: "true", update: "true", delete: "true" }
-
-/** A shop: shelves hold boxes hold things; labels hang on things; a box may have a twin, in circles. */
-const shelves = collection("shelves", {
-  fields: {
-    name: text({ max: 50 }),
-    boxes: backRelation("boxes", "shelf"),
-    boxCount: rollup("count", "boxes"),
-    weight: rollup("avg", "boxes.weight"),
-    favourite: relation("boxes", { onDelete: "setNull" }),
-  },
-  rules: open,
-})
-const boxes = collection("boxes", {
-  fields: {
-    shelf: relation("shelves", { onDelete: "cascade" }),
-    twin: relation("boxes", { onDelete: "cascade" }),
-    name: text({ max: 50 }),
-    weight: number(),
-    labels: relations("labels", { onDelete: "unlink" }),
-    things: backRelation("things", "box"),
-    thingCount: rollup("count", "things"),
-  },
-  rules: { ...open, delete: "false" },
-  search: ["name"],
-})
-const things = collection("things", {
-  fields: {
-    box: relation("boxes", { required: true, onDelete: "cascade" }),
-    spare: relation("boxes", { onDelete: "setNull" }),
-    shelf: relation("shelves", { onDelete: "cascade" }),
-    name: text({ max: 50 }),
-    size: integer(),
-  },
-  rules: open,
-  search: ["name"],
-})
-const labels = collection("labels", {
-  fields: {
-    name: text({ max: 50 }),
-    of: relation("things", { onDelete: "setNull" }),
-    also: relation("things", { onDelete: "setNull" }),
-    pinned: relations("shelves", { onDelete: "unlink" }),
-  },
-  rules: open,
-})
-/** Stands in the way while it points at a thing; nobody but its owner sees it. */
-const seals = collection("seals", {
-  fields: {
-    thing: relation("things"),
-    shelf: relation("shelves", { onDelete: "cascade" }),
-    owner: relation("members", { default: expression("@me.id") }),
-  },
-  rules: { ...open, read: "owner = @me.id" },
-})
-/** Stands in the way, for everybody to see. */
-const locks = collection("locks", {
-  fields: { things: relations("things") },
-  rules: open,
-})
 
 let alice: Person
 let bob: Person
@@ -83,7 +14,7 @@ let shop: Workshop
 beforeAll(async () => {
   alice = await signedIn("alice")
   bob = await signedIn("bob")
-  shop = await openWorkshop([shelves, boxes, things, labels, seals, locks])
+  shop = await openWorkshop(shopCollections)
 })
 
 const make = (name: string, input: Json = {}, as = alice) =>
@@ -230,6 +161,26 @@ describe("one record that stands in the way", () => {
     await read(remove("shelves", shelf.id), 204)
   })
 
+  test("is answered alike, however many there are and whatever is in them", async () => {
+    const shelf = await make("shelves")
+    const box = await make("boxes", { shelf: shelf.id })
+    const refuse = async () => {
+      const { requestId: _, ...problem } = (await refused(
+        remove("shelves", shelf.id),
+        409,
+      )) as unknown as Json
+      return problem
+    }
+    const thing = await make("things", { box: box.id })
+    await make("seals", { thing: thing.id }, bob)
+    const before = await refuse()
+    for (let n = 0; n < 3; n++) {
+      const other = await make("things", { box: box.id, name: `secret ${n}` })
+      await make("seals", { thing: other.id }, bob)
+    }
+    expect(await refuse()).toEqual(before)
+  })
+
   test("is none when it goes as well", async () => {
     const shelf = await make("shelves")
     const thing = await make("things", { box: (await make("boxes", { shelf: shelf.id })).id })
@@ -253,7 +204,7 @@ describe("where records belong to organisations", () => {
     )
 
   test("what is shared takes those of all along, found by an index, and each line says whose it was", async () => {
-    const garden = await openWorkshop([shelves, boxes, things, labels, seals, locks, leaves], {
+    const garden = await openWorkshop([...shopCollections, leaves], {
       tables: false,
     })
     for (const { table, sql } of schemaObjects(garden.collections.values())) {

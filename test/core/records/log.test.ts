@@ -1,7 +1,8 @@
 import fc from "fast-check"
 import { beforeAll, describe, expect, test } from "vitest"
 import { call, type Person, signedIn } from "../../support/people.ts"
-import { create, type Json, type Line, linesOf, query, refused } from "./cast.ts"
+import { assertAgreement } from "./agreement.ts"
+import { create, type Json, linesOf, query, refused } from "./cast.ts"
 import { assertRollups, collections } from "./rollups.ts"
 
 let cast: Person[]
@@ -17,54 +18,7 @@ const alice = () => cast[0] as Person
 const published = (more: Json = {}) =>
   create(alice(), "articles", { title: "T", status: "published", ...more })
 
-/** Every table is what its log says, and nothing else. */
-async function assertLog(): Promise<void> {
-  const lines = (await query("SELECT * FROM changes ORDER BY seq")) as unknown as Line[]
-  const latest = new Map<string, Line>()
-  for (const line of lines) {
-    const key = `${line.subject} ${line.record}`
-    const before = latest.get(key)
-    expect(line.version, key).toBe((before?.version ?? 0) + 1)
-    const gone = before === undefined || before.kind === "deleted"
-    expect(line.kind === "created", key).toBe(gone)
-    latest.set(key, line)
-  }
-  for (const collection of collections.values()) {
-    // The tests' people get their roles by SQL; identity tests its own lines.
-    if (collection.builtIn) continue
-    const many = [...collection.fields.values()].filter(({ kind }) => kind === "relations")
-    const rows = await query(`SELECT * FROM ${collection.name}`)
-    for (const row of rows) {
-      const line = latest.get(`${collection.name} ${row.id}`)
-      latest.delete(`${collection.name} ${row.id}`)
-      expect(line?.kind).not.toBe("deleted")
-      const stored: Json = {}
-      for (const [name, value] of Object.entries(row)) {
-        const rollup = collection.fields.get(name.replace(/_(sum|count)$/, ""))?.kind === "rollup"
-        if (name !== "pk" && !rollup) stored[name] = value
-      }
-      for (const { name } of many) {
-        const links = await query(
-          `SELECT target, position FROM ${collection.name}_${name} WHERE source = ? ORDER BY position`,
-          [row.id as string],
-        )
-        expect(links.map(({ position }) => position)).toEqual(links.map((_, i) => i))
-        stored[name] = links.map(({ target }) => target)
-      }
-      expect(JSON.parse(line?.payload ?? "null")).toEqual(stored)
-    }
-    for (const { name } of many) {
-      const orphans = `SELECT * FROM ${collection.name}_${name} WHERE source NOT IN (SELECT id FROM ${collection.name})`
-      expect(await query(orphans)).toEqual([])
-    }
-    if (collection.searchFields.length) {
-      const table = `${collection.name}_search`
-      await query(`INSERT INTO ${table}(${table}) VALUES ('integrity-check')`)
-    }
-  }
-  const left = [...latest.values()].filter(({ kind }) => kind !== "deleted")
-  expect(left.filter(({ subject }) => subject !== "members")).toEqual([])
-}
+const assertLog = () => assertAgreement(collections)
 
 describe("a line of the log", () => {
   test("holds the whole record as stored, who, when, and in which request", async () => {

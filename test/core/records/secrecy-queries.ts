@@ -193,6 +193,11 @@ export function listQueries(
       .shuffle(expansions(collection, 3))
       .slice(0, most / 2)
       .map((expand) => path({ expand })),
+    // So deep that what is brought along meets what it came from again.
+    ...choices
+      .shuffle(expansions(collection, 5))
+      .slice(0, most / 20)
+      .map((expand) => path({ expand, limit: "3" })),
     path({ limit: "200", count: "exact" }),
   ]
   const words = [...new Set(vocabulary.words.flatMap((words) => words.split(" ")))]
@@ -241,6 +246,17 @@ export function aggregateQueries(
     path({}),
     ...words.map((search) => path({ search, group: choices.pick(paths), measure: "count" })),
   ]
+}
+
+/** Searches of everything, and of each collection by name. */
+export const searchQueries = (collections: Iterable<LinkedCollection>): string[] => {
+  const words = [...new Set(vocabulary.words.flatMap((words) => words.split(" ")))]
+  const names = [...collections].map(({ name }) => name)
+  return [...words, "apple zebra", "mango a", "ze", "secret", "note"].flatMap((q) =>
+    [`q=${q}`, `q=${q}&limit=2`, ...names.map((name) => `q=${q}&collections=${name}`)].map(
+      (parameters) => `/search?${new URLSearchParams(parameters)}`,
+    ),
+  )
 }
 
 /** Requests that one record can be asked for. */

@@ -4,7 +4,7 @@ import { fixtures } from "../../support/collections.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { type Json, nowhere, query } from "./cast.ts"
 import { choicesFrom, randomSeed } from "./randomness.ts"
-import { aggregateQueries, listQueries, recordQueries } from "./secrecy-queries.ts"
+import { aggregateQueries, listQueries, recordQueries, searchQueries } from "./secrecy-queries.ts"
 import { changeHidden, hiddenOnes, makeWorld, type World } from "./secrecy-world.ts"
 
 /*
@@ -49,6 +49,7 @@ async function inParallel<T, U>(items: readonly T[], width: number, work: (item:
 
 const filtersPerCollection = 70
 const aggregatesPerCollection = 30
+const searches = 25
 
 describe.each(["anonymous", "stranger", "author", "editor"])("to the %s", (name) => {
   const seed = randomSeed()
@@ -62,6 +63,7 @@ describe.each(["anonymous", "stranger", "author", "editor"])("to the %s", (name)
         .shuffle(aggregateQueries(choices, collection, world.ids))
         .slice(0, aggregatesPerCollection),
     ])
+    paths.push(...choices.shuffle(searchQueries(collections.values())).slice(0, searches))
     const seen: string[] = []
     for (const table of ["articles", "projects", "comments", "tags", "members", "places"]) {
       const collection = collections.get(table)
