@@ -169,12 +169,16 @@ function reachOf(collection: LinkedCollection, id: string, { cascading }: Deleti
   return sql`INSERT INTO cascades (subject, record, fate) WITH RECURSIVE gone (subject, record) AS (${start}${step}) SELECT subject, record, 'deleted' FROM gone`
 }
 
-/** Marks the records that stay and lose a reference. */
+/**
+ * Marks the records that stay and lose a reference. Those that are marked already, and a list that loses several, count once:
+ * what the limit cut off would lose its reference without a line in the log.
+ */
 function releasedBy({ from, field, to }: Pointer): Sql {
   const many = field.kind === "relations"
   const table = identifier(many ? joinTableOf(from.name, field.name) : from.name)
-  const found = sql`SELECT x.${raw(many ? '"source"' : '"id"')} AS record FROM cascades d CROSS JOIN ${table} x ON x.${pointing(field)} = d.record WHERE d.subject = ${literalText(to.name)} AND d.fate = 'deleted' LIMIT ${enough}`
-  return sql`INSERT OR IGNORE INTO cascades (subject, record, fate) SELECT ${literalText(from.name)}, record, 'released' FROM (${found}) WHERE 1`
+  const key = raw(many ? 'x."source"' : 'x."id"')
+  const marked = sql`(SELECT record FROM cascades WHERE subject = ${literalText(from.name)})`
+  return sql`INSERT INTO cascades (subject, record, fate) SELECT DISTINCT ${literalText(from.name)}, ${key}, 'released' FROM cascades d CROSS JOIN ${table} x ON x.${pointing(field)} = d.record WHERE d.subject = ${literalText(to.name)} AND d.fate = 'deleted' AND ${key} NOT IN ${marked} LIMIT ${enough}`
 }
 
 /** True while a record that stays points at one that goes. */

@@ -23,11 +23,16 @@ const references: Record<Name, Record<string, [target: Name, reaction: string]>>
   shelves: { favourite: ["boxes", "empty"] },
   boxes: { shelf: ["shelves", "go"], twin: ["boxes", "go"], labels: ["labels", "empty"] },
   things: { box: ["boxes", "go"], spare: ["boxes", "empty"], shelf: ["shelves", "go"] },
-  labels: { of: ["things", "empty"], also: ["things", "empty"], pinned: ["shelves", "empty"] },
+  labels: {
+    of: ["things", "empty"],
+    also: ["things", "empty"],
+    pinned: ["shelves", "empty"],
+    stuck: ["boxes", "empty"],
+  },
   seals: { thing: ["things", "stay"], shelf: ["shelves", "go"] },
   locks: { things: ["things", "stay"] },
 }
-const lists = new Set(["labels", "pinned", "things"])
+const lists = new Set(["labels", "pinned", "stuck", "things"])
 
 interface Kept {
   readonly name: Name
@@ -187,7 +192,14 @@ test("whatever is written and deleted, the rows are what the definitions say, an
 })
 
 async function empty(): Promise<void> {
-  for (const table of ["boxes_labels", "labels_pinned", "locks_things", "locks", "seals"]) {
+  for (const table of [
+    "boxes_labels",
+    "labels_pinned",
+    "labels_stuck",
+    "locks_things",
+    "locks",
+    "seals",
+  ]) {
     await query(`DELETE FROM ${table}`)
   }
   await query("UPDATE labels SET of = NULL, also = NULL")

@@ -55,6 +55,7 @@ export const labels = collection("labels", {
     of: relation("things", { onDelete: "setNull" }),
     also: relation("things", { onDelete: "setNull" }),
     pinned: relations("shelves", { onDelete: "unlink" }),
+    stuck: relations("boxes", { onDelete: "unlink" }),
   },
   rules: open,
 })

@@ -306,6 +306,22 @@ describe("a deletion takes along at most 1,000 others", () => {
     expect(await query("SELECT 1 FROM boxes WHERE shelf = ?", [shelf])).toEqual([])
   })
 
+  test("where a list that loses many counts once, and hides none that loses one", async () => {
+    const shelf = (await make("shelves")).id
+    await fill(600, shelf)
+    const stuck = (await query("SELECT id FROM boxes WHERE shelf = ? ORDER BY id", [shelf])).map(
+      (box) => box.id,
+    )
+    const [one, two] = [await make("labels", { stuck }), await make("labels", { stuck })]
+    const last = await make("labels", { stuck: stuck.slice(-1) })
+    await read(remove("shelves", shelf), 204)
+    for (const { id } of [one, two, last]) {
+      expect(await find("labels", id)).toMatchObject({ stuck: [], version: 2 })
+      expect(await kinds(id)).toEqual(["created", "updated"])
+    }
+    await assertSound()
+  })
+
   test("and refuses one more, naming the limit, before anything is done", async () => {
     const shelf = (await make("shelves")).id
     await fill(1_001, shelf)
