@@ -10,7 +10,7 @@ const mostBack = 100
 const mostNested = 10
 const mostListed = 1_000
 /** Related records of one answer, if every relation to many were as full as may be. */
-const maxRelated = 200_000
+const maxRelated = 250_000
 
 /** Most records that a relation brings of one record; the rest is a page away. Null for a relation to one. */
 export function mostOf({ kind, options }: LinkedField, nested: boolean): number | null {
