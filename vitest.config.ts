@@ -63,6 +63,7 @@ export default defineConfig({
             "test/tools/**/*.test.ts",
             "test/browser/**/*.test.ts",
             "test/client/**/*.test.ts",
+            "test/console/**/*.test.ts",
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -18,6 +18,7 @@ import { mailRoutes } from "./core/mail/routes.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
 import { batchRoutes } from "./core/records/batch-routes.ts"
 import { changesRoutes } from "./core/records/changes-routes.ts"
+import { descriptionRoutes } from "./core/records/description.ts"
 import { expectedVersions } from "./core/records/etag.ts"
 import { historyRoutes } from "./core/records/history-routes.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
@@ -26,6 +27,7 @@ import { ownRecordsOf } from "./core/records/own-records.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { searchRoutes } from "./core/records/search-routes.ts"
+import { consoleRoutes } from "./platform/console-routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
 import { metricsRoutes } from "./platform/metrics-routes.ts"
@@ -47,6 +49,7 @@ export function createRoutes(
   http.route("/records", recordRoutes(collections))
   http.route("/search", searchRoutes(collections))
   http.route("/batch", batchRoutes(collections))
+  http.route("/collections", descriptionRoutes(collections, administrators))
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))
@@ -56,6 +59,7 @@ export function createRoutes(
   http.route("/", mailRoutes({ administrators, templates: [...accountTemplates, ...templates] }))
   http.route("/health", healthRoutes)
   http.route("/metrics", metricsRoutes(administrators))
+  http.route("/console", consoleRoutes)
   http.route("/", docsRoutes(collections))
   // For the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {

@@ -21,10 +21,19 @@ export interface Provider {
 /** What the client needs of `localStorage`, so that any store can stand in for it. */
 export type SessionStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">
 
+/** An address with its password or mailed code, or a challenge with the factor that it asks for. */
+export type SignIn =
+  | { email: string; password: string }
+  | { email: string; code: string }
+  | { challenge: string; code: string }
+  | { challenge: string; recoveryCode: string }
+  | { challenge: string; passkey: unknown }
+
 export interface Auth {
   /** Makes the account. It does not sign in. */
   signUp(person: { email: string; password: string; name?: string }): Promise<User>
-  signIn(credentials: { email: string; password: string }): Promise<User>
+  /** By any of the ways of `POST /auth/sessions`. Where a second factor is asked for, the problem's `body` has its challenge. */
+  signIn(credentials: SignIn): Promise<User>
   /** Those that one can sign in with; none where the deployment has none. */
   providers(): Promise<Provider[]>
   /**

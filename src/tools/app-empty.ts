@@ -19,6 +19,7 @@ const filmClub: readonly string[] = [
   "src/app/notices.ts",
   "src/app/digest.ts",
   "src/app/digest-mail.ts",
+  "src/app/console-club.tsx",
   "src/app/demo.ts",
   "src/app/exposure.txt",
   "src/app/demo",
@@ -33,6 +34,11 @@ const filmClub: readonly string[] = [
 const remains: Readonly<Record<string, string>> = {
   "src/app/collections.ts": `/** The collections of this deployment. A collection that is not listed here does not exist. */
 export const collections = [] as const
+`,
+  "src/app/console.ts": `import type { OwnPage } from "../console/pages.ts"
+
+/** Pages of this product in the console at /console/. */
+export const pages: readonly OwnPage[] = []
 `,
   "src/app/jobs.ts": `/** What this deployment does later. A job that is not listed here does not run. */
 export const jobs = [] as const

@@ -42,6 +42,7 @@ export async function startBundles<Name extends string>(
   const config = { ...readConfig({ config: "wrangler.toml" }), secrets: undefined }
   const { workerOptions } = workerOptionsOf(config)
   const {
+    assets,
     bindings,
     d1Databases,
     durableObjects,
@@ -72,6 +73,7 @@ export async function startBundles<Name extends string>(
         d1Databases,
         durableObjects,
         ratelimits,
+        ...(assets && { assets }),
         ...queuesOf(name, queueProducers, queueConsumers),
         bindings: { ...bindings, ...workers[name].variables },
         // Miniflare's own socket has a worker in front, which costs more than a request of ours.
@@ -93,6 +95,7 @@ export async function startBundles<Name extends string>(
 interface BindingOptions
   extends Pick<
     V4WorkerOptions,
+    | "assets"
     | "bindings"
     | "compatibilityDate"
     | "compatibilityFlags"

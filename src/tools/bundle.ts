@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
-import { buildPage } from "./build-page.ts"
+import { buildPages } from "./build-pages.ts"
 import { runWrangler } from "./dev-wrangler.ts"
 
 /** Files of a bundle, and what they weigh on the way to Cloudflare. */
@@ -18,7 +18,7 @@ const maxStartupMilliseconds = 50
 
 /**
  * The production bundle of `entry`, as `wrangler deploy` would upload it.
- * The page's embedded files have to be built before: `buildPage`.
+ * The page's embedded files have to be built before: `buildPages`.
  */
 export async function bundleWorker(entry: string, directory: string): Promise<Bundle> {
   await rm(directory, { recursive: true, force: true })
@@ -48,7 +48,7 @@ async function measureStartup(): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  await buildPage()
+  await buildPages()
   const bundle = await bundleWorker("src/worker.ts", "dist")
   const startup = await measureStartup()
   const kilobytes = bundle.gzipBytes / 1024

@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
-import { buildPage } from "./build-page.ts"
+import { buildPages } from "./build-pages.ts"
 import { runWrangler } from "./dev-wrangler.ts"
 
 /** Format and lint, and types: all that is wrong with the code without running it. Answers whether it is fine. */
 export async function check(): Promise<boolean> {
-  // The types of the bindings and the page's embedded files are generated, and checked like any other code.
-  await Promise.all([runWrangler(["types"]), buildPage()])
+  // The types of the bindings and the pages' files are generated, and checked like any other code.
+  await buildPages()
+  await runWrangler(["types"])
   const results = await Promise.all([
     run("biome", ["ci", "--error-on-warnings"]),
     run("tsc", ["--noEmit"]),

@@ -1,5 +1,5 @@
 import { unstable_readConfig as readConfig } from "wrangler"
-import { buildPage } from "./build-page.ts"
+import { buildPages } from "./build-pages.ts"
 import { type Deployment, deploy, type Runner } from "./deploy-steps.ts"
 import { checkDefinitions } from "./dev-check.ts"
 import { runWrangler } from "./dev-wrangler.ts"
@@ -29,7 +29,7 @@ async function main(): Promise<number> {
   try {
     const problems = checkDefinitions()
     if (problems.length > 0) throw new Error(problems.join("\n"))
-    await buildPage()
+    await buildPages()
     const config = readConfig({ config: "wrangler.toml" })
     const { name, d1_databases: databases, queues: bound, vars } = config
     if (!name) throw new Error("wrangler.toml has no name for the Worker.")

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { collections } from "../app/collections.ts"
 import { linkCollections } from "../core/records/link.ts"
-import { buildPage } from "./build-page.ts"
+import { buildPages } from "./build-pages.ts"
 import { type Demo, findDemo } from "./demo.ts"
 import {
   type Administrator,
@@ -54,7 +54,7 @@ async function main(stateDirectory: string): Promise<void> {
   const wanted = wantedAdministrator(process.env)
   const problems = checkDefinitions()
   if (problems.length > 0) throw new Error(problems.join("\n"))
-  await buildPage()
+  await buildPages()
   const { file, secrets } = await loadDevelopmentSecrets(stateDirectory)
   const demo = await findDemo()
   const migrated = await migrateLocal({

@@ -1,5 +1,6 @@
 import { watch } from "node:fs"
 import { relative, resolve } from "node:path"
+import { buildConsole } from "./build-console.ts"
 import { buildPage } from "./build-page.ts"
 
 interface Reactions {
@@ -12,14 +13,17 @@ export function watchSources({ migrationsChanged, definitionsChanged }: Reaction
   onChange("src/app", (file) => {
     if (file === "page/built.ts") return null
     if (file.startsWith("page/")) return "page"
+    if (file.startsWith("console")) return "console"
     return file.endsWith(".ts") ? "definitions" : null
   })
   onChange("src/client", () => "page")
+  onChange("src/console", () => "console")
   onChange("migrations", (file) => (file.endsWith(".sql") ? "migrations" : null))
 
-  type Topic = "page" | "definitions" | "migrations"
+  type Topic = "page" | "console" | "definitions" | "migrations"
   const reactions: Record<Topic, () => Promise<unknown>> = {
     page: async () => buildPage(),
+    console: async () => buildConsole(),
     definitions: definitionsChanged,
     migrations: migrationsChanged,
   }

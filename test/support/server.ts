@@ -2,7 +2,7 @@ import { rmSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { buildPage } from "../../src/tools/build-page.ts"
+import { buildPages } from "../../src/tools/build-pages.ts"
 import { type Bundle, bundleWorker } from "../../src/tools/bundle.ts"
 import { startBundles } from "../../src/tools/bundle-runtime.ts"
 import { findDemo } from "../../src/tools/demo.ts"
@@ -61,7 +61,7 @@ export async function startServer(options: Options = {}): Promise<TestServer> {
 let bundle: Promise<Bundle> | undefined
 
 async function makeBundle(): Promise<Bundle> {
-  await buildPage()
+  await buildPages()
   const directory = await mkdtemp(join(tmpdir(), "bundle-"))
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
   return bundleWorker("src/worker.ts", directory)

@@ -2,13 +2,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { buildPage } from "../../src/tools/build-page.ts"
+import { buildPages } from "../../src/tools/build-pages.ts"
 import { bundleWorker } from "../../src/tools/bundle.ts"
 
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "bundle-test-"))
-  await buildPage()
+  await buildPages()
 })
 afterAll(() => rm(folder, { recursive: true }))
 

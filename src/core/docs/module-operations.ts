@@ -7,6 +7,7 @@ import { organisationDocs } from "../identity/organisation-openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
 import { changesDocs } from "../records/changes-openapi.ts"
+import { descriptionDocs } from "../records/description-openapi.ts"
 import { bulkDocs } from "../records/openapi.ts"
 import { searchDocs } from "../records/search-openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
@@ -27,6 +28,7 @@ export const documentedModules: readonly DocumentedModule[] = [
   jobsDocs,
   mailDocs,
   metricsDocs,
+  descriptionDocs,
 ]
 
 /** Names of the modules' objects on the wire, by schema: `newUser` is `NewUser`. Queries are parameters instead. */

@@ -1,0 +1,63 @@
+import { Center, Loader } from "@mantine/core"
+import { useEffect, useState } from "react"
+import type { User } from "../client/session.ts"
+import { backend } from "./backend.ts"
+import { ProblemNotice } from "./problem.tsx"
+import { Shell } from "./shell.tsx"
+import { ProofProvider } from "./sign-in/proof.tsx"
+import { SignIn } from "./sign-in/sign-in.tsx"
+import { SignInAgain } from "./sign-in/sign-in-again.tsx"
+import { useText } from "./text.tsx"
+import { UserProvider } from "./user.tsx"
+
+/**
+ * Who is here decides what is shown. When a session ends amid work the page stays as it is, with what was typed into it,
+ * and asks for a sign-in above it.
+ */
+export function App() {
+  const text = useText()
+  const [user, setUser] = useState<User | null>()
+  const [ended, setEnded] = useState(false)
+  const [error, setError] = useState<unknown>()
+  useEffect(() => {
+    backend.auth.me().then(setUser, setError)
+    return backend.auth.onChange((now) => {
+      setUser((before) => {
+        if (now || !before || signingOut) return now
+        setEnded(true)
+        return before
+      })
+      if (now) setEnded(false)
+      signingOut = false
+    })
+  }, [])
+  if (error) return <ProblemNotice error={error} onRetry={() => location.reload()} />
+  if (user === undefined) {
+    return (
+      <Center h="100vh">
+        <Loader role="status" aria-label={text.loading} />
+      </Center>
+    )
+  }
+  if (user === null) return <SignIn onDone={setUser} />
+  return (
+    <UserProvider value={user}>
+      <ProofProvider>
+        <Shell key={user.id} onSignOut={signOut} />
+      </ProofProvider>
+      {ended && <SignInAgain user={user} onDone={() => setEnded(false)} />}
+    </UserProvider>
+  )
+}
+
+/** Set while a person leaves by their own will: then nothing is kept for their return. */
+let signingOut = false
+
+async function signOut(): Promise<void> {
+  signingOut = true
+  try {
+    await backend.auth.signOut()
+  } finally {
+    signingOut = false
+  }
+}

@@ -1,0 +1,60 @@
+import { Button, Checkbox, Popover, ScrollArea, Stack } from "@mantine/core"
+import { useLocalStorage } from "@mantine/hooks"
+import { Icon } from "../icon.tsx"
+import { useText } from "../text.tsx"
+import type { CollectionDescription, FieldDescription } from "./collections.ts"
+
+const system: readonly FieldDescription[] = [
+  { name: "id", kind: "text", required: true, options: {} },
+  { name: "version", kind: "integer", required: true, options: {} },
+  { name: "createdAt", kind: "datetime", required: true, options: {} },
+  { name: "updatedAt", kind: "datetime", required: true, options: {} },
+]
+
+const possible = ({ fields }: CollectionDescription): FieldDescription[] => [
+  ...fields.filter(({ kind }) => kind !== "backRelation"),
+  ...system,
+]
+
+/** The columns that a person chose for a collection, kept in this browser; at first its first six fields. */
+export function useColumns(collection: CollectionDescription) {
+  const all = possible(collection)
+  const [names, setNames] = useLocalStorage<string[]>({
+    key: `hinterland console columns ${collection.name}`,
+    defaultValue: [...all.slice(0, 6).map(({ name }) => name), "updatedAt"],
+    getInitialValueInEffect: false,
+  })
+  return [all.filter(({ name }) => names.includes(name)), setNames] as const
+}
+
+export function ColumnMenu(props: {
+  collection: CollectionDescription
+  columns: readonly FieldDescription[]
+  onChange: (names: string[]) => void
+}) {
+  const text = useText()
+  const chosen = props.columns.map(({ name }) => name)
+  return (
+    <Popover position="bottom-end" trapFocus>
+      <Popover.Target>
+        <Button variant="default" size="xs" leftSection={<Icon name="columns" />}>
+          {text.data.columns}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <ScrollArea.Autosize mah={400}>
+          <Checkbox.Group
+            value={chosen}
+            onChange={(names) => names.length > 0 && props.onChange(names)}
+          >
+            <Stack gap="xs">
+              {possible(props.collection).map(({ name }) => (
+                <Checkbox key={name} value={name} label={name} size="sm" />
+              ))}
+            </Stack>
+          </Checkbox.Group>
+        </ScrollArea.Autosize>
+      </Popover.Dropdown>
+    </Popover>
+  )
+}

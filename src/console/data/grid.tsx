@@ -1,0 +1,262 @@
+import { Center, Loader, Text, UnstyledButton } from "@mantine/core"
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query"
+import { useVirtualizer } from "@tanstack/react-virtual"
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
+import { isProblem } from "../backend.ts"
+import { Icon } from "../icon.tsx"
+import { ProblemNotice } from "../problem.tsx"
+import { useText } from "../text.tsx"
+import { Cell } from "./cell.tsx"
+import { CellEditor, isEditable } from "./cell-editor.tsx"
+import {
+  type CollectionDescription,
+  collectionsQuery,
+  type FieldDescription,
+  titleField,
+} from "./collections.ts"
+import { type AnyRecord, type Asked, listQuery } from "./records.ts"
+
+const rowHeight = 40
+const unsortable = new Set(["json", "relations", "backRelation", "point", "markdown"])
+
+interface Props {
+  readonly collection: CollectionDescription
+  readonly columns: readonly FieldDescription[]
+  readonly asked: Asked
+  readonly onSort: (sort: string) => void
+  readonly onOpen: (id: string) => void
+  /** A filter that the server does not take is for the filter bar to show. */
+  readonly onRefused: (error: unknown) => void
+}
+
+/** Records without end: only the rows in sight exist, and the next page comes when its place is near. */
+export function Grid({ collection, columns, asked, onSort, onOpen, onRefused }: Props) {
+  const text = useText()
+  const query = useInfiniteQuery(listQuery(collection.name, asked))
+  const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data])
+  const area = useRef<HTMLDivElement>(null)
+  const [active, setActive] = useState({ row: 0, column: 0 })
+  const [editing, setEditing] = useState(false)
+  const titles = useTitles()
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => area.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+  })
+  const shown = virtual.getVirtualItems()
+  const last = shown.at(-1)?.index ?? 0
+  const { hasNextPage, isFetchingNextPage, fetchNextPage, error } = query
+  useEffect(() => {
+    if (hasNextPage && !isFetchingNextPage && !error && last >= rows.length - 40)
+      void fetchNextPage()
+  }, [last, rows.length, hasNextPage, isFetchingNextPage, error, fetchNextPage])
+  const refused = isProblem(error) && error.status === 400 && (asked.filter || asked.search)
+  useEffect(() => {
+    if (refused) onRefused(error)
+  }, [refused, error, onRefused])
+
+  const template = `3rem ${columns.map((field) => `minmax(${widthOf(field)}px, ${widthOf(field)}fr)`).join(" ")}`
+  const width = columns.reduce((sum, field) => sum + widthOf(field), 48)
+  function move(event: KeyboardEvent): void {
+    if (editing) return
+    const { row, column } = active
+    const to = {
+      ArrowDown: { row: row + 1, column },
+      ArrowUp: { row: row - 1, column },
+      ArrowRight: { row, column: column + 1 },
+      ArrowLeft: { row, column: column - 1 },
+      PageDown: { row: row + 15, column },
+      PageUp: { row: row - 15, column },
+      Home: { row: 0, column },
+      End: { row: rows.length - 1, column },
+    }[event.key]
+    if (to) {
+      event.preventDefault()
+      const next = {
+        row: Math.max(0, Math.min(rows.length - 1, to.row)),
+        column: Math.max(0, Math.min(columns.length - 1, to.column)),
+      }
+      setActive(next)
+      virtual.scrollToIndex(next.row)
+      requestAnimationFrame(() =>
+        area.current?.querySelector<HTMLElement>("[data-active]")?.focus(),
+      )
+    } else if (event.key === "Enter") {
+      event.preventDefault()
+      const record = rows[row]
+      if (record) onOpen(record.id)
+    } else if (event.key === "F2") {
+      event.preventDefault()
+      setEditing(true)
+    }
+  }
+
+  if (error && !refused) return <ProblemNotice error={error} onRetry={() => void query.refetch()} />
+  return (
+    <div className="grid" ref={area}>
+      <table
+        role="grid"
+        aria-label={collection.name}
+        aria-rowcount={hasNextPage ? -1 : rows.length + 1}
+        aria-colcount={columns.length + 1}
+        onKeyDown={move}
+        style={{ minWidth: width }}
+      >
+        <thead>
+          <tr
+            className="grid-row grid-head"
+            style={{ gridTemplateColumns: template }}
+            aria-rowindex={1}
+          >
+            <th scope="col" aria-colindex={1}>
+              <span className="unseen">{text.data.open}</span>
+            </th>
+            {columns.map((field, i) => (
+              <Heading
+                key={field.name}
+                field={field}
+                index={i + 2}
+                sort={asked.sort}
+                onSort={onSort}
+              />
+            ))}
+          </tr>
+        </thead>
+        <tbody className="grid-body" style={{ height: virtual.getTotalSize() }}>
+          {shown.map(({ index, start }) => {
+            const record = rows[index] as AnyRecord
+            return (
+              <tr
+                aria-rowindex={index + 2}
+                key={record.id}
+                className="grid-row"
+                style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}
+              >
+                <td aria-colindex={1} className="grid-cell">
+                  <UnstyledButton
+                    className="grid-open"
+                    aria-label={`${text.data.open} ${titleOf(collection, record)}`}
+                    onClick={() => onOpen(record.id)}
+                  >
+                    <Icon name="edit" />
+                  </UnstyledButton>
+                </td>
+                {columns.map((field, column) => {
+                  const isActive = active.row === index && active.column === column
+                  return (
+                    <td
+                      key={field.name}
+                      aria-colindex={column + 2}
+                      className="grid-cell"
+                      tabIndex={isActive ? 0 : -1}
+                      data-active={isActive || undefined}
+                      onClick={() => setActive({ row: index, column })}
+                      onDoubleClick={() => {
+                        setActive({ row: index, column })
+                        setEditing(isEditable(collection, field))
+                      }}
+                    >
+                      {isActive && editing && isEditable(collection, field) ? (
+                        <CellEditor
+                          collection={collection}
+                          field={field}
+                          record={record}
+                          onDone={() => setEditing(false)}
+                        />
+                      ) : (
+                        <Cell
+                          field={field}
+                          value={record[field.name]}
+                          title={relatedTitle(titles, field, record)}
+                        />
+                      )}
+                    </td>
+                  )
+                })}
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+      {(query.isPending || isFetchingNextPage) && !refused && (
+        <Center p="sm">
+          <Loader size="sm" role="status" aria-label={text.loading} />
+        </Center>
+      )}
+      {query.isSuccess && rows.length === 0 && (
+        <Center p="xl">
+          <Text c="dimmed">
+            {asked.filter || asked.search ? text.data.noMatch : text.data.empty}
+          </Text>
+        </Center>
+      )}
+    </div>
+  )
+}
+
+function Heading(props: {
+  field: FieldDescription
+  index: number
+  sort: string
+  onSort: (sort: string) => void
+}) {
+  const text = useText()
+  const { name, kind } = props.field
+  const direction =
+    props.sort === name ? "ascending" : props.sort === `-${name}` ? "descending" : null
+  if (unsortable.has(kind)) {
+    return (
+      <th scope="col" aria-colindex={props.index} className="grid-cell">
+        {name}
+      </th>
+    )
+  }
+  const next = direction === null ? name : direction === "ascending" ? `-${name}` : ""
+  return (
+    <th
+      scope="col"
+      aria-colindex={props.index}
+      className="grid-cell"
+      aria-sort={direction ?? "none"}
+    >
+      <UnstyledButton
+        fz="inherit"
+        fw="inherit"
+        title={text.data.sortBy(name)}
+        onClick={() => props.onSort(next)}
+      >
+        {name} {direction && <Icon name={direction === "ascending" ? "up" : "down"} size={12} />}
+      </UnstyledButton>
+    </th>
+  )
+}
+
+/** In pixels at least; what is left over is shared in proportion. */
+const widthOf = ({ kind }: FieldDescription): number =>
+  kind === "text" || kind === "markdown" ? 200 : 140
+
+/** By which field of each collection its records are known. */
+function useTitles(): ReadonlyMap<string, string | null> {
+  const { data } = useQuery(collectionsQuery)
+  return useMemo(
+    () => new Map(data?.items.map((collection) => [collection.name, titleField(collection)])),
+    [data],
+  )
+}
+
+function relatedTitle(
+  titles: ReadonlyMap<string, string | null>,
+  { name, options }: FieldDescription,
+  record: AnyRecord,
+): string | undefined {
+  const related = (record.expanded as Record<string, AnyRecord | null> | undefined)?.[name]
+  const title = titles.get(options.target ?? "")
+  const value = title && related?.[title]
+  return typeof value === "string" ? value : undefined
+}
+
+function titleOf(collection: CollectionDescription, record: AnyRecord): string {
+  const title = titleField(collection)
+  return String((title && record[title]) ?? record.id)
+}

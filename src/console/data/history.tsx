@@ -1,0 +1,137 @@
+import { Badge, Button, Code, Group, Stack, Text, Timeline } from "@mantine/core"
+import { useInfiniteQuery } from "@tanstack/react-query"
+import { type Page, pathWith, read, write } from "../backend.ts"
+import { moment } from "../dates.ts"
+import { ProblemNotice } from "../problem.tsx"
+import { useLanguage } from "../text.tsx"
+import { useAction } from "../use-action.ts"
+import { Cell } from "./cell.tsx"
+import type { CollectionDescription, FieldDescription } from "./collections.ts"
+import type { AnyRecord } from "./records.ts"
+
+export interface VersionHead {
+  readonly version: number
+  readonly kind: "created" | "updated" | "deleted"
+  readonly at: string
+  readonly actor: Author | null
+  readonly impersonator: Author | null
+  readonly authority: "rule" | "administrator" | "system"
+}
+
+interface Author {
+  readonly id: string
+  readonly name: string | null
+}
+
+interface HistoryItem extends VersionHead {
+  readonly changes: Readonly<Record<string, { from: unknown; to: unknown }>> | null
+}
+
+/** Who changed what, when; and the way back to each version. */
+export function History({
+  collection,
+  record,
+}: {
+  collection: CollectionDescription
+  record: AnyRecord
+}) {
+  const { text } = useLanguage()
+  const { busy, run } = useAction()
+  const path = `/records/${collection.name}/${record.id}`
+  const query = useInfiniteQuery({
+    queryKey: ["records", collection.name, "history", record.id],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      read<Page<HistoryItem>>(pathWith(`${path}/history`, { cursor: pageParam }), signal),
+    getNextPageParam: (page) => page.next,
+  })
+  if (query.error) return <ProblemNotice error={query.error} />
+  const items = query.data?.pages.flatMap((page) => page.items) ?? []
+  const restore = (version: number) =>
+    run(
+      () =>
+        write("POST", `${path}/restorations`, { version }, { "if-match": `"${record.version}"` }),
+      { done: text.data.restored, changed: [["records", collection.name]] },
+    )
+  return (
+    <Stack>
+      <Timeline bulletSize={14}>
+        {items.map((item) => (
+          <Timeline.Item key={item.version} title={<Head item={item} />}>
+            <Stack gap={4}>
+              {item.changes === null && (
+                <Text size="sm" c="dimmed">
+                  {text.data.hidden}
+                </Text>
+              )}
+              {Object.entries(item.changes ?? {}).map(([name, { from, to }]) => (
+                <Difference key={name} field={fieldOf(collection, name)} from={from} to={to} />
+              ))}
+              {item.version !== record.version && item.kind !== "deleted" && (
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  w="fit-content"
+                  loading={busy}
+                  onClick={() => void restore(item.version)}
+                >
+                  {text.data.restore}
+                </Button>
+              )}
+            </Stack>
+          </Timeline.Item>
+        ))}
+      </Timeline>
+      {query.hasNextPage && (
+        <Button variant="default" size="xs" onClick={() => void query.fetchNextPage()}>
+          {text.more}
+        </Button>
+      )}
+    </Stack>
+  )
+}
+
+/** What became of a record, when, and by whom. */
+export function Head({ item }: { item: VersionHead }) {
+  const { text, language } = useLanguage()
+  const { actor, impersonator } = item
+  const names = [impersonator, actor].flatMap((one) => (one ? [one.name ?? one.id.slice(-8)] : []))
+  return (
+    <Group gap="xs">
+      <Code>v{item.version}</Code>
+      <Text size="sm" fw={600}>
+        {text.data.changeKinds[item.kind]}
+      </Text>
+      <Text size="sm" c="dimmed">
+        {moment(item.at, language)} · {names.join(" → ") || text.data.nobodyKnown}
+      </Text>
+      {item.authority === "administrator" && <Badge variant="default">administrator</Badge>}
+    </Group>
+  )
+}
+
+function Difference(props: { field: FieldDescription; from: unknown; to: unknown }) {
+  const { field, from, to } = props
+  return (
+    <Text size="sm" component="div" style={{ overflowWrap: "anywhere" }}>
+      <Code>{field.name}</Code>{" "}
+      {from !== null && (
+        <>
+          <del>
+            <Cell field={field} value={from} />
+          </del>{" "}
+          →{" "}
+        </>
+      )}
+      <Cell field={field} value={to} />
+    </Text>
+  )
+}
+
+const fieldOf = ({ fields }: CollectionDescription, name: string): FieldDescription =>
+  fields.find((field) => field.name === name) ?? {
+    name,
+    kind: "json",
+    required: false,
+    options: {},
+  }

@@ -1,0 +1,217 @@
+import { Alert, Button, Code, Drawer, Group, Loader, Modal, Stack, Tabs, Text } from "@mantine/core"
+import { useQuery, useQueryClient } from "@tanstack/react-query"
+import { type FormEvent, lazy, Suspense, useEffect, useState } from "react"
+import { isProblem, read, write } from "../backend.ts"
+import { moment } from "../dates.ts"
+import { ProblemNotice, useTell } from "../problem.tsx"
+import { useLanguage } from "../text.tsx"
+import { Cell } from "./cell.tsx"
+import { type CollectionDescription, titleField, writableFields } from "./collections.ts"
+import { FieldInput } from "./field-input.tsx"
+import { type AnyRecord, recordQuery } from "./records.ts"
+
+const History = lazy(() => import("./history.tsx").then(({ History }) => ({ default: History })))
+
+interface Props {
+  readonly collection: CollectionDescription
+  /** Of the record, or `new`. */
+  readonly id: string
+  readonly onClose: () => void
+}
+
+/** One record, to read, change or delete; what was typed is not thrown away without asking. */
+export function RecordDrawer({ collection, id, onClose }: Props) {
+  const { text } = useLanguage()
+  const [dirty, setDirty] = useState(false)
+  const isNew = id === "new"
+  const query = useQuery({ ...recordQuery(collection.name, id), enabled: !isNew })
+  useEffect(() => {
+    if (!dirty) return
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault()
+    addEventListener("beforeunload", warn)
+    return () => removeEventListener("beforeunload", warn)
+  }, [dirty])
+  const close = () => {
+    if (!dirty || confirm(text.data.unsaved)) onClose()
+  }
+  const title = titleField(collection)
+  return (
+    <Drawer
+      opened
+      onClose={close}
+      position="right"
+      size="lg"
+      title={isNew ? text.data.new : String((title && query.data?.[title]) ?? text.data.record)}
+      closeButtonProps={{ "aria-label": text.close }}
+    >
+      {query.error && <ProblemNotice error={query.error} />}
+      {!isNew && query.isPending && <Loader role="status" aria-label={text.loading} />}
+      {isNew && (
+        <RecordForm collection={collection} record={null} onDirty={setDirty} onDone={onClose} />
+      )}
+      {query.data && (
+        <Tabs defaultValue="fields">
+          <Tabs.List mb="md">
+            <Tabs.Tab value="fields">{text.data.tabs.fields}</Tabs.Tab>
+            {!collection.readOnly && <Tabs.Tab value="history">{text.data.tabs.history}</Tabs.Tab>}
+          </Tabs.List>
+          <Tabs.Panel value="fields">
+            <RecordForm
+              key={id}
+              collection={collection}
+              record={query.data}
+              onDirty={setDirty}
+              onDone={onClose}
+            />
+          </Tabs.Panel>
+          <Tabs.Panel value="history">
+            <Suspense fallback={<Loader role="status" aria-label={text.loading} />}>
+              <History collection={collection} record={query.data} />
+            </Suspense>
+          </Tabs.Panel>
+        </Tabs>
+      )}
+    </Drawer>
+  )
+}
+
+function RecordForm(props: {
+  collection: CollectionDescription
+  record: AnyRecord | null
+  onDirty: (dirty: boolean) => void
+  onDone: () => void
+}) {
+  const { collection, record, onDirty, onDone } = props
+  const { text, language } = useLanguage()
+  const tell = useTell()
+  const queries = useQueryClient()
+  const [changes, setChanges] = useState<Record<string, unknown>>({})
+  /** The version that the changes are made to: the one that was opened, until its writer has seen a newer one. */
+  const [base, setBase] = useState(record)
+  const [theirs, setTheirs] = useState<AnyRecord | null>(null)
+  const [error, setError] = useState<unknown>()
+  const [busy, setBusy] = useState(false)
+  const [deleting, setDeleting] = useState(false)
+  const path = `/records/${collection.name}`
+  const dirty = Object.keys(changes).length > 0
+  useEffect(() => onDirty(dirty), [dirty, onDirty])
+  // A version that came meanwhile replaces what nobody has touched.
+  useEffect(() => {
+    if (!dirty) setBase(record)
+  }, [dirty, record])
+  const wrong = new Map(
+    isProblem(error) ? error.errors.map((it) => [it.path.split(".")[0], it.message]) : [],
+  )
+
+  async function attempt(work: () => Promise<void>): Promise<void> {
+    setBusy(true)
+    setError(undefined)
+    try {
+      await work()
+      onDirty(false)
+      await queries.invalidateQueries({ queryKey: ["records", collection.name] })
+      onDone()
+    } catch (failure) {
+      if (base && isProblem(failure, "precondition_failed")) {
+        const now = await read<AnyRecord>(`${path}/${base.id}`)
+        setTheirs(now)
+        setBase(now)
+      } else setError(failure)
+    } finally {
+      setBusy(false)
+    }
+  }
+  const save = (event: FormEvent) => {
+    event.preventDefault()
+    void attempt(async () => {
+      if (base) {
+        await write("PATCH", `${path}/${base.id}`, changes, { "if-match": `"${base.version}"` })
+        tell.done(text.saved)
+      } else {
+        await write("POST", path, changes, { "idempotency-key": crypto.randomUUID() })
+        tell.done(text.created)
+      }
+    })
+  }
+  const remove = () =>
+    attempt(async () => {
+      await write("DELETE", `${path}/${base?.id}`, undefined, { "if-match": `"${base?.version}"` })
+      tell.done(text.deleted)
+    })
+
+  return (
+    <form onSubmit={save} noValidate>
+      <Stack>
+        {theirs && <Alert color="orange">{text.data.conflict}</Alert>}
+        {error !== undefined && <ProblemNotice error={error} />}
+        {collection.readOnly && <Text c="dimmed">{text.data.readOnly}</Text>}
+        {writableFields(collection).map((field) => {
+          const value = field.name in changes ? changes[field.name] : base?.[field.name]
+          const conflicting = theirs && record && theirs[field.name] !== record[field.name]
+          return (
+            <div key={field.name}>
+              <FieldInput
+                field={field}
+                value={value ?? null}
+                disabled={collection.readOnly}
+                error={wrong.get(field.name)}
+                onChange={(now) =>
+                  setChanges((before) => {
+                    const next = { ...before, [field.name]: now }
+                    if (base && JSON.stringify(now) === JSON.stringify(base[field.name]))
+                      delete next[field.name]
+                    return next
+                  })
+                }
+              />
+              {conflicting && (
+                <Text size="sm" c="orange" component="div">
+                  → <Cell field={field} value={theirs[field.name]} />
+                </Text>
+              )}
+            </div>
+          )
+        })}
+        {base && (
+          <Text size="xs" c="dimmed">
+            <Code>{base.id}</Code> · v{base.version} · {moment(base.updatedAt, language)}
+          </Text>
+        )}
+        {!collection.readOnly && (
+          <Group justify="space-between" className="drawer-actions">
+            {base ? (
+              <Button color="red" variant="light" onClick={() => setDeleting(true)}>
+                {text.delete}
+              </Button>
+            ) : (
+              <span />
+            )}
+            <Button type="submit" loading={busy} disabled={!dirty && base !== null}>
+              {base ? text.save : text.create}
+            </Button>
+          </Group>
+        )}
+      </Stack>
+      <Modal opened={deleting} onClose={() => setDeleting(false)} title={text.data.deleteTitle}>
+        <Stack>
+          <Text size="sm">{text.data.deleteHint}</Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setDeleting(false)}>
+              {text.cancel}
+            </Button>
+            <Button
+              color="red"
+              loading={busy}
+              onClick={() => {
+                setDeleting(false)
+                void remove()
+              }}
+            >
+              {text.delete}
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </form>
+  )
+}

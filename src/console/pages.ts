@@ -1,0 +1,93 @@
+import { type ComponentType, type LazyExoticComponent, lazy } from "react"
+import { pages as ownPages } from "../app/console.ts"
+import type { Messages } from "./messages-en.ts"
+
+/** A page of the console. */
+export interface ConsolePage {
+  /** From `/console`, with parameters as in `/data/:collection`. */
+  readonly path: string
+  readonly component: LazyExoticComponent<ComponentType>
+  /** How the menu calls it; pages without are led to by others. */
+  readonly label?: (text: Messages) => string
+  readonly group: "overview" | "data" | "people" | "work" | "own" | "account"
+}
+
+/** A page of a product or domain: one line in `src/app/console.ts` makes it part of the console. */
+export interface OwnPage {
+  readonly path: string
+  readonly label: { readonly en: string; readonly de: string }
+  readonly load: () => Promise<{ default: ComponentType }>
+}
+
+const page = (
+  group: ConsolePage["group"],
+  path: string,
+  load: () => Promise<{ default: ComponentType }>,
+  label?: (text: Messages) => string,
+): ConsolePage => ({ group, path, component: lazy(load), ...(label && { label }) })
+
+/** All pages, in the order of the menu. */
+export const pages: readonly ConsolePage[] = [
+  page(
+    "overview",
+    "/",
+    () => import("./overview/overview.tsx"),
+    (text) => text.nav.overview,
+  ),
+  page(
+    "data",
+    "/schema",
+    () => import("./data/schema-page.tsx"),
+    (text) => text.nav.schema,
+  ),
+  page("data", "/data/:collection", () => import("./data/collection-page.tsx")),
+  page("data", "/data/:collection/:id", () => import("./data/collection-page.tsx")),
+  page(
+    "people",
+    "/users",
+    () => import("./people/users.tsx"),
+    (text) => text.nav.users,
+  ),
+  page("people", "/users/:id", () => import("./people/user.tsx")),
+  page(
+    "people",
+    "/organisations",
+    () => import("./people/organisations.tsx"),
+    (text) => text.nav.organisations,
+  ),
+  page(
+    "people",
+    "/keys",
+    () => import("./people/keys.tsx"),
+    (text) => text.nav.keys,
+  ),
+  page(
+    "people",
+    "/audit",
+    () => import("./people/audit.tsx"),
+    (text) => text.nav.audit,
+  ),
+  page(
+    "work",
+    "/jobs",
+    () => import("./work/jobs.tsx"),
+    (text) => text.nav.jobs,
+  ),
+  page(
+    "work",
+    "/schedules",
+    () => import("./work/schedules.tsx"),
+    (text) => text.nav.schedules,
+  ),
+  page(
+    "work",
+    "/mails",
+    () => import("./work/mails.tsx"),
+    (text) => text.nav.mails,
+  ),
+  page("account", "/account", () => import("./account/account.tsx")),
+  ...ownPages.map(({ path, label, load }: OwnPage): ConsolePage => {
+    const own = page("own", path, load)
+    return { ...own, label: (text) => (text.code === "de" ? label.de : label.en) }
+  }),
+]

@@ -1,0 +1,69 @@
+import { Alert, Button, Code, Group, Stack, Text } from "@mantine/core"
+import { notifications } from "@mantine/notifications"
+import { Component, type ReactNode } from "react"
+import { ApiProblem } from "../client/problem.ts"
+import { useText } from "./text.tsx"
+
+/** What went wrong, in words, with the id by which the server's log knows the request. */
+export function ProblemNotice({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  const text = useText()
+  const problem = error instanceof ApiProblem ? error : null
+  return (
+    <Alert color="red" title={text.problem.title} role="alert" m="md">
+      <Stack gap="xs">
+        <Text size="sm">{wordsFor(error, text.problem.unexpected)}</Text>
+        {problem?.errors.map(({ path, message }) => (
+          <Text size="sm" key={path + message}>
+            <Code>{path}</Code> {message}
+          </Text>
+        ))}
+        <Group justify="space-between">
+          {problem?.requestId && (
+            <Text size="xs" c="dimmed">
+              {text.problem.request(problem.requestId)}
+            </Text>
+          )}
+          {onRetry && (
+            <Button size="xs" variant="default" onClick={onRetry}>
+              {text.retry}
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </Alert>
+  )
+}
+
+export const wordsFor = (error: unknown, unexpected: string): string =>
+  error instanceof ApiProblem ? error.detail : unexpected
+
+/** A notice in the corner, for what was asked for by a button. */
+export function useTell() {
+  const text = useText()
+  return {
+    done: (message: ReactNode) => notifications.show({ message, color: "fir" }),
+    failed: (error: unknown) =>
+      notifications.show({
+        color: "red",
+        title: wordsFor(error, text.problem.unexpected),
+        message:
+          error instanceof ApiProblem && error.requestId
+            ? text.problem.request(error.requestId)
+            : undefined,
+        autoClose: 10_000,
+      }),
+  }
+}
+
+/** One page that breaks does not take the others along. */
+export class ErrorBoundary extends Component<{ children: ReactNode }, { error: unknown }> {
+  override state = { error: null as unknown }
+  static getDerivedStateFromError(error: unknown) {
+    return { error }
+  }
+  override render() {
+    const { error } = this.state
+    if (error === null) return this.props.children
+    return <ProblemNotice error={error} onRetry={() => this.setState({ error: null })} />
+  }
+}

@@ -1,0 +1,27 @@
+import { createTheme, type MantineColorsTuple } from "@mantine/core"
+
+/** The green of the hills in the icon; white on its seventh shade passes WCAG AA. */
+const fir: MantineColorsTuple = [
+  "#e9f6f0",
+  "#d5e9e0",
+  "#abd3c1",
+  "#7dbb9f",
+  "#57a783",
+  "#3f9b71",
+  "#2f8a62",
+  "#1c6b4b",
+  "#135c3f",
+  "#064a31",
+]
+
+export const theme = createTheme({
+  primaryColor: "fir",
+  colors: { fir },
+  primaryShade: 7,
+  autoContrast: true,
+  defaultRadius: "md",
+  fontFamily: 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, "Cascadia Code", "Liberation Mono", Menlo, monospace',
+  cursorType: "pointer",
+  respectReducedMotion: true,
+})

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto"
+import { existsSync, globSync } from "node:fs"
+import { readFile, writeFile } from "node:fs/promises"
+import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "vite"
+
+const output = "assets/console"
+const stamp = "assets/.console-sources"
+
+/** What the console is made from. */
+const sources = [
+  "src/console/**/*",
+  "src/client/**/*",
+  "src/app/console*",
+  "src/tools/build-console.ts",
+  "package-lock.json",
+]
+
+/**
+ * Writes `assets/console/` (not committed): the single-page app of `src/console` and the pages that `src/app` registers,
+ * bundled, minified and named by their hashes. Does nothing where the sources are those of the last time.
+ */
+export async function buildConsole(): Promise<void> {
+  const made = await digestOfSources()
+  if (existsSync(`${output}/index.html`) && existsSync(stamp)) {
+    if ((await readFile(stamp, "utf8")) === made) return
+  }
+  await build({
+    root: "src/console",
+    base: "/console/",
+    configFile: false,
+    // The libraries say "use client" in every file, of which a bundler warns each time.
+    logLevel: "error",
+    build: {
+      outDir: resolve(output),
+      emptyOutDir: true,
+      target: "es2022",
+      // The content security policy lets no data: URL through but in images.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      reportCompressedSize: false,
+    },
+  })
+  await writeFile(stamp, made)
+}
+
+async function digestOfSources(): Promise<string> {
+  const hash = createHash("sha256")
+  const files = globSync(sources, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => resolve(entry.parentPath, entry.name))
+    .sort()
+  for (const file of files) hash.update(file).update(await readFile(file))
+  return hash.digest("hex")
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildConsole()

@@ -1,0 +1,234 @@
+import type { Browser } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { startServer, type TestServer } from "../support/server.ts"
+import { executablePath, launchBrowser } from "./browser.ts"
+import { expectAccessible, visitConsole } from "./console-visit.ts"
+
+let server: TestServer
+let browser: Browser
+let token: string
+
+const json = { "content-type": "application/json" }
+
+async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const headers = { authorization: `Bearer ${token}`, ...json }
+  const response = await fetch(server.url + path, { headers, ...init })
+  expect(response.ok, `${path}: ${response.status}`).toBe(true)
+  return response.status === 204 ? (undefined as T) : ((await response.json()) as T)
+}
+
+interface Film {
+  id: string
+  title: string
+  version: number
+  runningMinutes: number | null
+}
+
+const filmCalled = async (title: string): Promise<Film> => {
+  const filter = encodeURIComponent(`title = ${JSON.stringify(title)}`)
+  const page = await ask<{ items: Film[] }>(`/records/films?filter=${filter}`)
+  return page.items[0] as Film
+}
+
+const hostile = [
+  `<img src=x onerror="document.title='owned'">`,
+  `<script>document.title='owned'</script>`,
+  `"><svg onload="document.title='owned'">`,
+  `javascript:document.title='owned'`,
+]
+
+describe.skipIf(!executablePath)("the film club's records in the console", () => {
+  beforeAll(async () => {
+    ;[server, browser] = await Promise.all([startServer({ demo: true }), launchBrowser()])
+    const { email, password } = server.admin
+    const body = JSON.stringify({ email, password })
+    const answer = await fetch(`${server.url}/auth/sessions`, {
+      method: "POST",
+      headers: json,
+      body,
+    })
+    token = ((await answer.json()) as { accessToken: string }).accessToken
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.stop()
+  })
+
+  test("a film is found and its date corrected in five clicks", async () => {
+    const visitor = await visitConsole(browser, server)
+    const { page } = visitor
+    // 1: the collection; 2: the film; 3: the date; 4: save.
+    await page.getByRole("link", { name: "films", exact: true }).click()
+    await page.getByText("3,200 records").waitFor()
+    await page.getByRole("searchbox", { name: "Search" }).fill("Casablanca")
+    await page.keyboard.press("Enter")
+    await page.getByRole("button", { name: "Open Casablanca" }).click()
+    await page.getByRole("dialog").getByLabel("releasedOn", { exact: true }).fill("1943-01-23")
+    await page.getByRole("button", { name: "Save" }).click()
+    await page.getByText("Saved.").waitFor()
+    await page.getByRole("dialog").waitFor({ state: "detached" })
+    const film = await filmCalled("Casablanca")
+    expect(film).toMatchObject({ releasedOn: "1943-01-23" })
+    await visitor.leave()
+  })
+
+  test("a filter is put together from conditions, reads back as text, and says what is wrong with it", async () => {
+    const visitor = await visitConsole(browser, server, "/data/films")
+    const { page, complaints } = visitor
+    await page.getByRole("button", { name: "Filter" }).click()
+    await page.getByRole("button", { name: "Add a condition" }).click()
+    await page.getByRole("combobox", { name: "Field" }).fill("director")
+    await page.getByRole("option", { name: "director" }).click()
+    await page.getByLabel("director", { exact: true }).fill("Stanley Kubrick")
+    await page.getByRole("button", { name: "Apply" }).click()
+    await page.getByText(/^\d+ records$/).waitFor()
+    expect(new URL(page.url()).searchParams.get("filter")).toBe(`director = "Stanley Kubrick"`)
+    await page.getByRole("button", { name: "As text" }).click()
+    const text = page.getByRole("textbox", { name: "Filter" })
+    expect(await text.inputValue()).toBe(`director = "Stanley Kubrick"`)
+    await text.fill(`director = "Stanley Kubrick" && rele`)
+    await page.getByRole("option", { name: "releasedOn", exact: true }).waitFor()
+    await page.keyboard.press("Tab")
+    expect(await text.inputValue()).toBe(`director = "Stanley Kubrick" && releasedOn`)
+    await text.pressSequentially(` < "1970-01-01" || nothing = 1`)
+    await page.getByRole("button", { name: "Apply" }).click()
+    await page.getByRole("alert").getByText("nothing").waitFor()
+    await page.getByText("more than a list of conditions").waitFor()
+    expect(complaints.filter((it) => !it.includes("400"))).toEqual([])
+    await page.context().close()
+  })
+
+  test("a value is edited where it stands, and the edit undone", async () => {
+    const before = await filmCalled("Duel in the Sun")
+    const visitor = await visitConsole(browser, server, "/data/films?search=Duel+Sun")
+    const { page } = visitor
+    const cell = page.getByRole("gridcell", { name: "Duel in the Sun", exact: true })
+    await cell.dblclick()
+    await page.getByLabel("title", { exact: true }).fill("Duel in the Shade")
+    await page.keyboard.press("Enter")
+    await page.getByRole("button", { name: "Undo" }).waitFor()
+    expect(await filmCalled("Duel in the Shade")).toMatchObject({
+      id: before.id,
+      version: before.version + 1,
+    })
+    await page.getByRole("button", { name: "Undo" }).click()
+    await page.getByRole("gridcell", { name: "Duel in the Sun", exact: true }).waitFor()
+    expect(await filmCalled("Duel in the Sun")).toMatchObject({ version: before.version + 2 })
+    await visitor.leave()
+  })
+
+  test("who saves over a newer version is shown it first, and loses nothing", async () => {
+    const film = await filmCalled("Following")
+    const visitor = await visitConsole(browser, server, `/data/films/${film.id}`)
+    const { page, complaints } = visitor
+    await page.getByLabel("runningMinutes").fill("128")
+    await ask(`/records/films/${film.id}`, {
+      method: "PATCH",
+      body: JSON.stringify({ director: "A. H." }),
+    })
+    await page.getByRole("button", { name: "Save" }).click()
+    await page.getByText("Somebody has changed this record").waitFor()
+    await page.getByText("→ A. H.").waitFor()
+    expect(await page.getByLabel("runningMinutes").inputValue()).toBe("128")
+    await page.getByRole("button", { name: "Save" }).click()
+    await page.getByText("Saved.").waitFor()
+    const now = await ask<Film>(`/records/films/${film.id}`)
+    expect(now).toMatchObject({ runningMinutes: 128, director: "A. H." })
+    expect(complaints.filter((it) => !it.includes("412"))).toEqual([])
+    await page.context().close()
+  })
+
+  test("a session that ends amid an edit asks for a sign-in, and the edit is still there", async () => {
+    const film = await filmCalled("Psycho")
+    const visitor = await visitConsole(browser, server, `/data/films/${film.id}`)
+    const { page } = visitor
+    await page.getByLabel("runningMinutes").fill("109")
+    // As if another device had ended it: the cookies and what is kept here are good for nothing any more.
+    await page.context().clearCookies()
+    await page.evaluate(() => localStorage.clear())
+    await page.getByRole("button", { name: "Save" }).click()
+    await page.getByText("Your session has ended.").waitFor()
+    await page.locator("input[name=password]").fill(server.admin.password)
+    await page.getByRole("button", { name: "Sign in", exact: true }).click()
+    await page.getByText("Your session has ended.").waitFor({ state: "detached" })
+    expect(await page.getByLabel("runningMinutes").inputValue()).toBe("109")
+    await page.getByRole("button", { name: "Save" }).click()
+    await page.getByText("Saved.").waitFor()
+    expect(await ask(`/records/films/${film.id}`)).toMatchObject({ runningMinutes: 109 })
+    await page.context().close()
+  })
+
+  test("records come as one scrolls, each once, and only those in sight exist", async () => {
+    const visitor = await visitConsole(browser, server, "/data/films?sort=title")
+    const { page } = visitor
+    const grid = page.getByRole("grid")
+    await grid.getByRole("row").nth(5).waitFor()
+    const rows = () => grid.getByRole("row").count()
+    const seen = new Set<string>()
+    for (let i = 0; i < 40; i++) {
+      await page.locator(".grid").evaluate((area) => area.scrollBy(0, 600))
+      await page.waitForTimeout(60)
+      for (const row of await grid.getByRole("row").all()) {
+        const index = await row.getAttribute("aria-rowindex").catch(() => null)
+        if (index) seen.add(index)
+      }
+      expect(await rows()).toBeLessThan(80)
+    }
+    expect(seen.size).toBeGreaterThan(300)
+    await visitor.leave()
+  }, 60_000)
+
+  test("what is stored is text in cells, forms and pickers, whatever it looks like", async () => {
+    for (const title of hostile) {
+      await ask("/records/films", {
+        method: "POST",
+        body: JSON.stringify({ title, director: title }),
+      })
+    }
+    const film = await filmCalled(hostile[0] as string)
+    const review = { film: film.id, stars: 1, body: hostile.join("\n") }
+    const { id } = await ask<{ id: string }>("/records/reviews", {
+      method: "POST",
+      body: JSON.stringify(review),
+    })
+    const visitor = await visitConsole(browser, server, "/data/films?sort=-createdAt")
+    const { page } = visitor
+    for (const title of hostile)
+      await page.getByRole("gridcell", { name: title, exact: true }).first().waitFor()
+    await page.goto(`${server.url}/console/data/reviews/${id}`)
+    await page.getByRole("dialog").getByRole("textbox", { name: "body" }).waitFor()
+    await page
+      .getByRole("grid")
+      .getByText(hostile[0] as string)
+      .first()
+      .waitFor()
+    expect(await page.title()).toBe("Console")
+    await visitor.leave()
+  })
+
+  test("grid, filter and form are accessible, in dark and light", async () => {
+    const film = await filmCalled("Following")
+    for (const colorScheme of ["light", "dark"] as const) {
+      const visitor = await visitConsole(
+        browser,
+        server,
+        `/data/films?filter=director+%3D+%22x%22`,
+        { colorScheme },
+      )
+      await visitor.page.getByText("No record matches.").waitFor()
+      await expectAccessible(visitor.page, `filter in ${colorScheme}`)
+      await visitor.page.goto(`${server.url}/console/data/films/${film.id}`)
+      await visitor.page.getByLabel("runningMinutes").waitFor()
+      await visitor.page.waitForTimeout(400)
+      await expectAccessible(visitor.page, `form in ${colorScheme}`)
+      await visitor.leave()
+    }
+  })
+
+  test("the club's own page stands in the menu", async () => {
+    const visitor = await visitConsole(browser, server)
+    await visitor.page.getByRole("link", { name: "The club's month" }).click()
+    await visitor.page.getByRole("heading", { name: "The club's month" }).waitFor()
+    await visitor.leave()
+  })
+})
