@@ -24,6 +24,7 @@ test("what is left of the app is empty, typed, formatted, and in need of no migr
   emptyApp(directory)
   expect(readdirSync(join(directory, "src/app")).sort()).toEqual([
     "collections.ts",
+    "console.ts",
     "jobs.ts",
     "routes.ts",
   ])
