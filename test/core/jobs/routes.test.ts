@@ -392,8 +392,11 @@ describe("schedules", () => {
     await dispatcher().poke("main")
     const { json, response } = await ask("GET", "/schedules")
     const { items } = json as unknown as { items: Item[] }
-    expect(items.map(({ name }) => name)).toEqual(["jobs.sweep", "mail.sweep", "chores.yearly"])
-    expect(items[2]).toMatchObject({ timeZone: "Europe/Berlin", lastAt: null })
+    // Other modules have schedules of their own.
+    const names = items.map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(["jobs.sweep", "mail.sweep"]))
+    expect(names.at(-1)).toBe("chores.yearly")
+    expect(items.at(-1)).toMatchObject({ timeZone: "Europe/Berlin", lastAt: null })
     expect(costOf(response).trips).toBe(2)
     const started = await ask("POST", "/schedules/chores.yearly/runs", undefined, 201)
     expect(started.response.headers.get("location")).toBe(`/jobs/${started.json.id}`)
@@ -404,10 +407,9 @@ describe("schedules", () => {
 
   test("of another database are those that it has", async () => {
     const { json } = await ask("GET", "/schedules?database=second")
-    expect((json as unknown as { items: Item[] }).items.map(({ name }) => name)).toEqual([
-      "jobs.sweep",
-      "mail.sweep",
-    ])
+    const names = (json as unknown as { items: Item[] }).items.map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(["jobs.sweep", "mail.sweep"]))
+    expect(names).not.toContain("chores.yearly")
     await ask("POST", "/schedules/chores.yearly/runs?database=second", undefined, 404)
   })
 })
