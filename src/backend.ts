@@ -58,7 +58,7 @@ export function createBackend(product: Product) {
     [
       jobsSweep,
       mailSweep,
-      historyArchive(collections, hasListeners(collections)),
+      ...historyArchive(collections, hasListeners(collections)),
       anonymousSweep,
       ...(product.schedules ?? []),
     ],

@@ -1,4 +1,5 @@
-import { type Creating, createRecords, type Records, randomKey } from "./records.ts"
+import type { ChangesPage, ChangesQuery } from "./history.ts"
+import { type Creating, createRecords, type Records, randomKey, search } from "./records.ts"
 import { createSearch, type Search } from "./search.ts"
 import { type Auth, createSession, memoryStorage, type SessionStorage } from "./session.ts"
 import { type Call, createTransport } from "./transport.ts"
@@ -32,6 +33,8 @@ export interface Client<All extends Collections> {
    * `body.index` is the position of the first operation that was refused.
    */
   batch(operations: readonly BatchOperation[], options?: Creating): Promise<BatchResult[]>
+  /** What has happened to records since, in order: `changes({ since: page.next })`. */
+  changes(query?: ChangesQuery): Promise<ChangesPage>
   /** Any other call, in the name of the signed-in person: `request<Stats>({ method: "GET", path: "/stats" })`. */
   request<T>(call: Call): Promise<T>
 }
@@ -82,6 +85,8 @@ export function createClient<All extends Collections>(options: ClientOptions): C
       const { results } = (await (await send(call)).json()) as { results: BatchResult[] }
       return results
     },
+    changes: async (query = {}) =>
+      (await send({ method: "GET", path: `/changes${search(query)}` })).json(),
     async request<T>(call: Call): Promise<T> {
       const response = await send(call)
       return response.status === 204 ? (undefined as T) : response.json()

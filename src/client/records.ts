@@ -1,5 +1,6 @@
 import type { InputOf, RecordOf } from "../core/records/collection.ts"
 import type { AggregateItem, AggregateQuery } from "./aggregate-types.ts"
+import type { History } from "./history.ts"
 import type { Call, Transport } from "./transport.ts"
 import type { Answer, Collections, ListQuery, Page, View } from "./types.ts"
 
@@ -25,7 +26,7 @@ type Exactly<Q, Allowed> = Q & { [Name in Exclude<keyof Q, keyof Allowed>]: neve
 type NoQuery = Record<never, never>
 
 /** The calls of one collection. Each throws `ApiProblem`. */
-export interface Records<All extends Collections, C> {
+export interface Records<All extends Collections, C> extends History<C> {
   list<const Q extends ListQuery<RecordOf<C>> = NoQuery>(
     query?: Exactly<Q, ListQuery<RecordOf<C>>>,
     options?: Cancellable,
@@ -102,6 +103,21 @@ export function createRecords<All extends Collections, C>(
       }),
     replace: (id, body, { signal, ...conditions } = {}) =>
       answer({ method: "PUT", path: pathOf(id), body, headers: preconditions(conditions), signal }),
+    history: (id, query = {}) =>
+      answer({ method: "GET", path: `${pathOf(id)}/history${search(query)}` }),
+    version: (id, version) => answer({ method: "GET", path: `${pathOf(id)}/history/${version}` }),
+    asOf: (id, instant) => {
+      const asOf = typeof instant === "string" ? instant : instant.toISOString()
+      return answer({ method: "GET", path: pathOf(id) + search({ asOf }) })
+    },
+    restore: (id, version, { together, ...conditions } = {}) =>
+      answer({
+        method: "POST",
+        path: `${pathOf(id)}/restorations`,
+        body: { version, together },
+        headers: preconditions(conditions),
+      }),
+    bin: (query = {}) => answer({ method: "GET", path: `${path}/bin${search(query)}` }),
     delete: async (id, { signal, ...conditions } = {}) => {
       await send({ method: "DELETE", path: pathOf(id), headers: preconditions(conditions), signal })
     },
@@ -109,7 +125,7 @@ export function createRecords<All extends Collections, C>(
 }
 
 /** The query string: lists with commas, `count` as the one way of counting that the server has. */
-function search(query: object): string {
+export function search(query: object): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
     if (value === undefined || value === false || value === "") continue

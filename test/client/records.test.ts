@@ -244,3 +244,33 @@ test("a batch is one call under a key of its own, and answers what each operatio
   expect(server.sent[0]).toMatchObject({ method: "POST", path: "/batch", body: { operations } })
   expect(server.sent[0]?.headers.get("idempotency-key")).toMatch(/^[0-9a-f]{32}$/)
 })
+
+test("the past is asked and brought back by the paths of its record", async () => {
+  const page = { items: [], next: null }
+  const server = fakeServer(
+    answers(page),
+    answers({ version: 2 }),
+    answers({ id: "a" }),
+    answers({ id: "a" }),
+    answers(page),
+    answers({ items: [], next: "later" }),
+  )
+  const client = connect(server)
+  const films = client.records("films")
+  await films.history("a", { limit: 5, cursor: "7" })
+  await films.version("a", 2)
+  await films.asOf("a", new Date("2026-11-28T10:00:00Z"))
+  await films.restore("a", 2, { ifMatch: 4, together: true })
+  await films.bin({ limit: 3 })
+  expect((await client.changes({ since: "now", collection: "films" })).next).toBe("later")
+  expect(server.sent.map(({ method, path }) => `${method} ${decodeURIComponent(path)}`)).toEqual([
+    "GET /records/films/a/history?limit=5&cursor=7",
+    "GET /records/films/a/history/2",
+    "GET /records/films/a?asOf=2026-11-28T10:00:00.000Z",
+    "POST /records/films/a/restorations",
+    "GET /records/films/bin?limit=3",
+    "GET /changes?since=now&collection=films",
+  ])
+  expect(server.sent[3]?.body).toEqual({ version: 2, together: true })
+  expect(server.sent[3]?.headers.get("if-match")).toBe('"4"')
+})

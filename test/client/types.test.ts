@@ -106,3 +106,17 @@ test("mistyped names do not compile", () => {
     client.records("members").get("m"),
   ]
 })
+
+test("the past has the fields of the present, each perhaps missing", () => {
+  const _calls = async () => {
+    const { items } = await films().history("f")
+    expectTypeOf(items[0]?.changes?.title).toEqualTypeOf<
+      { from: string | null; to: string | null } | undefined
+    >()
+    const { record } = await films().version("f", 1)
+    expectTypeOf(record.title).toEqualTypeOf<string | undefined>()
+    expectTypeOf(record.version).toEqualTypeOf<number>()
+    // @ts-expect-error: a version is a number
+    await films().restore("f", "1")
+  }
+})

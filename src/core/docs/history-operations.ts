@@ -1,3 +1,5 @@
+import * as z from "zod"
+import { newRestoration } from "../records/history-routes.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import { systemFieldNames } from "../records/shape.ts"
 import type { Parameter, Schema } from "./document.ts"
@@ -102,7 +104,7 @@ export function historyDrafts(
           id: `restore${one}`,
           summary: "Make a record what it was",
           description:
-            "A new version, written like any other: rules, validation, references and hooks are today's. What you may not read stays as it is. A deleted record comes back under its id; that takes the right to delete it, and to create it.",
+            "A new version, written like any other: rules, validation, references and hooks are today's. What you may not read stays as it is. A deleted record comes back under its id; that takes the right to delete it, and to create it. Asked again, it changes nothing, so it needs no Idempotency-Key.",
           actions: ["create", "update"],
           parameters: [requestHeader("If-Match")],
           body: { schema: "NewRestoration", mediaTypes: ["application/json"] },
@@ -177,24 +179,17 @@ const pageOf = (items: Schema): Schema =>
     next: { type: ["string", "null"], description: "The `cursor` of the next page." },
   })
 
-/** Schemas that all collections share. */
-export const historySchemas: Readonly<Record<string, Schema>> = {
+/** Schemas that all collections share. Made when asked for: start-up pays for no schema. */
+export const historySchemas = (): Record<string, Schema> => ({
   HistoryItem: object({ ...head, changes }, "A version of a record."),
   HistoryPage: pageOf(schemaRef("HistoryItem")),
-  NewRestoration: {
-    type: "object",
-    required: ["version"],
-    additionalProperties: false,
-    properties: {
-      version: { type: "integer", minimum: 1, description: "What the record is to be again." },
-      together: {
-        type: "boolean",
-        default: false,
-        description:
-          "Of a deleted record: what was deleted with it, as it belonged to it, comes back too.",
-      },
-    },
-  },
+  NewRestoration: bodyOf(newRestoration),
+})
+
+/** From the very schema that the body is parsed with. */
+function bodyOf(shape: z.ZodType): Schema {
+  const { $schema: _, ...schema } = z.toJSONSchema(shape, { io: "input" })
+  return schema as Schema
 }
 
 /** Schemas of one collection; `record` is that of its records. */

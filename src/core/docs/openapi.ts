@@ -21,6 +21,7 @@ const contractVersion = "1"
  */
 export function openApiDocument(reader: Reader): OpenApi {
   const { use, all } = problemAnswers()
+  const past = historySchemas()
   const modules = moduleSchemas()
   const collections = collectionsKnownTo(reader)
   const names = collectionNames(
@@ -30,7 +31,7 @@ export function openApiDocument(reader: Reader): OpenApi {
       ...Object.keys(problemSchemas),
       "RecordReference",
       "AggregatePage",
-      ...Object.keys(historySchemas),
+      ...Object.keys(past),
       ...documentedModules.flatMap(({ operations }) =>
         operations.map(({ operationId }) => operationId),
       ),
@@ -68,7 +69,7 @@ export function openApiDocument(reader: Reader): OpenApi {
         ...schemas,
         RecordReference: recordReference,
         AggregatePage: aggregatePageSchema,
-        ...historySchemas,
+        ...past,
         ...modules,
         ...problemSchemas,
       },

@@ -1,7 +1,7 @@
 import type { App } from "../../platform/app.ts"
 import { raw } from "../../platform/sql.ts"
 import { archiveStep } from "../changes/archive.ts"
-import { schedule } from "../jobs/schedule.ts"
+import { type Schedule, schedule } from "../jobs/schedule.ts"
 import type { LinkedCollections } from "./link.ts"
 
 const dayMilliseconds = 86_400_000
@@ -50,8 +50,16 @@ export async function archiveHistory(
 export const retentionDays = (retention: string | undefined): number | null =>
   retention === undefined ? null : Number(retention.slice(0, -1))
 
-/** By the clock, in each database. */
-export const historyArchive = (collections: LinkedCollections, listening: boolean) =>
+/** By the clock, in each database; nothing, where no collection lets its lines go. */
+export const historyArchive = (
+  collections: LinkedCollections,
+  listening: boolean,
+): readonly Schedule[] => {
+  const retained = [...collections.values()].some(({ definition }) => definition.options.history)
+  return retained ? [archiveSchedule(collections, listening)] : []
+}
+
+const archiveSchedule = (collections: LinkedCollections, listening: boolean): Schedule =>
   schedule("history.archive", {
     cron: "29 * * * *",
     everywhere: true,

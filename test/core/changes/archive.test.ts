@@ -207,7 +207,11 @@ VALUES ('j', 'changes.deliver', 1, '{}', ?, 'dead', 1, '', 0, '', '', '2026-01-0
   test("are moved by the clock, as far as their listeners have heard", async () => {
     const { id } = await create({})
     await patch(id, { count: 1 })
-    const { job } = historyArchive(shop.collections, true)
+    expect(historyArchive(linkCollections([stays]), true)).toEqual([])
+    const [{ job } = await Promise.reject(new Error("no schedule"))] = historyArchive(
+      shop.collections,
+      true,
+    )
     const run = (app: App) =>
       job.options.run({ app, signal: new AbortController().signal } as never, undefined as never)
     await run({ ...later(), heard: async () => 0 } as unknown as App)
