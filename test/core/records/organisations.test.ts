@@ -325,3 +325,47 @@ test("a ticket that is its own parent can be deleted", async () => {
   await patch(ann, "tickets", id, { parent: id } satisfies Json)
   expect((await call(ann, "DELETE", `/records/tickets/${id}`)).status).toBe(204)
 })
+
+test("the past of another organisation does not exist: no history, bin, change or restoration tells of it", async () => {
+  const { next: start } = await read<{ next: string }>(call(tom, "GET", "/changes?since=now"), 200)
+  const own = await create(ann, "tickets", { subject: "ours first" })
+  await patch(ann, "tickets", own.id, { subject: "ours then" })
+  const gone = await create(ann, "tickets", { subject: "ours gone" })
+  await call(ann, "DELETE", `/records/tickets/${gone.id}`)
+  const path = (id: string, rest: string) => `/records/tickets/${id}/${rest}`
+  const told = async (person: Person) => {
+    const since = person === fay ? "" : `since=${start}&`
+    const { items } = await read<{ items: Json[] }>(
+      call(person, "GET", `/changes?${since}collection=tickets`),
+      200,
+    )
+    return items.filter(({ id }) => id === own.id || id === gone.id)
+  }
+  const binned = async (person: Person) =>
+    (await read<{ items: Json[] }>(call(person, "GET", "/records/tickets/bin"), 200)).items.some(
+      ({ id }) => id === gone.id,
+    )
+  for (const person of [tom, fay, nobody]) {
+    for (const id of [own.id, gone.id]) {
+      await refused(call(person, "GET", path(id, "history")), 404)
+      await refused(call(person, "GET", path(id, "history/1")), 404)
+      await refused(call(person, "POST", path(id, "restorations"), { version: 1 }), 404)
+    }
+    expect(await told(person)).toEqual([])
+    expect(await binned(person)).toBe(false)
+  }
+  expect(await told(abe)).toHaveLength(3)
+  expect(await binned(abe)).toBe(true)
+  // A position is of one database.
+  await refused(call(fay, "GET", `/changes?since=${start}`), 400)
+  // Whoever makes a record under an id that was another's finds nothing of what it was.
+  const taken = await read(
+    call(tom, "PUT", `/records/tickets/${gone.id}`, { subject: "theirs" }),
+    201,
+  )
+  const { items } = await read<{ items: Json[] }>(call(tom, "GET", path(gone.id, "history")), 200)
+  expect(items).toMatchObject([{ version: taken.version, kind: "created" }])
+  await refused(call(tom, "POST", path(gone.id, "restorations"), { version: 1 }), 404)
+  await refused(call(ann, "GET", path(gone.id, "history")), 404)
+  expect(await binned(abe)).toBe(false)
+})
