@@ -1,5 +1,6 @@
 import { Hono, type MiddlewareHandler } from "hono"
 import { type Actor, type App, createApp, isAdministrator, type UserActor } from "./app.ts"
+import { type Budget, weigh } from "./budget.ts"
 import { corsHeaders, preflight } from "./cors.ts"
 import { UniqueViolation } from "./database.ts"
 import { createLog, describeError } from "./log.ts"
@@ -17,6 +18,8 @@ export interface Http {
     actor: Actor
     /** Name of the collection that the route turned out to be about. */
     collection?: string
+    /** What the request may cost, where its route or collection says so. */
+    budget?: Budget
   }
 }
 
@@ -136,12 +139,17 @@ function surround(
       if (problem.status >= 500) logFailure(requestId, error)
       c.res = problemResponse(problem, requestId)
     }
+    const limit = c.get("budget")
+    if (limit && app && c.res.status < 400) {
+      const refusal = weigh(app, request.method, c.req.path, limit)
+      if (refusal) c.res = problemResponse(refusal, requestId)
+    }
     const { headers } = c.res
     headers.set("x-request-id", requestId)
     if (!headers.has("cache-control")) headers.set("cache-control", "private, no-store")
     addSecurityHeaders(headers, request.url)
     for (const name in cors) headers.set(name, cors[name] as string)
-    if (app) await describeCost(app, actor as Actor, headers)
+    if (app) await describeCost(app, actor as Actor, headers, limit)
     if (settings?.metrics) countHandled(c, { received, started, app, actor })
   }
 }
@@ -168,7 +176,12 @@ function presentedBookmark(request: Request): string | null {
 }
 
 /** The bookmark for the caller's next request, and, for those who may know, what this one cost. */
-async function describeCost(app: App, actor: Actor, headers: Headers): Promise<void> {
+async function describeCost(
+  app: App,
+  actor: Actor,
+  headers: Headers,
+  limit: Budget | undefined,
+): Promise<void> {
   const { cost } = app
   // Only a session has one: a write, a caller that brought one along, a deployment with replicas.
   const bookmark = cost.trips > 0 ? await app.bookmarks() : null
@@ -183,9 +196,10 @@ async function describeCost(app: App, actor: Actor, headers: Headers): Promise<v
   }
   // Rows read betray hidden rows, so only those who may see everything see the figures.
   if (app.settings.development || isAdministrator(actor)) {
+    const allowed = limit ? `, budget;desc="${limit.rowsRead}"` : ""
     headers.set(
       "server-timing",
-      `db;dur=${cost.milliseconds.toFixed(1)}, trips;desc="${cost.trips}", rows-read;desc="${cost.rowsRead}", rows-written;desc="${cost.rowsWritten}"`,
+      `db;dur=${cost.milliseconds.toFixed(1)}, trips;desc="${cost.trips}", rows-read;desc="${cost.rowsRead}", rows-written;desc="${cost.rowsWritten}"${allowed}`,
     )
   }
 }

@@ -29,6 +29,7 @@ export const problems = {
   payload_too_large: [413, "The request body is too large"],
   unsupported_media_type: [415, "The media type is not supported"],
   idempotency_mismatch: [422, "The idempotency key was used with another request"],
+  budget_exceeded: [422, "The request reads more than it may"],
   locked: [429, "Too many failed sign-ins, try again later"],
   rate_limited: [429, "Too many requests"],
   internal: [500, "Something went wrong on our side"],

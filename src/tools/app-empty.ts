@@ -22,6 +22,7 @@ const filmClub: readonly string[] = [
   "src/app/console-club.tsx",
   "src/app/demo.ts",
   "src/app/exposure.txt",
+  "src/app/queries.ts",
   "src/app/demo",
   "src/app/page.ts",
   "src/app/page",

@@ -42,6 +42,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   payload_too_large: "A JSON body may have 1 MiB (1,048,576 bytes).",
   unsupported_media_type: "Say what you send: `Content-Type: application/json`.",
   idempotency_mismatch: "A key stands for one request. Take a new key for a new one.",
+  budget_exceeded:
+    "The route allows fewer rows to be read than this took: ask for less, or filter by what is indexed.",
   locked:
     "Ten failures in 15 minutes lock an account for a while, whether it exists or not. `Retry-After` says for how long.",
   rate_limited: "Wait as many seconds as `Retry-After` says.",

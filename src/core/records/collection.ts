@@ -108,6 +108,8 @@ export interface CollectionOptions<F extends Fields> {
   search?: readonly string[]
   /** `organisation`: each record belongs to the organisation of its creator, and no other ever sees it. */
   scope?: "organisation"
+  /** Rows that D1 may read for one request: more is told in development, in the log and in `Server-Timing`. */
+  budget?: { readonly rowsRead: number }
   /** `obey`: deployment administrators are held to the rules like anyone. Otherwise they pass, and the log says so. */
   administrators?: "pass" | "obey"
   /** `directory` would cross databases: relations may not, and are refused when linked. */

@@ -14,6 +14,9 @@ export function findCollection(
   const collection = collections.get(c.req.param("collection") ?? "")
   if (!collection) throw new Problem("not_found", "There is no such collection.")
   c.set("collection", collection.name)
+  const { budget } = collection.definition.options
+  // Never a refusal: how many rows were read depends on those that the caller does not see.
+  if (budget) c.set("budget", { rowsRead: budget.rowsRead })
   return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
 }
 
