@@ -133,7 +133,7 @@ async function createTables(database: D1Database): Promise<void> {
 }
 
 /** D1 gives a statement 30 s, here as there. */
-const fillRows = 100_000
+const fillRows = 50_000
 
 /** Nine articles of ten are published; a hundred categories; scores without order. */
 async function fill(database: D1Database, rows: number): Promise<void> {

@@ -13,7 +13,7 @@ const questions: Readonly<
   list: (deployment) => costOf(deployment, `/records/articles?${filtered}&limit=20`),
   "deep page": costOfDeepPage,
   // A thousandth of the records has the one word, all of them the other.
-  search: (deployment) => costOf(deployment, "/records/remarks?search=word7&limit=20"),
+  search: (deployment) => costOf(deployment, "/records/remarks?search=word7%20&limit=20"),
   "of all": (deployment) => costOf(deployment, "/search?q=remark&collections=remarks&limit=20"),
   "expand 50": (deployment) =>
     costOf(deployment, "/records/articles?expand=remarks.article&limit=50"),
