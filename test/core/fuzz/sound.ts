@@ -231,7 +231,13 @@ function soundValue(schema: Schema): fc.Arbitrary<string> {
         .integer({ min: schema.minimum ?? -5, max: Math.min(schema.maximum ?? 50, 50) })
         .map(String)
     case "number":
-      return fc.double({ min: -1e6, max: 1e6, noNaN: true }).map((n) => JSON.stringify(n))
+      return fc
+        .double({
+          min: Math.max(schema.minimum ?? -1e6, -1e6),
+          max: Math.min(schema.maximum ?? 1e6, 1e6),
+          noNaN: true,
+        })
+        .map((n) => JSON.stringify(n))
     case "boolean":
       return fc.boolean().map(String)
     case "array":
@@ -242,6 +248,9 @@ function soundValue(schema: Schema): fc.Arbitrary<string> {
         : fc.constant(
             JSON.stringify(schema.examples?.[0] ?? [schema.items?.examples?.[0] ?? "editor"]),
           )
+    case "object":
+      // Such as a point. Without properties it is any JSON.
+      return schema.properties ? soundBody(schema) : fc.json({ maxDepth: 2 })
     default:
       return fc.json({ maxDepth: 2 })
   }
