@@ -23,6 +23,7 @@ import { expectedVersions } from "./core/records/etag.ts"
 import { historyRoutes } from "./core/records/history-routes.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
 import { organisationHasRecords } from "./core/records/organisation-rows.ts"
+import { deleteOwnRecordsOf } from "./core/records/own-record-deletion.ts"
 import { ownRecordsOf } from "./core/records/own-records.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
@@ -54,7 +55,13 @@ export function createRoutes(
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))
   http.route("/auth", keyRoutes(roles))
-  http.route("/", accountRoutes({ ownRecords: ownRecordsOf(collections) }))
+  http.route(
+    "/",
+    accountRoutes({
+      ownRecords: ownRecordsOf(collections),
+      deleteOwnRecords: deleteOwnRecordsOf(collections),
+    }),
+  )
   http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/", mailRoutes({ administrators, templates: [...accountTemplates, ...templates] }))
   http.route("/health", healthRoutes)

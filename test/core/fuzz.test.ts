@@ -251,6 +251,8 @@ for (const name of names) {
     const found: string[] = []
     for (const [i, located] of operations.entries()) {
       const { operationId } = located.operation
+      // What only administrators make is made once, and is asked about until the end.
+      if (operationId === "deleteOwnRecords" && name === "administrator") continue
       const drafts = fc.sample(requestsFor(...described(asker, located)), {
         numRuns: slow.has(operationId) ? Math.ceil(runs / 4) : runs,
         seed: seed + i + 1_000 * askers.indexOf(asker),
@@ -281,8 +283,11 @@ test("each operation succeeds for somebody who asks as the document says", async
   await furnishPasskeys()
   await furnishPeople()
   before = null
+  // One takes all records away that the others are to be asked about.
+  const isLast = ({ operation }: Located) => operation.operationId === "deleteOwnRecords"
+  const ordered = operations.toSorted((a, b) => Number(isLast(a)) - Number(isLast(b)))
   for (const round of [0, 1, 2]) {
-    for (const located of operations) {
+    for (const located of ordered) {
       for (const asker of askers) {
         const drafts = soundRequestsFor(...described(asker, located))
         for (const draft of fc.sample(drafts, { numRuns: 30, seed: seed + round })) {
@@ -319,7 +324,7 @@ test("each operation succeeds for somebody who asks as the document says", async
     "unlinkIdentity",
     "unsubscribe",
   ])
-})
+}, 120_000)
 
 test("after all of it, log, search, rollups and references agree with the records", async () => {
   expect(await inconsistencies()).toEqual([])

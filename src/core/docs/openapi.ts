@@ -5,7 +5,7 @@ import { answerHeaders, requestHeaders, responseHeaders } from "./headers.ts"
 import { historySchemas } from "./history-operations.ts"
 import { documentedModules, modulePaths, moduleSchemas } from "./module-operations.ts"
 import { collectionNames } from "./names.ts"
-import { everywhere, problemAnswers, problemSchemas } from "./problem-answers.ts"
+import { badCredentials, everywhere, problemAnswers, problemSchemas } from "./problem-answers.ts"
 import { collectionsKnownTo, type Reader } from "./reader.ts"
 import { recordPaths } from "./record-operations.ts"
 import { recordSchemas } from "./record-schemas.ts"
@@ -103,7 +103,8 @@ function deploymentPaths(use: ReturnType<typeof problemAnswers>["use"]): Record<
     operationId: string,
     summary: string,
     content: Readonly<Record<string, { schema: Schema }>>,
-    headers: string[] = [],
+    // On who reads it; then there is a copy of it to compare with.
+    depends = false,
   ): PathItem => ({
     get: {
       operationId,
@@ -111,13 +112,17 @@ function deploymentPaths(use: ReturnType<typeof problemAnswers>["use"]): Record<
       summary,
       parameters: [],
       responses: {
-        200: { description: "So it is.", headers: answerHeaders(...headers), content },
-        ...(headers.includes("ETag") && {
+        200: {
+          description: "So it is.",
+          headers: answerHeaders(...(depends ? ["ETag"] : [])),
+          content,
+        },
+        ...(depends && {
           304: { description: "Your copy is still good.", headers: answerHeaders("ETag") },
         }),
-        ...use([...everywhere, "token_invalid", "token_expired", "token_outdated"]),
+        ...use([...everywhere, ...(depends ? badCredentials : [])]),
       },
-      security: securityFor("none"),
+      security: depends ? securityFor("none") : [{}],
     } satisfies DocumentedOperation,
   })
   const health: Schema = {
@@ -133,13 +138,13 @@ function deploymentPaths(use: ReturnType<typeof problemAnswers>["use"]): Record<
       "getOpenApi",
       "This document, for its reader",
       { "application/json": { schema: { type: "object" } } },
-      ["ETag"],
+      true,
     ),
     "/docs": get(
       "getDocs",
       "This document, to read",
       { "text/html": { schema: { type: "string" } } },
-      ["ETag"],
+      true,
     ),
   }
 }

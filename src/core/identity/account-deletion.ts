@@ -7,6 +7,7 @@ import { forgetInvitationsOf, revokeInvitationsBy } from "./invitations.ts"
 import { tellPerson, wakeMail } from "./mails.ts"
 import { refuseLastOwner } from "./membership-changes.ts"
 import { ownerRole } from "./organisation-roles.ts"
+import { endImpersonationsBy, outlawImpersonationsBy } from "./session-revocations.ts"
 import { assertRecent } from "./step-up.ts"
 import { changePerson, keepAdministrator } from "./users.ts"
 
@@ -43,6 +44,7 @@ export async function deleteAccount(app: App, actor: UserActor, caller: Caller):
     writes: [
       revokeInvitationsBy(app, id),
       forgetInvitationsOf(id, before.email),
+      ...endImpersonationsBy(app, id),
       ...credentialTables.map((table) => sql`DELETE FROM ${table} WHERE user = ${id}`),
       sql`UPDATE mails SET address = NULL, addressNormalised = NULL, name = NULL WHERE recipient = ${id} AND state NOT IN ('waiting', 'sending')`,
       auditEvent(app, { kind: "user.deleted", user: id, actor, caller }),
@@ -55,6 +57,7 @@ export async function deleteAccount(app: App, actor: UserActor, caller: Caller):
       ),
     ],
   }))
+  await outlawImpersonationsBy(app, id)
   await forgetInLogs(app, [id], known)
   wakeMail(app)
 }

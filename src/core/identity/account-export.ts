@@ -24,6 +24,13 @@ export interface OwnRecord {
  */
 export type OwnRecords = (app: App, actor: UserActor) => AsyncIterable<OwnRecord>
 
+/** A part of the records that the actor made is deleted, by the same; see src/core/records/own-record-deletion.ts. */
+export type DeleteOwnRecords = (
+  app: App,
+  actor: UserActor,
+  cursor: string | null,
+) => Promise<{ readonly deleted: number; readonly kept: number; readonly next: string | null }>
+
 /**
  * All that the deployment knows of the actor, a JSON object a line: `user`, `identity`, `membership`, `event`, `record`. The first
  * trip, and its refusals, come before the first line.

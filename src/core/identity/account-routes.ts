@@ -4,7 +4,7 @@ import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { deleteAccount } from "./account-deletion.ts"
-import { exportAccount, type OwnRecords } from "./account-export.ts"
+import { type DeleteOwnRecords, exportAccount, type OwnRecords } from "./account-export.ts"
 import { linkKinds } from "./account-links.ts"
 import {
   accountPatch,
@@ -12,6 +12,7 @@ import {
   emailChange,
   eventQuery,
   newImpersonation,
+  ownRecordsQuery,
   passwordChange,
   passwordResetConfirmation,
   tokenConfirmation,
@@ -34,6 +35,7 @@ import { hashPassword } from "./passwords.ts"
 import { preferredLocale } from "./preferred-locale.ts"
 import { pageQuery } from "./schema.ts"
 import { signedIn, withSession } from "./signed-in.ts"
+import { assertRecent } from "./step-up.ts"
 import {
   changeAccount,
   endAllSessionsOf,
@@ -47,16 +49,18 @@ import {
 interface AccountRoutesOptions {
   /** For the export of one's own data. */
   readonly ownRecords: OwnRecords
+  /** For their deletion. */
+  readonly deleteOwnRecords: DeleteOwnRecords
 }
 
 const patchTypes = ["application/json", "application/merge-patch+json"]
 
 /** Mounted at the root: what people do with their accounts, and administrators with those of others. */
-export const accountRoutes = ({ ownRecords }: AccountRoutesOptions): Hono<Http> =>
+export const accountRoutes = (options: AccountRoutesOptions): Hono<Http> =>
   new Hono<Http>()
     .route("/", pages)
     .route("/", mailed)
-    .route("/", own(ownRecords))
+    .route("/", own(options))
     .route("/", administration)
 
 /** The token in a link's address is no secret of the page, but of whoever opens it: nobody else learns where it led. */
@@ -111,7 +115,7 @@ const mailed = new Hono<Http>()
     return c.body(null, 204)
   })
 
-const own = (ownRecords: OwnRecords): Hono<Http> =>
+const own = ({ ownRecords, deleteOwnRecords }: AccountRoutesOptions): Hono<Http> =>
   new Hono<Http>()
     .post("/auth/email-verifications", signedIn, async (c) => {
       await requestVerification(c.get("app"), c.get("actor"), callerOf(c.req.raw))
@@ -145,6 +149,13 @@ const own = (ownRecords: OwnRecords): Hono<Http> =>
         "content-type": "application/x-ndjson",
         "content-disposition": 'attachment; filename="account.ndjson"',
       })
+    })
+
+    .delete("/auth/me/records", withSession, queryOf(ownRecordsQuery), async (c) => {
+      const [app, actor] = [c.get("app"), c.get("actor")]
+      assertRecent(app, actor)
+      const cursor = c.req.valid("query").cursor ?? null
+      return c.json(await deleteOwnRecords(app, actor, cursor))
     })
 
     .delete("/auth/me", withSession, async (c) => {

@@ -125,6 +125,22 @@ export const eventQuery = pageQuery.extend({
     .meta({ description: "As in `session.created`.", examples: ["session.created"] }),
 })
 
+export const ownRecordsQuery = z
+  .strictObject({
+    cursor: z.string().max(4_000).optional().meta({ description: "`next` of the part before." }),
+  })
+  .meta({ description: "A part of one's records." })
+
+export const deletedRecords = z
+  .object({
+    deleted: z.int(),
+    kept: z
+      .int()
+      .meta({ description: "Those that a rule, a hook or another record does not let go." }),
+    next: z.string().nullable().meta({ description: "`cursor` of the next part." }),
+  })
+  .meta({ description: "What became of a part of one's records." })
+
 export const account = user
   .extend({
     kind: z.enum(["person", "anonymous", "service"]),

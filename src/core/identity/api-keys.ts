@@ -3,11 +3,13 @@ import { Refusal } from "../../platform/database.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
+import { insertMails } from "../mail/enqueue.ts"
 import { endStates, type KeyWrites, keyState, writeKeys } from "./api-key-states.ts"
 import { keyHash, keyHint, makeKeyText } from "./api-key-text.ts"
 import { auditEvent } from "./audit.ts"
 import { assertSignedIn, refuse, sessionProbe, sessionRefusal } from "./directory-guard.ts"
 import { assertFound, findHolder, mayIssueFor, oversees, type Standing } from "./key-holders.ts"
+import { tellPerson, wakeMail } from "./mails.ts"
 import { secondFactorRequired } from "./organisation-access.ts"
 import { admits } from "./organisation-policy.ts"
 import type { Calling } from "./organisations.ts"
@@ -86,6 +88,7 @@ export async function createApiKey(
         caller,
         detail: { key: issued.id, name, scopes: issued.scopes, expiresAt },
       }),
+      ...keyNotice(app, holder, name),
     ],
     begins: [keyState(issued.id, keyHash(issued.key), expiresAt)],
   })
@@ -139,6 +142,7 @@ export async function rotateApiKey(
         caller,
         detail: { key: issued.id, replaces: id, endsAt },
       }),
+      ...keyNotice(app, holder, name),
     ],
     ends: [endStates([{ id, hash: old.hash }], endsAt)],
     begins: [keyState(issued.id, keyHash(issued.key), expiresAt)],
@@ -312,7 +316,14 @@ async function commit(
   ]
   const database = membership?.database ?? "main"
   await write(app, database, { writes: [...guards, ...writes], person: holder, ...states })
+  wakeMail(app)
 }
+
+/** Programs read no mail; whoever made a key for one sees it in the audit log. */
+const keyNotice = (app: App, holder: Person, name: string): Sql[] =>
+  holder.kind === "person"
+    ? insertMails(app, [tellPerson(app, holder, "keyCreated", { detail: name })])
+    : []
 
 /** `writeKeys`, whose refusals are problems. */
 async function write(app: App, database: string, writes: KeyWrites): Promise<void> {

@@ -22,8 +22,8 @@ export type AuditKind = `${
 
 export interface AuditEvent {
   readonly kind: AuditKind
-  /** Whom it concerns. */
-  readonly user: string | null
+  /** Whom it concerns: an id, or SQL for one. */
+  readonly user: string | Sql | null
   /** Who did it; the system, unless told. */
   readonly actor?: Actor
   readonly organisation?: string | null

@@ -93,23 +93,28 @@ export async function confirmAuthenticator(
 
   const codes = newRecoveryCodes()
   const confirmedAt = iso(app)
-  const written = await changeFactors(app, actor, [
-    refuse(
-      "not_found",
-      sql`NOT EXISTS (SELECT 1 FROM authenticators WHERE id = ${id} AND user = ${user} AND confirmedAt IS NULL)`,
-    ),
-    sql`UPDATE authenticators SET confirmedAt = ${confirmedAt}, lastStep = ${step} WHERE id = ${id}`,
-    storeFirstRecoveryCodes(app, user, codes),
-    auditEvent(app, {
-      kind: "authenticator.added",
-      user,
-      actor,
-      session,
-      caller,
-      detail: { authenticator: id },
-    }),
-    ...forgiveAttempt(keys),
-  ])
+  const written = await changeFactors(
+    app,
+    actor,
+    [
+      refuse(
+        "not_found",
+        sql`NOT EXISTS (SELECT 1 FROM authenticators WHERE id = ${id} AND user = ${user} AND confirmedAt IS NULL)`,
+      ),
+      sql`UPDATE authenticators SET confirmedAt = ${confirmedAt}, lastStep = ${step} WHERE id = ${id}`,
+      storeFirstRecoveryCodes(app, user, codes),
+      auditEvent(app, {
+        kind: "authenticator.added",
+        user,
+        actor,
+        session,
+        caller,
+        detail: { authenticator: id },
+      }),
+      ...forgiveAttempt(keys),
+    ],
+    "factorAdded",
+  )
   return {
     id,
     name: row.name as string,
@@ -137,22 +142,27 @@ export async function deleteAuthenticator(
   caller: Caller,
 ): Promise<void> {
   const { id: user, session } = actor
-  await changeFactors(app, actor, [
-    refuse(
-      "not_found",
-      sql`NOT EXISTS (SELECT 1 FROM authenticators WHERE id = ${id} AND user = ${user})`,
-    ),
-    sql`DELETE FROM authenticators WHERE id = ${id} AND user = ${user}`,
-    dropUselessRecoveryCodes(user),
-    auditEvent(app, {
-      kind: "authenticator.removed",
-      user,
-      actor,
-      session,
-      caller,
-      detail: { authenticator: id },
-    }),
-  ])
+  await changeFactors(
+    app,
+    actor,
+    [
+      refuse(
+        "not_found",
+        sql`NOT EXISTS (SELECT 1 FROM authenticators WHERE id = ${id} AND user = ${user})`,
+      ),
+      sql`DELETE FROM authenticators WHERE id = ${id} AND user = ${user}`,
+      dropUselessRecoveryCodes(user),
+      auditEvent(app, {
+        kind: "authenticator.removed",
+        user,
+        actor,
+        session,
+        caller,
+        detail: { authenticator: id },
+      }),
+    ],
+    "factorRemoved",
+  )
 }
 
 /** What `matchingCode` looks through. */

@@ -22,6 +22,7 @@ import {
 import { sendRenewal } from "./password-resets.ts"
 import { type Person, personOf, selectPerson } from "./person.ts"
 import { endSessionsOf } from "./person-update.ts"
+import { endActing } from "./session-revocations.ts"
 import { assertRecent } from "./step-up.ts"
 import { redeemToken } from "./token-redemption.ts"
 
@@ -146,23 +147,29 @@ const mailedToTheAddress = [
  * @throws {Problem} `code_invalid`, `account_disabled`
  */
 export async function undoEmailChange(app: App, token: string): Promise<void> {
-  await redeemToken(app, token, "email_undo", (person, { email = "", since = "" }) => ({
-    email,
-    emailVerifiedAt: person.emailVerifiedAt ?? new Date(app.now()).toISOString(),
-    passwordHash: null,
-    writes: (after) => [
-      endSessionsOf(app, person.id),
-      voidTokens(person.id, mailedToTheAddress),
-      // Only what came with this change or after it: a thief who changed the address once more must not undo the undoing.
-      sql`DELETE FROM account_tokens WHERE user = ${person.id} AND purpose IN ('email_undo', 'email_reservation') AND createdAt >= ${new Date(Date.parse(since) + dayMilliseconds).toISOString()}`,
-      ...expelled.map(
-        (table) => sql`DELETE FROM ${table} WHERE user = ${person.id} AND createdAt >= ${since}`,
-      ),
-      sql`UPDATE api_keys SET revokedAt = ${new Date(app.now()).toISOString()} WHERE user = ${person.id} AND revokedAt IS NULL`,
-      auditEvent(app, { kind: "email.changeUndone", user: person.id }),
-      ...sendRenewal(app, after),
-    ],
-  }))
+  const after = await redeemToken(
+    app,
+    token,
+    "email_undo",
+    (person, { email = "", since = "" }) => ({
+      email,
+      emailVerifiedAt: person.emailVerifiedAt ?? new Date(app.now()).toISOString(),
+      passwordHash: null,
+      writes: (after) => [
+        endSessionsOf(app, person.id),
+        voidTokens(person.id, mailedToTheAddress),
+        // Only what came with this change or after it: a thief who changed the address once more must not undo the undoing.
+        sql`DELETE FROM account_tokens WHERE user = ${person.id} AND purpose IN ('email_undo', 'email_reservation') AND createdAt >= ${new Date(Date.parse(since) + dayMilliseconds).toISOString()}`,
+        ...expelled.map(
+          (table) => sql`DELETE FROM ${table} WHERE user = ${person.id} AND createdAt >= ${since}`,
+        ),
+        sql`UPDATE api_keys SET revokedAt = ${new Date(app.now()).toISOString()} WHERE user = ${person.id} AND revokedAt IS NULL`,
+        auditEvent(app, { kind: "email.changeUndone", user: person.id }),
+        ...sendRenewal(app, after),
+      ],
+    }),
+  )
+  await endActing(app, after)
   wakeMail(app)
 }
 

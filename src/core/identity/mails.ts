@@ -1,6 +1,9 @@
 import * as z from "zod"
 import type { App } from "../../platform/app.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
 import { button, code, heading, paragraph, smallPrint } from "../mail/content.ts"
+import { insertMails } from "../mail/enqueue.ts"
+import { type Locale, locales } from "../mail/locale.ts"
 import { type NewMail, newMail } from "../mail/new-mail.ts"
 import { type MailTemplate, mailTemplate } from "../mail/template.ts"
 import type { Person } from "./person.ts"
@@ -197,6 +200,24 @@ const happenings = {
     "Ein Weg zur Anmeldung wurde entfernt",
     "Ein Konto bei einem anderen Anbieter ist nicht mehr mit deinem verknüpft, und man kann sich nicht mehr damit anmelden.",
   ],
+  sessionStolen: [
+    "A session of yours was ended",
+    "Its refresh token was used twice, so somebody may have taken it from your device. Sign in again there.",
+    "Eine deiner Sitzungen wurde beendet",
+    "Ihr Refresh-Token wurde zweimal benutzt, jemand könnte es von deinem Gerät genommen haben. Melde dich dort neu an.",
+  ],
+  accountDisabled: [
+    "Your account was disabled",
+    "An administrator has disabled your account: nobody can sign in to it.",
+    "Dein Konto wurde gesperrt",
+    "Jemand aus der Verwaltung hat dein Konto gesperrt: niemand kann sich daran anmelden.",
+  ],
+  rolesChanged: [
+    "Your roles were changed",
+    "An administrator has changed what your account may do.",
+    "Deine Rollen wurden geändert",
+    "Jemand aus der Verwaltung hat geändert, was dein Konto darf.",
+  ],
   keyCreated: [
     "A key for programs was made",
     "A key was made with which programs can act for your account.",
@@ -293,6 +314,25 @@ export const tellPerson = (
     },
     { cause: `account-notice/${app.newId()}`, locale: person.locale },
   )
+
+/**
+ * Statements that tell a person, for batches that have not read them: their language is asked there. Nothing for programs,
+ * which read no mail.
+ */
+export const tellById = (app: App, user: string, what: Happening, telling?: Telling): Sql[] =>
+  locales.flatMap((locale) =>
+    insertMails(app, [tellPerson(app, { id: user, locale }, what, telling)], speaks(user, locale)),
+  )
+
+/** SQL that is true of a person with that language; of all whose language we do not have, for the first of ours. */
+function speaks(user: string, locale: Locale): Sql {
+  const others = JSON.stringify(locales.filter((one) => one !== locale))
+  const language =
+    locale === locales[0]
+      ? sql`ifnull(locale, '') NOT IN (SELECT value FROM json_each(${others}))`
+      : sql`locale = ${locale}`
+  return sql`EXISTS (SELECT 1 FROM users WHERE id = ${user} AND kind = 'person' AND ${language})`
+}
 
 /** A user agent is whatever its sender wanted it to be. */
 const printable = (text: string): string =>

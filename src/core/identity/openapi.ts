@@ -151,7 +151,7 @@ const operations: readonly Operation[] = [
     responses: {
       201: { description: "The person.", schema: user, headers: { Location: "`/auth/me`" } },
     },
-    problems: [...badAnySession, ...badBody, "conflict", "not_found"],
+    problems: [...badAnySession, ...badBody, "forbidden", "conflict", "not_found"],
   },
   ...accountOperations,
   {

@@ -105,21 +105,26 @@ export async function addPasskey(
   const createdAt = new Date(app.now()).toISOString()
   const transports = JSON.stringify(response.response.transports ?? [])
   const codes = newRecoveryCodes()
-  const rows = await changeFactors(app, actor, [
-    refuse("full", sql`(SELECT count(*) FROM passkeys WHERE user = ${user}) >= ${maxFactors}`),
-    ...spendChallenge(app, challenge),
-    sql`INSERT INTO passkeys (id, user, publicKey, counter, transports, backedUp, name, createdAt, secondFactor)
+  const rows = await changeFactors(
+    app,
+    actor,
+    [
+      refuse("full", sql`(SELECT count(*) FROM passkeys WHERE user = ${user}) >= ${maxFactors}`),
+      ...spendChallenge(app, challenge),
+      sql`INSERT INTO passkeys (id, user, publicKey, counter, transports, backedUp, name, createdAt, secondFactor)
 VALUES (${made.id}, ${user}, ${made.publicKey}, ${made.counter}, ${transports}, ${made.backedUp}, ${name}, ${createdAt}, ${secondFactor})`,
-    auditEvent(app, {
-      kind: "passkey.added",
-      user,
-      actor,
-      session,
-      caller,
-      detail: { passkey: made.id, secondFactor },
-    }),
-    ...(secondFactor ? [storeFirstRecoveryCodes(app, user, codes)] : []),
-  ])
+      auditEvent(app, {
+        kind: "passkey.added",
+        user,
+        actor,
+        session,
+        caller,
+        detail: { passkey: made.id, secondFactor },
+      }),
+      ...(secondFactor ? [storeFirstRecoveryCodes(app, user, codes)] : []),
+    ],
+    "factorAdded",
+  )
   return {
     id: made.id,
     name,
@@ -174,20 +179,25 @@ export async function deletePasskey(
   caller: Caller,
 ): Promise<void> {
   const { id: user, session } = actor
-  await changeFactors(app, actor, [
-    refuse(
-      "not_found",
-      sql`NOT EXISTS (SELECT 1 FROM passkeys WHERE id = ${id} AND user = ${user})`,
-    ),
-    sql`DELETE FROM passkeys WHERE id = ${id} AND user = ${user}`,
-    dropUselessRecoveryCodes(user),
-    auditEvent(app, {
-      kind: "passkey.removed",
-      user,
-      actor,
-      session,
-      caller,
-      detail: { passkey: id },
-    }),
-  ])
+  await changeFactors(
+    app,
+    actor,
+    [
+      refuse(
+        "not_found",
+        sql`NOT EXISTS (SELECT 1 FROM passkeys WHERE id = ${id} AND user = ${user})`,
+      ),
+      sql`DELETE FROM passkeys WHERE id = ${id} AND user = ${user}`,
+      dropUselessRecoveryCodes(user),
+      auditEvent(app, {
+        kind: "passkey.removed",
+        user,
+        actor,
+        session,
+        caller,
+        detail: { passkey: id },
+      }),
+    ],
+    "factorRemoved",
+  )
 }

@@ -15,6 +15,7 @@ import { hashPassword, verifyPassword } from "./passwords.ts"
 import { type Person, personOf, selectMemberships, selectPerson } from "./person.ts"
 import { endSessionsOf, updatedPerson, updatePerson } from "./person-update.ts"
 import { commitPerson } from "./projection.ts"
+import { endActing } from "./session-revocations.ts"
 import { assertRecent } from "./step-up.ts"
 
 interface PasswordChange {
@@ -74,6 +75,7 @@ export async function changePassword(
     ...insertMails(app, [tellPerson(app, before, "passwordChanged")]),
   ]
   await commitChange(app, actor, writes, after)
+  await endActing(app, after)
   wakeMail(app)
 }
 

@@ -12,6 +12,7 @@ import { findMailable } from "./mail-request.ts"
 import { renewPassword, resetPassword, tellPerson, wakeMail } from "./mails.ts"
 import type { Person } from "./person.ts"
 import { endSessionsOf } from "./person-update.ts"
+import { endActing } from "./session-revocations.ts"
 import { redeemToken } from "./token-redemption.ts"
 import { expelStrangers } from "./unverified-account.ts"
 
@@ -70,7 +71,7 @@ export async function confirmPasswordReset(
   caller: Caller,
 ): Promise<void> {
   let phc: string | undefined
-  await redeemToken(app, token, "password_reset", (person) => {
+  const after = await redeemToken(app, token, "password_reset", (person) => {
     phc ??= passwordHash()
     const { id } = person
     const keys = attemptKeys(app.settings.secret, normaliseEmail(person.email), caller.address)
@@ -88,5 +89,6 @@ export async function confirmPasswordReset(
       ],
     }
   })
+  await endActing(app, after)
   wakeMail(app)
 }

@@ -56,6 +56,9 @@ export function updatePerson(before: Person, after: Person, update: PersonUpdate
   ]
 }
 
-/** Ends a person's sessions, or all but one. With a raised epoch their access tokens are void at once, too. */
+/**
+ * Ends a person's sessions, or all but one, and those in which they act in another's name. With a raised epoch their own
+ * access tokens are void at once, too; the others are by `outlawImpersonationsBy`.
+ */
 export const endSessionsOf = (app: App, user: string, except: string | null = null): Sql =>
-  sql`UPDATE sessions SET revokedAt = ${new Date(app.now()).toISOString()} WHERE user = ${user} AND revokedAt IS NULL AND id IS NOT ${except}`
+  sql`UPDATE sessions SET revokedAt = ${new Date(app.now()).toISOString()} WHERE (user = ${user} OR impersonator = ${user}) AND revokedAt IS NULL AND id IS NOT ${except}`

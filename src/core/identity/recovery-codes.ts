@@ -79,12 +79,17 @@ export async function replaceRecoveryCodes(
   const { id: user, session } = actor
   const codes = newRecoveryCodes()
   try {
-    await changeFactors(app, actor, [
-      refuse("without", sql`NOT ${hasSecondFactor(sql`${user}`)}`),
-      sql`DELETE FROM recovery_codes WHERE user = ${user}`,
-      insert(app, user, codes),
-      auditEvent(app, { kind: "recoveryCodes.replaced", user, actor, session, caller }),
-    ])
+    await changeFactors(
+      app,
+      actor,
+      [
+        refuse("without", sql`NOT ${hasSecondFactor(sql`${user}`)}`),
+        sql`DELETE FROM recovery_codes WHERE user = ${user}`,
+        insert(app, user, codes),
+        auditEvent(app, { kind: "recoveryCodes.replaced", user, actor, session, caller }),
+      ],
+      "factorAdded",
+    )
   } catch (error) {
     if (error instanceof Refusal && error.outcome === "without") {
       throw new Problem("conflict", "Recovery codes stand in for a second factor: add one first.")

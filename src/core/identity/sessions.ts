@@ -35,6 +35,7 @@ import {
   successorOf,
 } from "./refresh-tokens.ts"
 import { assertSecondFactor } from "./second-factor.ts"
+import { outlaw, tellOfTheft } from "./session-revocations.ts"
 
 export interface Tokens {
   readonly accessToken: string
@@ -235,15 +236,24 @@ export async function refresh(app: App, presentedText: string): Promise<Tokens> 
   const user = sql`(SELECT user FROM sessions WHERE id = ${session})`
   const rows = await app.directory.batch([
     ...rotation(presented, successor, now),
+    auditEvent(
+      app,
+      { kind: "session.stolen", user: user, session },
+      // Of the statement before.
+      raw("changes() > 0"),
+    ),
     sql`SELECT s.organisation, s.expiresAt, s.revokedAt, s.methods, s.authenticatedAt, s.impersonator, o.database FROM sessions s LEFT JOIN organisations o ON o.id = s.organisation WHERE s.id = ${session}`,
     selectPerson(sql`id = ${user}`),
     selectMemberships(user),
   ])
-  const [ended, sessions, found, memberships] = rows.slice(-4) as [Row[], Row[], Row[], Row[]]
+  const [, ended = [], , sessions = [], found = [], memberships = []] = rows
   const row = sessions[0]
   const lived = new Set(memberships.map(({ database }) => database as string))
   if (row?.database) lived.add(row.database as string)
-  if (ended.length > 0) app.log("warn", "refresh token reused, session ended", { session })
+  if (ended.length > 0) {
+    app.log("warn", "refresh token reused, session ended", { session })
+    await tellOfTheft(app, personOf(found[0] as Row, []))
+  }
   if (!row || row.revokedAt !== null || (row.expiresAt as string) <= iso(now)) {
     // Also for a family that ended a while ago: the trip that should have told its database may have failed.
     if (
@@ -368,22 +378,6 @@ RETURNING id`,
     databases.map(({ database }) => database as string),
   )
   app.log("info", "session ended", { user: actor.id, session })
-}
-
-/**
- * Tells databases that the session's access tokens are void, until the last of them has expired. All of its person's, since
- * a session can be switched between organisations; and always `main`, where tokens lead once a person has left them.
- */
-async function outlaw(app: App, session: string, databases: Iterable<string>): Promise<void> {
-  const now = app.now()
-  for (const name of new Set(["main", ...databases])) {
-    await app
-      .on(name)
-      .db.batch([
-        sql`DELETE FROM session_revocations WHERE session IN (SELECT session FROM session_revocations WHERE expiresAt <= ${iso(now)} LIMIT 20)`,
-        sql`INSERT INTO session_revocations (session, expiresAt) VALUES (${session}, ${iso(now + accessTokenSeconds * 1000)}) ON CONFLICT (session) DO NOTHING`,
-      ])
-  }
 }
 
 export const databaseOf = (membership: Membership | null): string => membership?.database ?? "main"

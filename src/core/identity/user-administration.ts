@@ -14,6 +14,7 @@ import { tellPerson, wakeMail } from "./mails.ts"
 import { sendRenewal } from "./password-resets.ts"
 import { type Person, personOf, selectPerson, toUser, type User } from "./person.ts"
 import { endSessionsOf } from "./person-update.ts"
+import { endImpersonationsBy, outlawImpersonationsBy } from "./session-revocations.ts"
 import { openSession, type Session, selectSessions, sessionOf, type Tokens } from "./sessions.ts"
 import { assertRecent } from "./step-up.ts"
 import {
@@ -127,6 +128,10 @@ export async function changeAccount(
       ],
     }
   })
+  if (disabled === true || roles !== undefined) {
+    await outlawImpersonationsBy(app, id)
+    wakeMail(app)
+  }
   return toAccount(person)
 }
 
@@ -147,6 +152,9 @@ const disabling = (app: App, actor: UserActor, person: Person) => ({
     voidTokens(person.id, allPurposes),
     revokeInvitationsBy(app, person.id),
     auditEvent(app, { kind: "user.disabled", user: person.id, actor }),
+    ...(person.kind === "person"
+      ? insertMails(app, [tellPerson(app, person, "accountDisabled")])
+      : []),
   ],
 })
 
@@ -159,11 +167,6 @@ const enabling = (app: App, actor: UserActor, person: Person) => ({
   disabledAt: null,
   writes: [auditEvent(app, { kind: "user.enabled", user: person.id, actor })],
 })
-
-/** Whoever may no longer administer may no longer act in another's name: nothing is refreshed from now on. */
-export const endImpersonationsBy = (app: App, administrator: string): Sql[] => [
-  sql`UPDATE sessions SET revokedAt = ${new Date(app.now()).toISOString()} WHERE impersonator = ${administrator} AND revokedAt IS NULL`,
-]
 
 /**
  * Voids a person's password, ends their sessions, and mails them a link to choose another.
@@ -185,6 +188,7 @@ export async function forcePasswordReset(app: App, actor: UserActor, id: string)
       ],
     }
   })
+  await outlawImpersonationsBy(app, id)
   wakeMail(app)
 }
 
@@ -217,6 +221,7 @@ export async function endAllSessionsOf(app: App, actor: UserActor, id: string): 
       auditEvent(app, { kind: "session.allEnded", user: id, actor }),
     ],
   }))
+  await outlawImpersonationsBy(app, id)
 }
 
 /**

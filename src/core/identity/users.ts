@@ -3,11 +3,13 @@ import { Refusal, type Row, UniqueViolation } from "../../platform/database.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { insertMails } from "../mail/enqueue.ts"
 import { auditEvent } from "./audit.ts"
 import type { Caller } from "./caller.ts"
 import { assertSignedIn, refuse, sessionProbe, sessionRefusal } from "./directory-guard.ts"
 import { normaliseEmail } from "./email.ts"
 import { refuseReserved } from "./email-reservations.ts"
+import { tellPerson } from "./mails.ts"
 import {
   type Person,
   personOf,
@@ -157,7 +159,12 @@ export function roleChange(
   return {
     roles: wanted,
     guards: wanted.includes(administratorRole) ? [] : keepAdministrator(person),
-    writes: [auditEvent(app, { kind: "roles.changed", user, actor, detail })],
+    writes: [
+      auditEvent(app, { kind: "roles.changed", user, actor, detail }),
+      ...(person.kind === "person"
+        ? insertMails(app, [tellPerson(app, person, "rolesChanged")])
+        : []),
+    ],
   }
 }
 

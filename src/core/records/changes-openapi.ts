@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { badSession, type DocumentedModule } from "../../platform/operation.ts"
+import { badAnySession, type DocumentedModule } from "../../platform/operation.ts"
 
 const instant = z.iso.datetime({ precision: 3 })
 const person = z.object({ id: z.string(), name: z.string().nullable() }).nullable()
@@ -53,7 +53,7 @@ export const changesDocs: DocumentedModule = {
       auth: "none",
       query: changesQuery,
       responses: { 200: { description: "A page.", schema: changePage } },
-      problems: ["invalid_input", "invalid_cursor", "not_found", ...badSession],
+      problems: ["invalid_input", "invalid_cursor", "not_found", ...badAnySession],
     },
   ],
   shapes: { changesQuery, change, changePage },

@@ -1,4 +1,4 @@
-import { badSession, type DocumentedModule } from "../../platform/operation.ts"
+import { badAnySession, type DocumentedModule } from "../../platform/operation.ts"
 import * as shapes from "./description-schema.ts"
 
 export const descriptionDocs: DocumentedModule = {
@@ -14,7 +14,7 @@ export const descriptionDocs: DocumentedModule = {
       responses: {
         200: { description: "All of them.", schema: shapes.collectionDescriptionList },
       },
-      problems: [...badSession, "forbidden"],
+      problems: [...badAnySession, "forbidden"],
     },
   ],
   shapes,

@@ -1,4 +1,9 @@
-import { badBody, badSession, type DocumentedModule, jsonBody } from "../../platform/operation.ts"
+import {
+  badAnySession,
+  badBody,
+  type DocumentedModule,
+  jsonBody,
+} from "../../platform/operation.ts"
 import { batch, batchResults, maxOperations } from "./batch.ts"
 
 /** Writes of many records at once. Those of one collection stand with it (core/docs/record-operations.ts). */
@@ -18,7 +23,7 @@ export const bulkDocs: DocumentedModule = {
       responses: { 200: { description: "All of it is written.", schema: batchResults } },
       problems: [
         ...badBody,
-        ...badSession,
+        ...badAnySession,
         "forbidden",
         "not_found",
         "method_not_allowed",

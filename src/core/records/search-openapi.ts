@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { badSession, type DocumentedModule } from "../../platform/operation.ts"
+import { badAnySession, type DocumentedModule } from "../../platform/operation.ts"
 import { maxSearchCharacters } from "./query.ts"
 import { defaultHits, maxHits } from "./search-everywhere.ts"
 
@@ -58,7 +58,7 @@ export const searchDocs: DocumentedModule = {
       auth: "either",
       query: searchQuery,
       responses: { 200: { description: "What was found.", schema: searchHits } },
-      problems: ["invalid_input", ...badSession],
+      problems: ["invalid_input", ...badAnySession],
     },
   ],
   shapes: { searchQuery, searchHits },

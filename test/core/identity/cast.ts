@@ -17,7 +17,13 @@ export const bindings: Cloudflare.Env = { ...env }
 /** Identity's routes, and one route that reads and one that writes as the records do. */
 export const http = createHttp(authenticate)
   .route("/", identityRoutes)
-  .route("/", accountRoutes({ ownRecords: async function* () {} }))
+  .route(
+    "/",
+    accountRoutes({
+      ownRecords: async function* () {},
+      deleteOwnRecords: async () => ({ deleted: 0, kept: 0, next: null }),
+    }),
+  )
   .get("/probe", async (c) => {
     const actor = c.get("actor")
     if (actor.kind === "user") {
