@@ -1,5 +1,5 @@
 import { newJob } from "../../src/core/jobs/enqueue.ts"
-import { type AfterCommit, collection } from "../../src/core/records/collection.ts"
+import { type AfterCommit, collection, sqlView } from "../../src/core/records/collection.ts"
 import {
   backRelation,
   boolean,
@@ -19,6 +19,7 @@ import {
   text,
   url,
 } from "../../src/core/records/fields.ts"
+import { savedViews } from "../../src/core/records/saved-views.ts"
 import { Problem } from "../../src/platform/problem.ts"
 import { chore } from "./jobs.ts"
 
@@ -251,6 +252,42 @@ export const places = collection("places", {
   },
 })
 
+/** Who has published what: open to all, although authors are not. */
+export const writers = sqlView("writers", {
+  sql: `SELECT author AS id, author, count(*) AS articles, sum(words) AS words, count(*) > 1 AS busy
+    FROM articles WHERE status = 'published' GROUP BY author`,
+  fields: {
+    author: relation("members"),
+    articles: integer({ required: true }),
+    words: integer(),
+    busy: boolean({ required: true }),
+  },
+  rules: { read: "true" },
+})
+
+/** Groups and joins what belongs to organisations, without a word about them. */
+export const ticketCounts = sqlView("ticketCounts", {
+  sql: `SELECT t.subject AS id, t.subject, count(*) AS tickets,
+      (SELECT count(*) FROM tickets_watchers w JOIN Tickets o ON o.id = w.source WHERE o.subject = t.subject) AS watchers
+    FROM "tickets" t GROUP BY t.subject`,
+  fields: {
+    subject: text({ required: true }),
+    tickets: integer({ required: true }),
+    watchers: integer({ required: true }),
+  },
+  rules: { read: "@me.id != null" },
+})
+
+/** Of no table at all. */
+export const letters = sqlView("letters", {
+  sql: "WITH l(id, position) AS (VALUES ('a', 1), ('b', 2), ('c', 3), ('d', 4), (NULL, 5)) SELECT * FROM l",
+  fields: { position: integer({ required: true }) },
+  rules: { read: "@me.id != null" },
+})
+
+/** Questions that people keep. */
+export const searches = savedViews("searches")
+
 export const fixtures = [
   articles,
   tags,
@@ -265,4 +302,8 @@ export const fixtures = [
   parcels,
   wishes,
   places,
+  writers,
+  ticketCounts,
+  letters,
+  searches,
 ] as const

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
-import { collection, type Fields } from "../../src/core/records/collection.ts"
+import { collection, type Fields, sqlView } from "../../src/core/records/collection.ts"
 import {
   backRelation,
   boolean,
@@ -81,6 +81,27 @@ test("a point comes with what its index is made of, is renamed with it, and goes
   expect(renamed).not.toContain('DROP COLUMN "place"')
   const dropped = await step([at], [notes(body)], { drop: ["notes.location"] })
   expect(dropped).toContain('DROP COLUMN "location"')
+})
+
+test("a view needs no migration, but has to run over the tables that there will be", async () => {
+  const counts = (sql: string) => sqlView("counts", { sql, fields: { n: integer() } })
+  const sound = counts("SELECT body AS id, count(*) AS n FROM notes GROUP BY body")
+  const project = migrationProject()
+  const written = await project.migrate([notes(body), sound])
+  expect(written?.summary).toEqual(["new collection notes"])
+  expect(await project.migrate([notes(body)])).toBeNull()
+  for (const [sql, problem] of [
+    [
+      "SELECT title AS id, 1 AS n FROM notes",
+      'The view "counts" does not run: no such column: title',
+    ],
+    ["SELECT id, 1 AS m FROM notes", "no such column: q.n"],
+    ["SELECT id, 1 AS n FROM nobody", "no such table: nobody"],
+  ] as const) {
+    await expect(project.migrate([notes(body), counts(sql)])).rejects.toThrow(problem)
+  }
+  const people = counts("SELECT id, length(name) AS n FROM members")
+  expect(await project.migrate([notes(body), people])).toBeNull()
 })
 
 test("a default may be any text", async () => {

@@ -5,7 +5,7 @@ import {
   maxMeasures,
 } from "../records/aggregate-query.ts"
 import type { LinkedCollection } from "../records/link.ts"
-import { systemFieldNames } from "../records/shape.ts"
+import { systemFieldsOf } from "../records/shape.ts"
 import type { Parameter, Schema } from "./document.ts"
 import { fieldsKnownTo, type Reader } from "./reader.ts"
 
@@ -20,7 +20,7 @@ export function aggregateParameters(
   const number = named("integer", "number", "rollup") ?? "version"
   const day = named("date", "datetime") ?? "createdAt"
   const groups = [
-    ...systemFieldNames,
+    ...systemFieldsOf(collection),
     ...fields
       .filter(({ kind }) => !["json", "point", "relations", "backRelation"].includes(kind))
       .map(({ name }) => name),
@@ -73,6 +73,17 @@ const listOfTerms = (
   explode: false,
   schema: { type: "array", maxItems, items: { type: "string", maxLength: 2_000 } },
 })
+
+/** The answer of every saved view: its records are those of the collection that it asks. */
+export const savedViewPageSchema: Schema = {
+  type: "object",
+  required: ["items", "next"],
+  properties: {
+    items: { type: "array", items: { type: "object", additionalProperties: true } },
+    next: { type: ["string", "null"], description: "The `cursor` of the next page." },
+    count: { type: "integer", minimum: 0, description: "With `count=exact`: of all pages." },
+  },
+}
 
 /** The answer of every aggregate: what its items hold follows from the question. */
 export const aggregatePageSchema: Schema = {

@@ -52,8 +52,8 @@ export function historyDrafts(
   drafts: Readonly<Record<string, RecordOperation>>,
   parameters: readonly Parameter[],
 ])[] {
-  const { name, builtIn } = collection
-  if (builtIn || !isOpen(reader, collection, "read")) return []
+  const { name, builtIn, sqlView } = collection
+  if (builtIn || sqlView !== null || !isOpen(reader, collection, "read")) return []
   const answer = (
     description: string,
     schema: string | Schema,

@@ -1,6 +1,6 @@
 import { maxExpandDepth } from "../records/fan-out.ts"
 import type { LinkedCollection } from "../records/link.ts"
-import { systemFieldNames } from "../records/shape.ts"
+import { systemFieldsOf } from "../records/shape.ts"
 import type { Parameter, Schema } from "./document.ts"
 import { fieldsKnownTo, type Reader } from "./reader.ts"
 import { expandable } from "./record-schemas.ts"
@@ -8,7 +8,7 @@ import { expandable } from "./record-schemas.ts"
 /** Parameters that say which parts of a record are answered. */
 export function shapeParameters(reader: Reader, collection: LinkedCollection): Parameter[] {
   const own = [
-    ...systemFieldNames,
+    ...systemFieldsOf(collection),
     ...fieldsKnownTo(reader, collection)
       .filter((field) => field.kind !== "backRelation")
       .map((field) => field.name),
@@ -99,7 +99,7 @@ export function listParameters(reader: Reader, collection: LinkedCollection): Pa
 }
 
 const sortableFields = (reader: Reader, collection: LinkedCollection): string[] => [
-  ...systemFieldNames,
+  ...systemFieldsOf(collection),
   ...fieldsKnownTo(reader, collection)
     .filter(
       (field) =>

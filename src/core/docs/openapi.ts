@@ -1,5 +1,5 @@
 import type { LinkedCollection } from "../records/link.ts"
-import { aggregatePageSchema } from "./aggregate-operation.ts"
+import { aggregatePageSchema, savedViewPageSchema } from "./aggregate-operation.ts"
 import type { DocumentedOperation, OpenApi, PathItem, Schema } from "./document.ts"
 import { answerHeaders, requestHeaders, responseHeaders } from "./headers.ts"
 import { historySchemas } from "./history-operations.ts"
@@ -32,6 +32,7 @@ export function openApiDocument(reader: Reader): OpenApi {
       "RecordReference",
       "AggregatePage",
       ...Object.keys(past),
+      "SavedViewPage",
       ...documentedModules.flatMap(({ operations }) =>
         operations.map(({ operationId }) => operationId),
       ),
@@ -70,6 +71,7 @@ export function openApiDocument(reader: Reader): OpenApi {
         RecordReference: recordReference,
         AggregatePage: aggregatePageSchema,
         ...past,
+        SavedViewPage: savedViewPageSchema,
         ...modules,
         ...problemSchemas,
       },

@@ -19,7 +19,7 @@ export const fieldsKnownTo = (reader: Reader, collection: LinkedCollection): Lin
 /** Whether anybody like this reader could ever do it: there is a rule, or the reader passes rules. */
 export const isOpen = (reader: Reader, collection: LinkedCollection, action: Action): boolean =>
   collection.rules[action] !== null ||
-  (!collection.builtIn && reader.view.passes(collection)) ||
+  (!collection.builtIn && collection.sqlView === null && reader.view.passes(collection)) ||
   (action === "read" && reader.view.passes(collection))
 
 /** Collections without any rule are known only to those who pass rules. The built-in ones come last. */

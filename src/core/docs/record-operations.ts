@@ -93,7 +93,7 @@ export function recordPaths(
       actions: ["read"],
       parameters: [
         ...shapeParameters(reader, collection),
-        ...(collection.builtIn ? [] : [asOfParameter]),
+        ...(collection.builtIn || collection.sqlView !== null ? [] : [asOfParameter]),
         requestHeader("If-None-Match"),
       ],
       answers: {
@@ -145,6 +145,24 @@ export function recordPaths(
     },
   } as const satisfies Record<string, RecordOperation>
 
+  const ask: RecordOperation = {
+    id: `ask${one}`,
+    summary: "Ask a saved view",
+    description:
+      "What it finds for you and now, as a list of its collection answers it. Refused as a list is, where the view names what you do not know.",
+    actions: ["read"],
+    parameters: listParameters(reader, collection).filter(({ name }) =>
+      ["limit", "cursor", "count"].includes(name),
+    ),
+    answers: {
+      200: {
+        description: "A page of the records that it finds.",
+        headers: answerHeaders("Link", "X-Bookmark"),
+        content: { "application/json": { schema: schemaRef("SavedViewPage") } },
+      },
+    },
+    problems: ["invalid_input", "invalid_expression", "invalid_cursor", "not_found"],
+  }
   const item = (
     operations: Readonly<Record<string, RecordOperation>>,
     shared: readonly Parameter[] = [],
@@ -160,8 +178,12 @@ export function recordPaths(
     name: "id",
     in: "path",
     required: true,
-    description: "The record's id, a UUID in lower case.",
-    schema: { type: "string", format: "uuid" },
+    ...(collection.sqlView === null
+      ? {
+          description: "The record's id, a UUID in lower case.",
+          schema: { type: "string", format: "uuid" },
+        }
+      : { description: "The record's id.", schema: { type: "string", minLength: 1 } }),
   }
   const past = historyDrafts(reader, collection, names).map(([path, drafts, parameters]) => {
     const shared = path.includes("{id}") ? [id, ...parameters] : parameters
@@ -171,6 +193,9 @@ export function recordPaths(
     [
       [`/records/${collection.name}`, item({ get: list, post: create })] as const,
       [`/records/${collection.name}/aggregate`, item({ get: aggregate })] as const,
+      ...(collection.definition.options.savedViews
+        ? [[`/records/${collection.name}/{id}/records`, item({ get: ask }, [id])] as const]
+        : []),
       [`/records/${collection.name}/export`, item({ get: bulk.export })] as const,
       [
         `/records/${collection.name}/{id}`,

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { LinkedCollection, LinkedField } from "../records/link.ts"
-import { systemFieldNames } from "../records/shape.ts"
+import { systemFieldsOf } from "../records/shape.ts"
 import { validatorsOf, valueSchema } from "../records/validators.ts"
 import { type Schema, schemaRef } from "./document.ts"
 import { pastSchemas } from "./history-operations.ts"
@@ -47,6 +47,10 @@ const systemSchemas: Readonly<Record<string, Schema>> = {
   updatedBy: { type: ["string", "null"], format: "uuid" },
 }
 
+/** The ids of a view are texts of its own making. */
+const systemSchema = ({ sqlView }: LinkedCollection, name: string): Schema | undefined =>
+  sqlView === null ? systemSchemas[name] : { type: "string", description: "Made by the view." }
+
 function recordSchema(
   reader: Reader,
   collection: LinkedCollection,
@@ -61,14 +65,17 @@ function recordSchema(
     }),
     properties: {
       ...Object.fromEntries(
-        systemFieldNames.map((name) => [name, { ...systemSchemas[name], readOnly: true }]),
+        systemFieldsOf(collection).map((name) => [
+          name,
+          { ...systemSchema(collection, name), readOnly: true },
+        ]),
       ),
       ...Object.fromEntries(fields.map((field) => [field.name, answerSchema(reader, field)])),
       ...(expanded && { expanded, expandedNext }),
     },
     // A field with a rule of its own is missing where the rule does not hold.
     required: [
-      ...systemFieldNames,
+      ...systemFieldsOf(collection),
       ...fields.filter((field) => reader.view.fieldRule(field) === true).map((field) => field.name),
     ],
   }

@@ -49,7 +49,7 @@ export function withinToSql(point: Term, box: Box): Term {
 export function narrowing(point: Operand, box: Box, row: RowSource, oneRow: boolean): Term | null {
   const bare =
     point.kind === "path" && point.root === "row" && point.steps.length === 0 && row.stored === true
-  if (!bare || oneRow || point.fieldRule !== true) return null
+  if (!bare || oneRow || !point.field.indexed || point.fieldRule !== true) return null
   const bands = parameter(JSON.stringify(bandsOf(box)))
   const inBands = term`${row.column(bandColumn(point.field.column))} IN ${subquery`(SELECT value FROM json_each(${bands}))`}`
   const longitude = row.column(longitudeColumn(point.field.column))

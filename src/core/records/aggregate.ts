@@ -11,6 +11,7 @@ import { assertReadable, compileFilter, searched } from "./list.ts"
 import { filterProblem } from "./query.ts"
 import { matchQuery } from "./search.ts"
 import { visibility } from "./selection.ts"
+import { rowsOf } from "./sql-view.ts"
 import type { StoredValue } from "./values.ts"
 import { mainAlias, mainSource, organisationOf, type View } from "./view.ts"
 
@@ -170,7 +171,7 @@ function groupsOf(
   )
   const numbers = query.groups.map((_, i) => raw(String(i + 1)))
   const grouped = numbers.length > 0 ? sql` GROUP BY ${join(numbers)}` : raw("")
-  return sql`SELECT ${join(selected)} FROM ${identifier(collection.name)} ${raw(mainAlias)} WHERE ${allOf(conditions)}${grouped}`
+  return sql`SELECT ${join(selected)} FROM ${rowsOf(view, collection)} ${raw(mainAlias)} WHERE ${allOf(conditions)}${grouped}`
 }
 
 interface OrderKey {

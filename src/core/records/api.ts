@@ -121,7 +121,7 @@ export function recordsFor(app: App, actor: Actor, collections: LinkedCollection
         records.list(of, { ...query, ...page }),
     async find<C extends AnyCollection>(of: C, id: string) {
       const collection = linked(of)
-      if (!isId(id)) return null
+      if (!isId(id) && collection.sqlView === null) return null
       const selection = select(view, collection, { fields: null, expand: [] })
       const found = await findRecord(app, view, collection, id, selection)
       return (found?.record ?? null) as RecordOf<C> | null

@@ -144,14 +144,15 @@ function subjectsOf(
 ): LinkedCollection[] {
   if (name === null) {
     const readable = [...collections.values()].filter(
-      (collection) => !collection.builtIn && view.readRule(collection) !== false,
+      (collection) =>
+        !collection.builtIn && collection.sqlView === null && view.readRule(collection) !== false,
     )
     if (readable.length === 0 && view.actor.kind === "anonymous")
       throw new Problem("unauthenticated")
     return readable
   }
   const collection = collections.get(name)
-  if (!collection || collection.builtIn)
+  if (!collection || collection.builtIn || collection.sqlView !== null)
     throw new Problem("not_found", "There is no such collection.")
   assertReadable(view, collection)
   return [collection]

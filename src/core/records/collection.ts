@@ -26,11 +26,15 @@ type Stored<F extends Fields> = {
 }
 
 /** A record of a collection, as the API answers it to someone who may read every field. */
-export type RecordOf<C> = C extends Collection<string, infer F> ? SystemFields & Stored<F> : never
+export type RecordOf<C> =
+  C extends Collection<string, infer F>
+    ? (C extends SqlViewCollection ? Pick<SystemFields, "id"> : SystemFields) & Stored<F>
+    : never
 
 /** What a create or a merge patch may hold: its fields, each optional; null empties. */
-export type InputOf<C> =
-  C extends Collection<string, infer F>
+export type InputOf<C> = C extends SqlViewCollection
+  ? never
+  : C extends Collection<string, infer F>
     ? {
         -readonly [Name in keyof Stored<F> as F[Name & keyof F] extends Required<Computed>
           ? never
@@ -116,6 +120,10 @@ export interface CollectionOptions<F extends Fields> {
   description?: string
   /** How long the log keeps what the record was in the database, before it moves to R2, where it is still found. */
   history?: { retention: `${number}d` }
+  /** Made by `savedViews`: its records are questions that can be asked. */
+  savedViews?: true
+  /** A view's: see `sqlView`. */
+  sql?: string
   beforeWrite?: BeforeWrite
   afterCommit?: AfterCommit
 }
@@ -134,3 +142,30 @@ export const collection = <const Name extends string, const F extends Fields>(
   name: Name,
   options: CollectionOptions<F>,
 ): Collection<Name, F> => ({ name, options })
+
+/** A collection that nobody writes. */
+export interface SqlViewCollection<Name extends string = string, F extends Fields = Fields>
+  extends Collection<Name, F> {
+  readonly readOnly: true
+}
+
+export interface SqlViewOptions<F extends Fields>
+  extends Pick<CollectionOptions<F>, "administrators" | "description" | "scope"> {
+  /**
+   * One SELECT over collections by their names, in SQLite's SQL. It answers a column `id`, a text that no two rows share,
+   * and one for each field, booleans as 0 and 1. Of collections that belong to organisations it sees the caller's records
+   * alone; apart from that it sees everything, so that `rules` and its own WHERE decide who may know what.
+   */
+  sql: string
+  fields: F
+  rules?: Pick<Rules, "read">
+}
+
+/**
+ * Defines a read-only collection by SQL: listed, filtered, sorted and aggregated as any other.
+ * Mistakes are reported by `linkCollections`, and by `migrate:new`, which runs the SQL.
+ */
+export const sqlView = <const Name extends string, const F extends Fields>(
+  name: Name,
+  options: SqlViewOptions<F>,
+): SqlViewCollection<Name, F> => ({ name, options, readOnly: true })

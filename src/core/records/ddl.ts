@@ -15,9 +15,11 @@ export interface SchemaObject {
   readonly sql: string
 }
 
-/** All objects, in an order in which they can be created. Built-in collections have hand-written migrations. */
+/** All objects, in an order in which they can be created. Built-in collections have hand-written migrations, views no table. */
 export function schemaObjects(collections: Iterable<LinkedCollection>): SchemaObject[] {
-  const own = [...collections].filter((collection) => !collection.builtIn)
+  const own = [...collections].filter(
+    ({ builtIn, definition }) => !builtIn && definition.options.sql === undefined,
+  )
   return [
     ...own.map(tableObject),
     ...own.flatMap(joinTableObjects),

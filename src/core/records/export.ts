@@ -17,6 +17,7 @@ import {
   selectList,
   visibility,
 } from "./selection.ts"
+import { rowsOf } from "./sql-view.ts"
 import type { StoredValue } from "./values.ts"
 import { mainAlias, mainSource, type View } from "./view.ts"
 
@@ -127,7 +128,7 @@ async function* recordPages(
     const statements = seeks(view, query.sort, place).map((seek) =>
       pageOf(
         selection,
-        sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(mainAlias)} WHERE ${allOf([...conditions, ...seek.conditions])} ORDER BY ${orderBy(view, query.sort)} LIMIT ${raw(String(pageRows))}`,
+        sql`SELECT ${columns} FROM ${rowsOf(view, collection)} ${raw(mainAlias)} WHERE ${allOf([...conditions, ...seek.conditions])} ORDER BY ${orderBy(view, query.sort)} LIMIT ${raw(String(pageRows))}`,
       ),
     )
     if (actor.kind === "user") statements.push(epochProbe(actor))

@@ -30,7 +30,9 @@ export function historyRoutes(collections: LinkedCollections): Hono<Http> {
 
   const reachOf = (c: Context<Http>): HistoryReach => {
     const collection = collections.get(c.req.param("collection") ?? "")
-    if (!collection || collection.builtIn) throw new Problem("not_found", withoutHistory)
+    if (!collection || collection.builtIn || collection.sqlView !== null) {
+      throw new Problem("not_found", withoutHistory)
+    }
     c.set("collection", collection.name)
     const app = c.get("app")
     return { app, view: viewFor(app, c.get("actor"), collections), collections, collection }

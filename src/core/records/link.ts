@@ -10,6 +10,7 @@ import type { Collection } from "./collection.ts"
 import type { Field, FieldKind, FieldOptions } from "./fields.ts"
 import { members } from "./members.ts"
 import { shapeOf, systemFieldNames, valueTypes } from "./shape.ts"
+import { linkSqlView, type SqlView } from "./sql-view.ts"
 
 /** A field among the others: its relations resolved, its rules checked. */
 export interface LinkedField {
@@ -53,6 +54,8 @@ export interface LinkedCollection {
   readonly shape: Shape
   readonly rules: LinkedRules
   readonly scoped: boolean
+  /** Null for collections with a table of their own; a view is read-only. */
+  readonly sqlView: SqlView | null
   /** True for `members`, whose table has a migration of its own. */
   readonly builtIn: boolean
   readonly uniques: readonly (readonly string[])[]
@@ -120,6 +123,9 @@ export function linkCollections(definitions: readonly Collection[]): LinkedColle
   for (const collection of linked.values()) resolveRelations(collection, linked)
   for (const collection of linked.values()) resolveRollups(collection)
   for (const collection of linked.values()) {
+    if (collection.definition.options.sql !== undefined) {
+      collection.sqlView = linkSqlView(collection, linked, reservedNames)
+    }
     checkFieldLists(collection)
     checkOnDelete(collection)
     checkRules(collection)
@@ -142,6 +148,7 @@ function shell(definition: Collection): Mutable<LinkedCollection> {
     shape: undefined as unknown as Shape,
     rules: { read: null, create: null, update: null, delete: null },
     scoped: options.scope === "organisation",
+    sqlView: null,
     builtIn: definition === members,
     uniques,
     searchFields: options.search ?? [],
@@ -197,9 +204,15 @@ function resolveRelations(
           : `${collection.name}.${name} leads to "${field.options.target}", which is not a collection: list it in src/app/collections.ts.`,
       )
     }
+    if (target?.definition.options.sql !== undefined) {
+      throw new DefinitionError(
+        `${collection.name}.${name} leads to the view "${target.name}": relations lead to records that are stored.`,
+      )
+    }
     const linkedField = linkField(collection.name, name, field, target ?? null)
     fields.set(name, linkedField)
-    if (target && field.kind !== "backRelation") {
+    const isStored = collection.definition.options.sql === undefined
+    if (target && isStored && field.kind !== "backRelation") {
       target.referrers = [...target.referrers, { collection, field: linkedField }]
     }
   }

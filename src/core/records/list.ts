@@ -20,6 +20,7 @@ import {
   selectList,
   visibility,
 } from "./selection.ts"
+import { rowsOf } from "./sql-view.ts"
 import type { StoredValue } from "./values.ts"
 import { mainAlias, mainSource, organisationOf, type View } from "./view.ts"
 
@@ -82,7 +83,7 @@ export async function listRecords(
           ),
         )
   const statements = [...pages]
-  if (query.count) statements.push(countOf(collection, conditions, match))
+  if (query.count) statements.push(countOf(view, collection, conditions, match))
   const { actor } = view
   if (actor.kind === "user") statements.push(epochProbe(actor))
 
@@ -146,7 +147,7 @@ function sortedPage(
   limit: number,
 ): Sql {
   const found = match === null ? [] : [searched(collection, match)]
-  return sql`SELECT ${columns} FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])} ORDER BY ${orderBy(view, query.sort)} LIMIT ${raw(String(limit))}`
+  return sql`SELECT ${columns} FROM ${rowsOf(view, collection)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])} ORDER BY ${orderBy(view, query.sort)} LIMIT ${raw(String(limit))}`
 }
 
 /** Finds the rows that match a full-text query. */
@@ -172,12 +173,13 @@ function rankedPage(
 }
 
 function countOf(
+  view: View,
   collection: LinkedCollection,
   conditions: readonly Sql[],
   match: string | null,
 ): Sql {
   const found = match === null ? [] : [searched(collection, match)]
-  return sql`SELECT count(*) AS count FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])}`
+  return sql`SELECT count(*) AS count FROM ${rowsOf(view, collection)} ${raw(alias)} WHERE ${allOf([...found, ...conditions])}`
 }
 
 interface Seek {
@@ -257,7 +259,7 @@ export async function findRecord(
   const [row] = await app.db.all(singleRead(view, collection, selection)(id))
   assertEpoch(actor, row && [{ epoch: row["~epoch"] }])
   if (!row || row.id === null) return null
-  return { record: decodeRow(view, selection, row), version: row.version as number }
+  return { record: decodeRow(view, selection, row), version: (row.version ?? 0) as number }
 }
 
 type SingleRead = (id: string) => Sql
@@ -299,7 +301,7 @@ const recordAndEpochQuery = (
   id: string,
   selection: Selection,
 ): Sql =>
-  sql`SELECT ${selectList(view, selection, alias, source)}, p.epoch AS "~epoch" FROM (${epochProbe(actor)}) p LEFT JOIN ${identifier(collection.name)} ${raw(alias)} ON ${raw(`${alias}."id"`)} = ${id} AND ${visibility(view, collection, alias, true)}`
+  sql`SELECT ${selectList(view, selection, alias, source)}, p.epoch AS "~epoch" FROM (${epochProbe(actor)}) p LEFT JOIN ${rowsOf(view, collection)} ${raw(alias)} ON ${raw(`${alias}."id"`)} = ${id} AND ${visibility(view, collection, alias, true)}`
 
 /** The statement that reads one record as the actor may see it. */
 export const recordQuery = (
@@ -308,4 +310,4 @@ export const recordQuery = (
   id: string,
   selection: Selection,
 ): Sql =>
-  sql`SELECT ${selectList(view, selection, alias, source)} FROM ${identifier(collection.name)} ${raw(alias)} WHERE ${raw(`${alias}."id"`)} = ${id} AND ${visibility(view, collection, alias, true)}`
+  sql`SELECT ${selectList(view, selection, alias, source)} FROM ${rowsOf(view, collection)} ${raw(alias)} WHERE ${raw(`${alias}."id"`)} = ${id} AND ${visibility(view, collection, alias, true)}`

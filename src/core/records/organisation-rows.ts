@@ -7,7 +7,7 @@ export const organisationHasRecords =
   (organisation: string): Sql =>
     anyOf(
       [...collections.values()]
-        .filter(({ scoped }) => scoped)
+        .filter(({ scoped, sqlView }) => scoped && sqlView === null)
         .map(
           ({ name }) =>
             sql`EXISTS (SELECT 1 FROM ${identifier(name)} WHERE organisation = ${organisation})`,

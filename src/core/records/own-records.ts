@@ -11,7 +11,8 @@ export const ownRecordsOf = (collections: LinkedCollections) =>
     const records = recordsFor(app, actor, collections)
     const visible = [...collections.values()].filter(
       // What belongs to organisations is asked of each of them.
-      ({ scoped, rules }) => rules.read !== null && (!scoped || actor.organisation !== null),
+      ({ scoped, rules, sqlView }) =>
+        sqlView === null && rules.read !== null && (!scoped || actor.organisation !== null),
     )
     for (const collection of visible) {
       for await (const record of records.all(collection.definition, {

@@ -17,8 +17,23 @@ export function findCollection(
   const { budget } = collection.definition.options
   // Never a refusal: how many rows were read depends on those that the caller does not see.
   if (budget) c.set("budget", { rowsRead: budget.rowsRead })
+  if (collection.sqlView !== null) refuseOfView(c, collection)
   return { collection, view: viewFor(c.get("app"), c.get("actor"), collections) }
 }
+
+/** A view is listed, read, counted and exported: it has no versions, and nothing to write. */
+function refuseOfView(c: Context<Http>, { name }: LinkedCollection): void {
+  if (!["GET", "HEAD"].includes(c.req.method)) throw readOnly(name)
+  const [, part, further] = c.req.path.slice("/records/".length).split("/")
+  if (further !== undefined || part === "import") throw new Problem("not_found")
+}
+
+/** What a write of a view is answered with. */
+export const readOnly = (name: string): Problem =>
+  new Problem("method_not_allowed", {
+    detail: `"${name}" is a view, made of other records: change those.`,
+    headers: { allow: "GET, HEAD, OPTIONS" },
+  })
 
 export const parametersOf = (c: Context<Http>): URLSearchParams => {
   const at = c.req.url.indexOf("?")

@@ -2,20 +2,21 @@ import { type Context, Hono } from "hono"
 import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { Problem } from "../../platform/problem.ts"
-import { parseJson, readJson, readText } from "../../platform/validate.ts"
+import { isStorableText, parseJson, readJson, readText } from "../../platform/validate.ts"
 import { aggregateJson, aggregateRecords } from "./aggregate.ts"
 import { parseAggregateQuery } from "./aggregate-query.ts"
 import { answerTo } from "./answer.ts"
 import { bulkRoutes } from "./bulk-routes.ts"
 import type { Draft, Written } from "./draft.ts"
 import { etagOf, expectedVersions, matchesNone, onlyOf } from "./etag.ts"
-import { getRecordAsOf } from "./history.ts"
+import { getRecordAsOf, withoutHistory } from "./history.ts"
 import { isReplay, readIdempotency, replay } from "./idempotency.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
 import { parseListQuery, parseRecordQuery, readParameters } from "./query.ts"
 import { findCollection, notAllowed, parametersOf } from "./route-context.ts"
+import { askSavedView } from "./saved-views.ts"
 import { isShaped, select } from "./selection.ts"
 import { commit, refuseAnonymous } from "./write.ts"
 
@@ -63,11 +64,12 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     const { collection, view } = find(c)
     const wanted = parseRecordQuery(parametersOf(c))
     if (wanted.asOf !== null) {
+      if (collection.sqlView !== null) throw new Problem("not_found", withoutHistory)
       const reach = { app: c.get("app"), view, collections, collection }
       return c.json(await getRecordAsOf(reach, idOf(c), wanted.asOf))
     }
     const selection = select(view, collection, wanted)
-    const found = await findRecord(c.get("app"), view, collection, idOf(c), selection)
+    const found = await findRecord(c.get("app"), view, collection, idOf(c, collection), selection)
     if (!found) throw new Problem("not_found")
     const body = JSON.stringify(found.record)
     const etag = etagOf(found.version, isShaped(selection, wanted) ? body : null)
@@ -76,6 +78,17 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     }
     return new Response(body, { headers: { "content-type": "application/json", etag } })
   })
+
+  routes.get("/:collection/:id/records", async (c) => {
+    const { collection, view } = find(c)
+    if (collection.definition.options.savedViews !== true) throw new Problem("not_found")
+    const parameters = parametersOf(c)
+    const id = idOf(c)
+    const page = await askSavedView(c.get("app"), view, collections, collection, id, parameters)
+    const headers = pageHeaders(`/records/${collection.name}/${id}/records`, parameters, page)
+    return new Response(JSON.stringify(page), { headers })
+  })
+  routes.all("/:collection/:id/records", (c) => notAllowed(c, "GET, HEAD, OPTIONS"))
 
   routes.post("/:collection", async (c) => {
     const { collection, view } = findFor(c, "create")
@@ -141,9 +154,10 @@ function pageHeaders(path: string, parameters: URLSearchParams, { next }: { next
 const noParameters = (c: Context<Http>): void => void readParameters(parametersOf(c), [])
 
 /** An id that cannot be one is an id of nothing. */
-function idOf(c: Context<Http>): string {
+function idOf(c: Context<Http>, collection?: LinkedCollection): string {
   const id = c.req.param("id") ?? ""
-  if (!isId(id)) throw new Problem("not_found")
+  // A view makes its ids from whatever it groups by.
+  if (!isId(id) && !(collection?.sqlView && isStorableText(id))) throw new Problem("not_found")
   return id
 }
 

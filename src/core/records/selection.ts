@@ -5,7 +5,7 @@ import { joinTableOf } from "./columns.ts"
 import { nextOf } from "./expanded-next.ts"
 import { assertBounded, maxExpandDepth, mostOf } from "./fan-out.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
-import { systemFieldNames } from "./shape.ts"
+import { systemFieldsOf } from "./shape.ts"
 import { decodeValue, isConverted } from "./values.ts"
 import { mainAlias, mainSource, tableSource, type View } from "./view.ts"
 
@@ -115,7 +115,9 @@ function selectAnew(
     ),
   ])
   const columns = [
-    ...systemFieldNames.map((name) => column(name, name === "version" ? "integer" : "text", null)),
+    ...systemFieldsOf(collection).map((name) =>
+      column(name, name === "version" ? "integer" : "text", null),
+    ),
     ...[...collection.fields.values()]
       .filter((field) => field.kind !== "backRelation" && view.fieldRule(field) !== false)
       .map((field) => column(field.name, field.kind, field)),
@@ -178,7 +180,7 @@ function expansionsOf(
 /** False also for what the actor can never read: to it, there is no such field. */
 export function knows(view: View, collection: LinkedCollection, name: string): boolean {
   const field = collection.fields.get(name)
-  return field ? view.fieldRule(field) !== false : systemFieldNames.includes(name)
+  return field ? view.fieldRule(field) !== false : systemFieldsOf(collection).includes(name)
 }
 
 const unknownName = (parameter: string, name: string) =>
@@ -194,6 +196,7 @@ export const isShaped = (selection: Selection, wanted: Wanted): boolean =>
 
 /** True when rollups or the rights of the reader shape the whole record. */
 export const hasShapedBody = (collection: LinkedCollection): boolean =>
+  collection.sqlView !== null ||
   [...collection.fields.values()].some(
     (field) => field.kind === "rollup" || field.readable !== null,
   )

@@ -13,6 +13,12 @@ export const systemFieldNames: readonly string[] = [
   "updatedBy",
 ]
 
+/** What the server answers beside a record's own fields: of a view, which has no versions, the id alone. */
+export const systemFieldsOf = ({ definition }: Pick<LinkedCollection, "definition">) =>
+  definition.options.sql === undefined ? systemFieldNames : viewFields
+
+const viewFields: readonly string[] = ["id"]
+
 const systemField = (name: string, type: ValueType, indexed = false): ShapeField => ({
   kind: "value",
   name,
@@ -68,12 +74,16 @@ export function shapeOf(collection: LinkedCollection): Shape {
       const found = known.get(fieldName)
       if (found !== undefined) return found
       const own = collection.fields.get(fieldName)
-      if (!own) return systemFields.get(fieldName) ?? null
+      if (!own) {
+        return systemFieldsOf(collection).includes(fieldName)
+          ? (systemFields.get(fieldName) ?? null)
+          : null
+      }
       const field = shapeField(collection, own, indexed)
       known.set(fieldName, field)
       return field
     },
-    fieldNames: () => [...systemFieldNames, ...collection.fields.keys()],
+    fieldNames: () => [...systemFieldsOf(collection), ...collection.fields.keys()],
   }
 }
 
@@ -84,6 +94,7 @@ function shapeField(
 ): ShapeField {
   const { name, kind, options } = field
   const target = () => (field.target as LinkedCollection).shape
+  const isStored = collection.definition.options.sql === undefined
   if (kind === "relation") return { kind: "one", name, column: name, indexed: true, target }
   if (kind === "relations") {
     const through = { joinTable: joinTableOf(collection.name, name) }
@@ -99,11 +110,13 @@ function shapeField(
       through: { backField, backColumn: backField },
     }
   }
+  // A view has no index of its own, whatever SQLite makes of those of its tables.
+  const isIndexed = kind === "point" ? isStored : indexed.has(name)
   return {
     kind: "value",
     name,
     column: name,
     type: valueTypes[kind] as ValueType,
-    indexed: indexed.has(name) || options.unique === true,
+    indexed: isIndexed || options.unique === true,
   }
 }

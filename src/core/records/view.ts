@@ -96,7 +96,9 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
     readRule,
     fieldRule,
     writeRule: (collection, action, rule) =>
-      inScope(collection, action) && (passes(collection) || (rule !== null && decide(rule))),
+      collection.sqlView === null &&
+      inScope(collection, action) &&
+      (passes(collection) || (rule !== null && decide(rule))),
     writableRule: (collection, rule) => passes(collection) || decide(rule),
     passes,
     allows: (rule) => rule !== null && decide(rule) === true,

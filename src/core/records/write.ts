@@ -21,6 +21,8 @@ import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { recordQuery } from "./list.ts"
 import type { NewRecord, Operation, Revival } from "./operations.ts"
 import { answerOf, changed, madeBefore, statusOf } from "./read-back.ts"
+import { readOnly } from "./route-context.ts"
+import { checkSavedView } from "./saved-views.ts"
 import { decodeRow, select } from "./selection.ts"
 import { permissionQuery, statementsOf } from "./statements.ts"
 import { parsePatchOfHook } from "./validators.ts"
@@ -118,6 +120,7 @@ async function plan(
         `beforeWrite of "${draft.collection.name}" writes in circles, ${maxHookDepth} deep`,
       )
     }
+    if (draft.collection.sqlView !== null) throw readOnly(draft.collection.name)
     const view = viewFor(app, writer, collections)
     refuseAnonymous(view, draft.action, draft.collection)
     const given = givenBy(draft)
@@ -127,6 +130,7 @@ async function plan(
         : draft
     const amended = await amend(app, view, collections, filled)
     pinned ||= amended.pinned
+    checkSavedView(view, collections, amended.draft)
     steps.push({ operation: operationOf(view, amended.draft, given), view, draft: index })
     const organisation = writer.kind === "anonymous" ? null : (writer.organisation ?? null)
     if (amended.jobs.length > 0) {

@@ -37,9 +37,12 @@ export async function questionsOf(
       const view = viewFor(app, askers[persona], collections)
       if (view.readRule(collection) === false) continue
       questions.push(await listQuestion(app, view, collection, {}, persona))
+      // Nothing writes a view, and what it reads is its list.
+      if (collection.sqlView !== null) continue
       questions.push(...ruleQuestions(view, collection, persona, await firstId(app, collection)))
     }
-    questions.push(...rollupQuestions(collection, await firstId(app, collection)))
+    if (collection.sqlView === null)
+      questions.push(...rollupQuestions(collection, await firstId(app, collection)))
   }
   for (const { collection: name, query, as = "anonymous" } of typical) {
     const collection = collections.get(name)

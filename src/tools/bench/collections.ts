@@ -2,8 +2,10 @@ import { collection } from "../../core/records/collection.ts"
 import {
   backRelation,
   boolean,
+  date,
   expression,
   integer,
+  point,
   relation,
   text,
 } from "../../core/records/fields.ts"
@@ -44,4 +46,15 @@ export const notes = collection("notes", {
   rules: { read: "author = @me.id", create: "author = @me.id" },
 })
 
-export const benchCollections = [articles, remarks, notes] as const
+/** Asked where and when: filled for the figures of rows read alone. */
+export const sightings = collection("sightings", {
+  fields: {
+    seenOn: date({ required: true }),
+    location: point({ required: true }),
+    animals: integer({ required: true }),
+  },
+  rules: { read: "true" },
+  indexes: ["seenOn"],
+})
+
+export const benchCollections = [articles, remarks, notes, sightings] as const

@@ -17,6 +17,10 @@ const questions: Readonly<
   "of all": (deployment) => costOf(deployment, "/search?q=remark&collections=remarks&limit=20"),
   "expand 50": (deployment) =>
     costOf(deployment, "/records/articles?expand=remarks.article&limit=50"),
+  near: (deployment) => costOf(deployment, `/records/sightings?${near}&limit=20`),
+  // An aggregate has to read what it adds up: a hundredth of the sightings, and all of them.
+  "year's 12": (deployment) => costOf(deployment, `${byMonth}&${year}`),
+  "all months": (deployment) => costOf(deployment, byMonth),
 }
 
 /** Rows read by each question, for tables of different sizes: they should not grow with these without bounds. */
@@ -27,6 +31,7 @@ export async function printRowsRead(): Promise<void> {
     const deployment = await startBench(rows)
     try {
       await fillRemarks(deployment.database, rows)
+      await fillSightings(deployment.database, rows)
       const costs: Cost[] = []
       for (const ask of Object.values(questions)) costs.push(await ask(deployment, rows))
       const trips = Math.max(...costs.map((cost) => cost.trips))
@@ -39,6 +44,28 @@ export async function printRowsRead(): Promise<void> {
 
 const line = (head: string, cells: readonly (string | number)[]): string =>
   head.padStart(21) + cells.map((cell) => String(cell).padStart(11)).join("")
+
+/** All over the globe and over a hundred years. */
+async function fillSightings(database: D1Database, rows: number): Promise<void> {
+  for (let at = 0; at < rows; at += fillRows) {
+    await database
+      .prepare(
+        `WITH RECURSIVE n (n) AS (SELECT CAST(?1 AS INTEGER) UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?2)
+INSERT INTO sightings (id, version, createdAt, updatedAt, seenOn, location, animals)
+SELECT printf('01900000-0000-7000-8000-%012x', n), 1, ?3, ?3, date('1926-01-01', ((n * 7919) % 36500) || ' days'),
+  json_object('latitude', (n * 104729) % 180000 / 1000.0 - 90, 'longitude', (n * 1299709) % 360000 / 1000.0 - 180), n % 9
+FROM n`,
+      )
+      .bind(at, Math.min(at + fillRows, rows), new Date().toISOString())
+      .run()
+  }
+  await database.prepare("PRAGMA optimize").run()
+}
+
+const fillRows = 100_000
+const near = `filter=${encodeURIComponent("distance(location, 52.52, 13.405) < 50000")}`
+const byMonth = `/records/sightings/aggregate?group=${encodeURIComponent("month(seenOn)")}&measure=count,sum(animals)`
+const year = `filter=${encodeURIComponent('seenOn >= "2025-01-01" && seenOn < "2026-01-01"')}`
 
 const filtered = `filter=${encodeURIComponent('category = "c7"')}&sort=-score`
 

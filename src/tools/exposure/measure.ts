@@ -2,6 +2,7 @@ import type { Action } from "../../core/identity/key-scopes.ts"
 import type { LinkedCollection, LinkedCollections, LinkedField } from "../../core/records/link.ts"
 import { afterObjections, ruleObjections } from "../../core/records/objections.ts"
 import { visibility } from "../../core/records/selection.ts"
+import { rowsOf } from "../../core/records/sql-view.ts"
 import { isWritable } from "../../core/records/validators.ts"
 import { mainAlias, mainSource, type View, viewFor } from "../../core/records/view.ts"
 import type { App } from "../../platform/app.ts"
@@ -29,7 +30,7 @@ export async function measureExposure(
   personas: readonly Persona[],
 ): Promise<Exposure[]> {
   const asked = [...collections.values()].flatMap((collection) =>
-    actions.flatMap((action) =>
+    (collection.sqlView === null ? actions : (["read"] as const)).flatMap((action) =>
       personas.map((persona) => ({
         ...{ collection, action, persona },
         question: questionOf(viewFor(app, persona.actor, collections), collection, action),
@@ -77,7 +78,7 @@ function questionOf(view: View, collection: LinkedCollection, action: Action): Q
     const holds = view.compile(rule, mainSource, { next: mainSource })
     return sql`sum((${holds}) IS TRUE AND r) AS ${identifier(`f${n}`)}`
   })
-  const inner = sql`SELECT ${raw(`${mainAlias}.*`)}, (${reached}) IS TRUE AS r FROM ${identifier(collection.name)} ${raw(mainAlias)}`
+  const inner = sql`SELECT ${raw(`${mainAlias}.*`)}, (${reached}) IS TRUE AS r FROM ${rowsOf(view, collection)} ${raw(mainAlias)}`
   return {
     fields,
     statement: sql`SELECT ${join([raw("count(*) AS total"), raw("sum(r) AS reached"), ...parts])} FROM (${inner}) ${raw(mainAlias)}`,

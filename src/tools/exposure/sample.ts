@@ -56,7 +56,7 @@ function targetsFirst(collections: LinkedCollections): LinkedCollection[] {
     ordered.push(collection)
   }
   for (const collection of collections.values()) visit(collection, [])
-  return ordered.filter(({ builtIn }) => !builtIn)
+  return ordered.filter(({ builtIn, sqlView }) => !builtIn && sqlView === null)
 }
 
 async function addRecords(

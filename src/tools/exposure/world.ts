@@ -67,7 +67,8 @@ export async function inLocalData<Result>(
 /** Whoever most records point at is the owner; the organisation is the one with most members. */
 async function castOf(app: App, collections: LinkedCollections): Promise<Cast> {
   const owners = new Map<string, number>()
-  for (const { name, fields } of collections.values()) {
+  for (const { name, fields, sqlView } of collections.values()) {
+    if (sqlView !== null) continue
     for (const field of fields.values()) {
       if (field.kind !== "relation" || !field.target?.builtIn) continue
       const rows = await app.db.all({

@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite"
 import { schemaObjects } from "../../core/records/ddl.ts"
 import type { LinkedCollections } from "../../core/records/link.ts"
 import { systemFieldNames } from "../../core/records/shape.ts"
+import { checkSqlViews } from "./sql-views.ts"
 import { parseTable, type TableText } from "./table.ts"
 import { normalForm, significant, unquote } from "./tokens.ts"
 
@@ -39,6 +40,7 @@ export interface Part {
 export function desiredSchema(collections: LinkedCollections): Schema {
   const database = new DatabaseSync(":memory:")
   for (const object of schemaObjects(collections.values())) database.exec(object.sql)
+  checkSqlViews(database, collections)
   const schema = readSchema(database)
   database.close()
   return schema

@@ -71,7 +71,7 @@ function shapeOf(
   for (const [field, plan] of Object.entries(fields)) {
     const column = columnOf(field)
     if ("type" in plan) {
-      const indexed = plan.indexed === true
+      const indexed = plan.indexed === true || plan.type === "point"
       known.set(field, { kind: "value", name: field, column, type: plan.type, indexed })
     } else if ("one" in plan) {
       const target = () => shapes.get(plan.one) as Shape
