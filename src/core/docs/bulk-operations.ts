@@ -1,9 +1,12 @@
+import { csvLine } from "../records/csv.ts"
 import type { LinkedCollection } from "../records/link.ts"
-import type { Parameter } from "./document.ts"
+import { isWritable } from "../records/validators.ts"
+import { type Parameter, schemaRef } from "./document.ts"
 import { answerHeaders } from "./headers.ts"
 import { listParameters } from "./list-parameters.ts"
 import type { CollectionNames } from "./names.ts"
-import type { Reader } from "./reader.ts"
+import { badBody } from "./problem-answers.ts"
+import { fieldsKnownTo, type Reader } from "./reader.ts"
 import type { RecordOperation } from "./record-operations.ts"
 
 /** What takes or gives all of a collection at once, for its paths in the document. */
@@ -11,7 +14,7 @@ export function bulkOperations(
   reader: Reader,
   collection: LinkedCollection,
   { many }: CollectionNames,
-): { readonly export: RecordOperation } {
+): { readonly export: RecordOperation; readonly import: RecordOperation } {
   return {
     export: {
       id: `export${many}`,
@@ -52,5 +55,75 @@ export function bulkOperations(
         ...(collection.rules.read === null ? (["not_found"] as const) : []),
       ],
     },
+    import: {
+      id: `import${many}`,
+      summary: `Import into \`${collection.name}\``,
+      description: `CSV (RFC 4180, UTF-8, with a header row) or NDJSON, read as a stream and written a batch at a time, under the rules of each record. A row that is refused is told with its line and the reason, and does not hold up the others. What an export wrote comes back as it was, under its ids; other fields of the server are passed over. Where a collection has hooks, rules that look at its other records or relations to itself, rows are written in turn, a hundred a batch, and otherwise a thousand. A file that cannot be read on is answered with a problem whose \`report\` says what is imported by then.`,
+      actions: ["create"],
+      parameters: [
+        {
+          name: "upsert",
+          in: "query",
+          description: `Change the record that has the same ${upsertKeys(reader, collection)}, where there is one that you may see: empty cells empty its fields, columns that are not there leave them.`,
+          schema: { type: "string" },
+          example: "id",
+        },
+        {
+          name: "columns",
+          in: "query",
+          description:
+            "JSON: which column is for which field, where their names differ; null passes a column over.",
+          schema: { type: "string" },
+          example: '{"Remarks":null}',
+        },
+        {
+          ...choice("atomic"),
+          description: "`true` imports all rows or none: then they have to fit into one batch.",
+        },
+        {
+          ...choice("dryRun"),
+          description:
+            "`true` judges all, and writes nothing. Each batch is judged by itself: what the rows of one would take from those of another is not seen.",
+        },
+      ],
+      body: {
+        schema: { type: "string", examples: [headerOf(reader, collection)] },
+        mediaTypes: ["text/csv", "application/x-ndjson"],
+      },
+      answers: {
+        200: {
+          description: "What became of the rows.",
+          headers: answerHeaders("X-Bookmark"),
+          content: { "application/json": { schema: schemaRef("ImportReport") } },
+        },
+      },
+      problems: [...badBody, "forbidden", "not_found", "conflict"],
+    },
   }
 }
+
+/** The first line of a file that names all its columns. */
+const headerOf = (reader: Reader, collection: LinkedCollection): string =>
+  csvLine(
+    fieldsKnownTo(reader, collection)
+      .filter(isWritable)
+      .map(({ name }) => name),
+  )
+
+const choice = (name: string) =>
+  ({
+    name,
+    in: "query",
+    schema: { type: "string", enum: ["true", "false"], default: "false" },
+  }) as const
+
+const upsertKeys = ({ view }: Reader, { uniques, fields }: LinkedCollection): string =>
+  [["id"], ...uniques]
+    .filter((names) =>
+      names.every((name) => {
+        const field = fields.get(name)
+        return !field || view.fieldRule(field) === true
+      }),
+    )
+    .map((names) => `\`${names.join(",")}\``)
+    .join(" or ")

@@ -5,7 +5,14 @@ import { maxTakenAlong } from "../records/deletion.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import { aggregateParameters } from "./aggregate-operation.ts"
 import { bulkOperations } from "./bulk-operations.ts"
-import type { Answer, DocumentedOperation, Parameter, PathItem, Reference } from "./document.ts"
+import type {
+  Answer,
+  DocumentedOperation,
+  Parameter,
+  PathItem,
+  Reference,
+  Schema,
+} from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
 import { asOfParameter, historyDrafts } from "./history-operations.ts"
@@ -24,7 +31,8 @@ export interface RecordOperation {
   /** Rules that decide about it: any of them opens it. */
   readonly actions: readonly Action[]
   readonly parameters?: readonly (Parameter | Reference)[]
-  readonly body?: { readonly schema: string; readonly mediaTypes: readonly string[] }
+  /** The name of a schema among the components, or one of its own. */
+  readonly body?: { readonly schema: string | Schema; readonly mediaTypes: readonly string[] }
   readonly answers: Readonly<Record<number, Answer>>
   readonly problems: readonly ProblemCode[]
 }
@@ -197,6 +205,7 @@ export function recordPaths(
         ? [[`/records/${collection.name}/{id}/records`, item({ get: ask }, [id])] as const]
         : []),
       [`/records/${collection.name}/export`, item({ get: bulk.export })] as const,
+      [`/records/${collection.name}/import`, item({ post: bulk.import })] as const,
       [
         `/records/${collection.name}/{id}`,
         item({ get, patch, put, delete: remove }, [id]),
@@ -230,10 +239,7 @@ function operationOf(
       requestBody: {
         required: true,
         content: Object.fromEntries(
-          draft.body.mediaTypes.map((type) => [
-            type,
-            { schema: schemaRef(draft.body?.schema as string) },
-          ]),
+          draft.body.mediaTypes.map((type) => [type, { schema: bodySchema(draft) }]),
         ),
       },
     }),
@@ -268,6 +274,8 @@ function deletionSentence(reader: Reader, collection: LinkedCollection): string 
     .filter(Boolean)
     .join(" ")
 }
+const bodySchema = ({ body }: RecordOperation): Schema =>
+  typeof body?.schema === "string" ? schemaRef(body.schema) : (body?.schema ?? {})
 
 const lowerCase = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1)
 

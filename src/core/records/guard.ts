@@ -32,13 +32,19 @@ export interface Objection {
  * conditions name). `index` is SQL for the operation's position.
  */
 export function guard(index: Sql, objections: readonly Objection[], from: Sql): Sql | null {
+  const found = refusals(index, objections, from)
+  return found && sql`INSERT INTO refusals ${found} LIMIT 1`
+}
+
+/** The same as a question: a row with `refusal` for each row of `from` that is objected to. */
+export function refusals(index: Sql, objections: readonly Objection[], from: Sql): Sql | null {
   const possible = objections.filter(({ condition }) => condition.text !== "0")
   if (possible.length === 0) return null
   let cases = raw("")
   for (const { outcome, condition, detail = "" } of possible) {
     cases = sql`${cases} WHEN ${condition} THEN ${raw(literal(`${outcome}|${detail}|`))}`
   }
-  return sql`INSERT INTO refusals SELECT refusal FROM (SELECT 'refused|' || ${index} || '|' || CASE${cases} END AS refusal FROM ${from}) WHERE refusal IS NOT NULL LIMIT 1`
+  return sql`SELECT refusal FROM (SELECT 'refused|' || ${index} || '|' || CASE${cases} END AS refusal FROM ${from}) WHERE refusal IS NOT NULL`
 }
 
 /** Ends a batch that was only to be judged: whatever it wrote before is undone. */

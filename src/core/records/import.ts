@@ -1,13 +1,56 @@
 import type { Actor, App } from "../../platform/app.ts"
+import { invalidInput } from "../../platform/problem.ts"
 import { refusalProblem } from "./guard.ts"
+import type { Importer, ImportWay } from "./import-chunk.ts"
+import { chunkCharacters, chunksOf, type FileRows } from "./import-chunks.ts"
+import { addTo, noCounts, type Report, withReport } from "./import-report.ts"
 import { assertComplete, type Input, parseCreate, toStored, withDefaults } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import type { NewRecord } from "./operations.ts"
 import { statementsOf } from "./statements.ts"
 import { viewFor } from "./view.ts"
 
-/** Rows in one batch: D1 gives a batch 30 s and is single-threaded meanwhile. */
-const chunkRows = 1_000
+/**
+ * Writes the rows of a file as they come in, a batch at a time. Answers what became of them.
+ *
+ * @throws {Problem} with the report of what had been done by then: for a file that cannot be read on, and where the caller's
+ * rights end or the database fails. Of an atomic import, when any row is refused: then nothing is written.
+ */
+export async function importRows(
+  importer: Importer,
+  collection: LinkedCollection,
+  way: ImportWay,
+  rows: FileRows,
+): Promise<Report> {
+  const report: Report = { dryRun: way.dryRun, ...noCounts(), refusals: [] }
+  try {
+    const chunks = chunksOf(importer, collection, way, rows)
+    for await (const chunk of way.atomic ? onlyOne(importer, chunks) : chunks) {
+      const { counts, refusals } = await importer.run(chunk)
+      addTo(report, counts, refusals)
+    }
+  } catch (error) {
+    throw withReport(error, report)
+  }
+  if (!way.atomic || way.dryRun || report.refused === 0) return report
+  const detail = `${report.refused} of ${report.rows} rows are refused, and nothing is imported.`
+  throw withReport(invalidInput({ path: "body", code: "refused", message: detail }), report)
+}
+
+/** All or nothing is one batch, and nothing may be written before the file has ended. */
+async function* onlyOne<Chunk>(
+  { chunkRows }: Importer,
+  chunks: AsyncIterable<Chunk>,
+): AsyncGenerator<Chunk> {
+  const found: Chunk[] = []
+  for await (const chunk of chunks) {
+    if (found.push(chunk) > 1) {
+      const message = `An atomic import is one batch: at most ${chunkRows} rows and ${chunkCharacters} characters here, no key twice.`
+      throw invalidInput({ path: "body", code: "too_many", message })
+    }
+  }
+  yield* found
+}
 
 export interface ImportRow {
   /** A UUID in lower case; made when absent. */
@@ -15,8 +58,11 @@ export interface ImportRow {
   readonly input: Input
 }
 
+/** Rows in one batch: D1 gives a batch 30 s and is single-threaded meanwhile. */
+const batchRows = 1_000
+
 /**
- * Creates many records through the one write path, a thousand a batch: each batch all or nothing. Answers their ids.
+ * Creates many records for a tool that is sure of them, a thousand a batch: each batch all or nothing. Answers their ids.
  * Hooks do not run: what they would derive has to be in the rows.
  *
  * @throws {Problem} `invalid_input`, `conflict`, … of the first row that is refused, with its `index`; earlier batches stay.
@@ -39,8 +85,8 @@ export async function importRecords(
       given: new Set(Object.keys(input)),
     }
   })
-  for (let at = 0; at < records.length; at += chunkRows) {
-    const chunk = records.slice(at, at + chunkRows)
+  for (let at = 0; at < records.length; at += batchRows) {
+    const chunk = records.slice(at, at + batchRows)
     try {
       await app.db.batch(
         statementsOf(app, view, { action: "create", collection, records: chunk, chosenIds }, at),

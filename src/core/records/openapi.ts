@@ -5,6 +5,7 @@ import {
   jsonBody,
 } from "../../platform/operation.ts"
 import { batch, batchResults, maxOperations } from "./batch.ts"
+import { importReport, refusal } from "./import-report.ts"
 
 /** Writes of many records at once. Those of one collection stand with it (core/docs/record-operations.ts). */
 export const bulkDocs: DocumentedModule = {
@@ -33,5 +34,5 @@ export const bulkDocs: DocumentedModule = {
       ],
     },
   ],
-  shapes: { batch, batchResults },
+  shapes: { batch, batchResults, importReport, refusal },
 }

@@ -1,7 +1,7 @@
 import type { App } from "../../platform/app.ts"
 import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
-import type { RowSource } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
+import { createStatements } from "./create-statements.ts"
 import { deleteStatements } from "./deletion.ts"
 import { guard, type Objection } from "./guard.ts"
 import type { LinkedCollection } from "./link.ts"
@@ -9,23 +9,19 @@ import { logStatement, writableRules } from "./log-lines.ts"
 import {
   afterObjections,
   referenceObjections,
-  revivalObjections,
   ruleObjections,
   staleObjections,
   takenObjections,
-  unscopedObjection,
   writableObjections,
 } from "./objections.ts"
 import type {
-  CreateOperation,
-  NewRecord,
   Operation,
   PutOperation,
   StoredFields,
   UpdateOperation,
   WriteContext,
 } from "./operations.ts"
-import { assigned, changedRowSource, current, manyFields } from "./rows.ts"
+import { assigned, changedRowSource, current } from "./rows.ts"
 import { orderedIds, visibility, visibleRow } from "./selection.ts"
 import { organisationOf, tableSource, type View } from "./view.ts"
 
@@ -53,175 +49,6 @@ export function statementsOf(
       return putStatements(writing, operation, index)
     case "delete":
       return deleteStatements(writing, operation, index)
-  }
-}
-
-// ---- create
-
-/** Columns that a create gives values to, in the order in which they travel. */
-const givenColumns = (collection: LinkedCollection): string[] =>
-  [...collection.fields.values()]
-    .filter((field) => !["relations", "backRelation", "rollup"].includes(field.kind))
-    .map((field) => field.name)
-
-/**
- * An id that exists is refused as `taken`, or as `stale` where its absence is the caller's condition; `skip` passes it
- * over: the creating half of a PUT. The new rows travel as one JSON parameter, which keeps integers integers and has no
- * limit on their number.
- */
-function createStatements(
-  writing: WriteContext,
-  { collection, records, chosenIds = false }: Omit<CreateOperation, "action">,
-  index: number,
-  ifExists: "taken" | "stale" | "skip",
-): Sql[] {
-  const { app, view, at } = writing
-  const absentOnly = ifExists === "skip"
-  const columns = givenColumns(collection)
-  const many = manyFields(collection)
-  const rows = JSON.stringify(
-    records.map((record) => [
-      record.id,
-      ...columns.map((name) => record.columns[name] ?? null),
-      ...many.map(({ name }) => record.many[name] ?? []),
-    ]),
-  )
-  const at0 = (n: number) => raw(`json_extract(value, '$[${n}]')`)
-  const fresh = sql`(SELECT key AS "#", ${join([
-    sql`${at0(0)} AS "id"`,
-    ...columns.map((name, i) => sql`${at0(i + 1)} AS ${identifier(name)}`),
-    ...many.map(({ name }, i) => sql`${at0(columns.length + 1 + i)} AS ${identifier(name)}`),
-  ])} FROM json_each(${rows})) AS n`
-  const exists = sql`EXISTS (SELECT 1 FROM ${identifier(collection.name)} x WHERE x."id" = n."id")`
-  const actorId = view.actor.kind === "user" ? view.actor.id : null
-  // A record that comes back is none of several: it comes alone.
-  const revival = records[0]?.revival
-  const createdAt = revival?.createdAt ?? at
-  const createdBy = revival ? revival.createdBy : actorId
-  const source = newRowSource(collection, {
-    createdAt,
-    createdBy,
-    updatedAt: at,
-    updatedBy: actorId,
-  })
-  const organisation = organisationOf(view.actor)
-  const occupied = (outcome: "taken" | "stale"): Objection[] =>
-    ifExists === outcome ? [{ outcome, condition: exists, detail: "id" }] : []
-
-  const speaksAgainst: Objection[] = [
-    ...ruleObjections(view, view.writeRule(collection, "create", collection.rules.create), source),
-    ...unscopedObjection(collection, organisation),
-    ...writableObjections(
-      view,
-      collection,
-      givenBy(records),
-      source,
-      source,
-      revival !== undefined,
-    ),
-    ...occupied("stale"),
-    ...(revival ? revivalObjections(collection, revival, source) : []),
-    ...referenceObjections(
-      view,
-      collection,
-      revival?.given ?? pointingFields(collection, givenBy(records)),
-      source,
-    ),
-    ...occupied("taken"),
-    ...takenObjections(collection, organisation, source, null),
-  ]
-  const objections = absentOnly
-    ? speaksAgainst.map((it) => ({ ...it, condition: sql`(NOT ${exists} AND ${it.condition})` }))
-    : [...writing.first, ...speaksAgainst]
-  const check = guard(sql`(${raw(String(index))} + n."#")`, objections, fresh)
-
-  const system = [
-    "id",
-    ...(collection.scoped ? ["organisation"] : []),
-    "version",
-    "createdAt",
-    "updatedAt",
-    "createdBy",
-    "updatedBy",
-  ]
-  // A record that is made anew under an old id goes on counting, so that no version (and no ETag) means two things.
-  const version = chosenIds
-    ? sql`1 + max(ifnull((SELECT max(c.version) FROM changes c WHERE c.subject = ${collection.name} AND c.record = n."id"), 0), ifnull((SELECT max(a.version) FROM archived_changes a WHERE a.subject = ${collection.name} AND a.record = n."id"), 0))`
-    : raw("1")
-  const values = [
-    raw('n."id"'),
-    ...(collection.scoped ? [sql`${organisation}`] : []),
-    version,
-    sql`${createdAt}`,
-    sql`${at}`,
-    sql`${createdBy}`,
-    sql`${actorId}`,
-    ...columns.map((name) => raw(`n."${name}"`)),
-  ]
-  const insert = sql`INSERT INTO ${identifier(collection.name)} (${join([...system, ...columns].map(identifier))}) SELECT ${join(values)} FROM ${fresh} WHERE ${absentOnly ? sql`NOT ${exists}` : raw("1")} ORDER BY n."#"`
-
-  const [only] = records
-  const written =
-    only && records.length === 1
-      ? sql`t."id" = ${only.id}`
-      : sql`t."id" IN (SELECT value FROM json_each(${JSON.stringify(records.map(({ id }) => id))}))`
-  const links = many.flatMap((field) => {
-    const pairs = records.flatMap((record) =>
-      (record.many[field.name] ?? []).map((target, position) => [record.id, target, position]),
-    )
-    if (pairs.length === 0) return []
-    return [
-      sql`INSERT INTO ${identifier(joinTableOf(collection.name, field.name))} ("source", "target", "position") SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(${JSON.stringify(pairs)}) WHERE ${absentOnly ? unlogged(collection, sql`json_extract(value, '$[0]')`) : raw("1")}`,
-    ]
-  })
-  const log = logStatement(
-    app,
-    view,
-    collection,
-    "created",
-    [collection.rules.create, ...writableRules(collection, givenBy(records))],
-    written,
-    absentOnly,
-  )
-  return [...(check ? [check] : []), insert, ...links, log]
-}
-
-/** Fields that could point astray. Whoever a default names as `@me.id` exists: the guard has asked for the token's epoch. */
-const pointingFields = (collection: LinkedCollection, given: ReadonlySet<string>) =>
-  new Set(
-    [...collection.fields.values()]
-      .filter(({ name, target, options }) => {
-        const fallback = options.default as { expression?: unknown } | undefined
-        return given.has(name) || !(target?.builtIn && fallback?.expression === "@me.id")
-      })
-      .map(({ name }) => name),
-  )
-
-/** True for a record whose present version has no line in the log: one that this batch has just written. */
-const unlogged = (collection: LinkedCollection, id: Sql): Sql =>
-  sql`NOT EXISTS (SELECT 1 FROM changes c JOIN ${identifier(collection.name)} v ON v."id" = c.record AND v."version" = c.version WHERE c.subject = ${collection.name} AND c.record = ${id})`
-
-const givenBy = (records: readonly NewRecord[]): ReadonlySet<string> =>
-  records.length === 1
-    ? (records[0] as NewRecord).given
-    : new Set(records.flatMap((record) => [...record.given]))
-
-/** The row that a create is about to write, for rules: `n` is the alias of the new rows. */
-function newRowSource(
-  collection: LinkedCollection,
-  written: Readonly<Record<string, string | null>>,
-): RowSource {
-  return {
-    column(name) {
-      if (name === "version") return raw("1")
-      if (name in written) return sql`${written[name] ?? null}`
-      if (collection.fields.get(name)?.rollup) {
-        return raw(collection.fields.get(name)?.rollup?.measure === "avg" ? "NULL" : "0")
-      }
-      return raw(`n."${name}"`)
-    },
-    ids: (field) =>
-      collection.fields.get(field)?.kind === "relations" ? raw(`n."${field}"`) : null,
   }
 }
 

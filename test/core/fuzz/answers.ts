@@ -41,7 +41,7 @@ function changedOnTheWay(
   draft: Draft,
   answered: Readonly<Record<string, unknown>>,
 ): string[] {
-  const given = Object.values(requestBody?.content ?? {})[0]?.schema
+  const given = jsonSchema(requestBody)
   // A restoration names a version, and makes the next one.
   const writes = draft.path.startsWith("/records/") && !draft.path.includes("/restorations")
   if (!given || !draft.body || !writes) return []
@@ -56,6 +56,10 @@ function changedOnTheWay(
   })
 }
 
+/** What a body has to be, where it is JSON. */
+const jsonSchema = (body: Located["operation"]["requestBody"]): Schema | undefined =>
+  Object.entries(body?.content ?? {}).find(([type]) => /[/+]json$/.test(type))?.[1].schema
+
 /** As the server reads it: a byte order mark is passed over. */
 const parseBody = (body: string): Record<string, unknown> =>
   JSON.parse(body.replace(/^\ufeff/, "")) as Record<string, unknown>
@@ -68,7 +72,7 @@ function inputComplaints(
 ): string[] {
   const known = parameters.map((one) => resolve<Parameter>(document, one))
   const query = new URL(draft.path, "http://x").searchParams
-  const schema = Object.values(requestBody?.content ?? {})[0]?.schema
+  const schema = jsonSchema(requestBody)
   const strict = draft.path.startsWith("/records/")
   return [
     ...[...query].flatMap(([name, value]) => {

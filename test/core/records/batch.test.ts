@@ -293,7 +293,7 @@ test("a batch has a size, and says so", async () => {
       alice,
       "POST",
       "/batch",
-      '{"operations":[{"method":"POST","path":"/records/tags","body":' + "[".repeat(400_000),
+      `{"operations":[{"method":"POST","path":"/records/tags","body":${"[".repeat(400_000)}`,
     ),
     400,
   )

@@ -50,7 +50,7 @@ export async function openWorkshop(
           ...(body !== undefined && { "content-type": "application/json" }),
           ...headers,
         },
-        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        ...(body !== undefined && { body: asItIs(body) ? body : JSON.stringify(body) }),
       })
       const answer = await handler.fetch(request as never, bound, context)
       await waitOnExecutionContext(context)
@@ -58,6 +58,9 @@ export async function openWorkshop(
     },
   }
 }
+
+const asItIs = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === "string" || body instanceof Uint8Array
 
 /** An app as a command-line tool would make it. */
 export const toolApp = (database = "main", now?: () => number): App =>

@@ -1,0 +1,311 @@
+import type { Actor, App } from "../../platform/app.ts"
+import { Refusal as Refused, UniqueViolation } from "../../platform/database.ts"
+import { invalidInput, Problem } from "../../platform/problem.ts"
+import type { Sql } from "../../platform/sql.ts"
+import { epochRefusal } from "../identity/epoch.ts"
+import { refusedCreates } from "./create-statements.ts"
+import { decidesAmongItself } from "./decides-among-itself.ts"
+import type { Draft } from "./draft.ts"
+import { isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
+import { chunkCharacters } from "./import-chunks.ts"
+import type { FileRow } from "./import-file.ts"
+import { type Counts, isRefusal, noCounts, type Refusal, refusalOf } from "./import-report.ts"
+import {
+  assertComplete,
+  parseNewId,
+  parsePatch,
+  parseReplacement,
+  toStored,
+  withDefaults,
+} from "./input.ts"
+import type { LinkedCollection, LinkedCollections } from "./link.ts"
+import type { CreateOperation, NewRecord } from "./operations.ts"
+import { statementsOf } from "./statements.ts"
+import { findByKey } from "./upsert.ts"
+import type { View } from "./view.ts"
+import { viewFor } from "./view.ts"
+import { commit } from "./write.ts"
+
+/** How the rows of a file become records. */
+export interface ImportWay {
+  /** The unique fields by which a record that is there already is found, and changed; null creates only. */
+  readonly upsert: readonly string[] | null
+  /** All is judged, nothing written. */
+  readonly dryRun: boolean
+  /** One row that is refused refuses all. */
+  readonly atomic: boolean
+}
+
+/** What became of a chunk. */
+export interface ChunkResult {
+  readonly counts: Counts
+  readonly refusals: readonly Refusal[]
+}
+
+/** Statements that belong into the batch of a chunk, and tell what became of it. */
+export type Along = (result: ChunkResult) => readonly Sql[]
+
+export interface Importer {
+  /** Rows that one batch takes, at most. */
+  readonly chunkRows: number
+  /** Writes the rows in one batch, or as many of them as are not refused; some may be refused already. */
+  run(rows: readonly (FileRow | Refusal)[], along?: Along): Promise<ChunkResult>
+}
+
+/** D1 gives a batch 30 s and is single-threaded meanwhile. */
+const maxTogether = 1_000
+/** Each is some five statements. */
+const maxInTurn = 100
+
+/**
+ * Writes rows through the one write path: a thousand new records are one statement, where each can be judged without the
+ * others. Where they cannot (hooks, rules that look at siblings, records that are there already) they are written in turn.
+ */
+export function createImporter(
+  app: App,
+  actor: Actor,
+  collections: LinkedCollections,
+  collection: LinkedCollection,
+  way: ImportWay,
+): Importer {
+  const view = viewFor(app, actor, collections)
+  const into: Target = { app, actor, collections, collection, view, way }
+  const together =
+    way.upsert === null &&
+    !collection.definition.options.beforeWrite &&
+    !decidesAmongItself(view, collections, collection)
+  return together
+    ? { chunkRows: maxTogether, run: (rows, along) => createTogether(into, rows, along) }
+    : { chunkRows: maxInTurn, run: (rows, along) => writeInTurn(into, rows, along) }
+}
+
+interface Target {
+  readonly app: App
+  readonly actor: Actor
+  readonly collections: LinkedCollections
+  readonly collection: LinkedCollection
+  readonly view: View
+  readonly way: ImportWay
+}
+
+/** Rows that are still to be written, beside those that were refused. */
+interface Sorted<Item> {
+  readonly items: (Item & { readonly line: number })[]
+  readonly refusals: Refusal[]
+}
+
+function sortOut<Item extends object>(
+  rows: readonly (FileRow | Refusal)[],
+  parse: (row: FileRow) => Item,
+): Sorted<Item> {
+  const sorted: Sorted<Item> = { items: [], refusals: [] }
+  for (const row of rows) {
+    if (isRefusal(row)) {
+      sorted.refusals.push(row)
+      continue
+    }
+    try {
+      assertTransportable(row)
+      sorted.items.push({ ...parse(row), line: row.line })
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status >= 500) throw error
+      sorted.refusals.push(refusalOf(row.line, error))
+    }
+  }
+  return sorted
+}
+
+/** D1 takes values of 2 MB. @throws {Problem} */
+function assertTransportable({ characters, values }: FileRow): void {
+  if (characters <= chunkCharacters) return
+  if (new TextEncoder().encode(JSON.stringify(values)).length < 1_900_000) return
+  throw invalidInput({ path: "body", code: "too_big", message: "The row has too many bytes." })
+}
+
+const isFileRow = (row: FileRow | Refusal): row is FileRow => !isRefusal(row)
+
+const byLine = (refusals: readonly Refusal[]): Refusal[] =>
+  refusals.toSorted((a, b) => a.line - b.line)
+
+const resultOf = (
+  rows: number,
+  refusals: readonly Refusal[],
+  counts: Partial<Counts>,
+): ChunkResult => ({
+  counts: { ...noCounts(), ...counts, rows, refused: refusals.length },
+  refusals: byLine(refusals),
+})
+
+// ---- together
+
+/** Others may write meanwhile, so that what was let through a moment ago is refused now. */
+const maxRounds = 5
+
+async function createTogether(
+  into: Target,
+  rows: readonly (FileRow | Refusal)[],
+  along: Along = () => [],
+): Promise<ChunkResult> {
+  const { app, actor, collection, view, way } = into
+  const { items, refusals } = sortOut(rows, (row) => newRecordOf(into, row))
+  let records = items
+  const first: readonly Objection[] =
+    actor.kind === "user" ? [{ outcome: "token_outdated", condition: epochRefusal(actor) }] : []
+  for (let round = 1; ; round++) {
+    const spoilt = way.atomic && refusals.length > 0
+    // What else speaks against them is to be known as well.
+    const rehearsal = way.dryRun || spoilt
+    const result = resultOf(rows.length, refusals, { created: spoilt ? 0 : records.length })
+    const operation: CreateOperation = {
+      action: "create",
+      collection,
+      records,
+      chosenIds: records.some(({ chosen }) => chosen),
+    }
+    const statements = [
+      ...(records.length > 0 ? statementsOf(app, view, operation, 0, first) : []),
+      ...along(result),
+      ...(rehearsal ? [rehearsed] : []),
+    ]
+    try {
+      if (statements.length > 0) await app.db.batch(statements)
+      if (!rehearsal && collection.definition.options.afterCommit) app.wake("changes")
+      return result
+    } catch (error) {
+      if (rehearsal && isRehearsed(error)) return result
+      if (!(error instanceof Refused || error instanceof UniqueViolation)) throw error
+      const found = await refusedOf(into, operation, first)
+      if (found.size === 0 && round === maxRounds) {
+        throw refusalProblem(error, actor.kind === "anonymous", false)
+      }
+      for (const [at, problem] of found) {
+        refusals.push(refusalOf((records[at] as (typeof records)[number]).line, problem))
+      }
+      records = records.filter((_, at) => !found.has(at))
+    }
+  }
+}
+
+function newRecordOf(
+  { app, view, collection }: Target,
+  { values }: FileRow,
+): NewRecord & { chosen: boolean } {
+  const { id: given, ...rest } = values
+  const chosen = given !== undefined && given !== null
+  const id = chosen ? parseNewId(String(given)) : app.newId()
+  const input = parseReplacement(view, collection, id, rest)
+  const whole = withDefaults(view, collection, input)
+  assertComplete(collection, whole)
+  return { id, ...toStored(collection, whole), given: new Set(Object.keys(input)), chosen }
+}
+
+/**
+ * All that speaks against a chunk, in one trip, by position: first what the database says, then what the rows that are left
+ * take from each other.
+ */
+async function refusedOf(
+  { app, actor, collection, view }: Target,
+  operation: CreateOperation,
+  first: readonly Objection[],
+): Promise<Map<number, Problem>> {
+  const found = new Map<number, Problem>()
+  const question = refusedCreates(app, view, operation, first)
+  for (const { refusal } of question ? await app.db.all(question) : []) {
+    const [, at, outcome = "", detail = ""] = (refusal as string).split("|")
+    const problem = problemOf(actor, outcome, detail)
+    // It is about the caller, and not about the row.
+    if (outcome === "token_outdated") throw problem
+    found.set(Number(at), problem)
+  }
+  if (found.size > 0) return found
+  for (const fields of [["id"], ...collection.uniques]) {
+    const taken = new Set<string>()
+    for (const [at, record] of operation.records.entries()) {
+      const values = fields.map((name) =>
+        name === "id" ? record.id : (record.columns[name] ?? null),
+      )
+      if (values.includes(null) || found.has(at)) continue
+      const key = JSON.stringify(values)
+      if (taken.has(key)) found.set(at, problemOf(actor, "taken", fields.join(",")))
+      taken.add(key)
+    }
+  }
+  return found
+}
+
+const problemOf = (actor: Actor, outcome: string, detail: string): Problem =>
+  refusalProblem(new Refused(0, outcome, detail), actor.kind === "anonymous", false) as Problem
+
+// ---- in turn
+
+async function writeInTurn(
+  into: Target,
+  rows: readonly (FileRow | Refusal)[],
+  along: Along = () => [],
+): Promise<ChunkResult> {
+  const { app, actor, collections, way } = into
+  const known = way.upsert
+    ? await findByKey(app, into.view, into.collection, way.upsert, rows.filter(isFileRow))
+    : new Map<FileRow, { id: string; version: number }>()
+  const sorted = sortOut(rows, (row) => ({ draft: draftOf(into, row, known.get(row)?.id) }))
+  const before = new Map([...known.values()].map(({ id, version }) => [id, version]))
+  const { refusals } = sorted
+  let items = sorted.items
+  for (;;) {
+    const spoilt = way.atomic && refusals.length > 0
+    const drafts = items.map(({ draft }) => draft)
+    const updates = spoilt ? 0 : drafts.filter(({ action }) => action === "update").length
+    const created = spoilt ? 0 : drafts.length - updates
+    // Which changes change nothing is known only afterwards: what goes along counts them as updates.
+    const result = resultOf(rows.length, refusals, { created, updated: updates })
+    try {
+      const extra = along(result)
+      if (drafts.length === 0) {
+        if (extra.length > 0) await app.db.batch(extra)
+        return result
+      }
+      const written = await commit(app, actor, collections, drafts, {
+        indexed: true,
+        rehearsal: way.dryRun || spoilt,
+        along: extra,
+      })
+      const unchanged = written.filter(
+        ({ id, version }) => version !== null && before.get(id) === version,
+      ).length
+      return resultOf(rows.length, refusals, { created, updated: updates - unchanged, unchanged })
+    } catch (error) {
+      const at = error instanceof Problem ? error.details.index : undefined
+      const item = at === undefined ? undefined : items[at]
+      const isTheirs =
+        error instanceof Problem && error.status < 500 && error.code !== "token_outdated"
+      if (!item || !isTheirs) throw error
+      refusals.push(refusalOf(item.line, asOfRow(error, item.draft)))
+      items = items.filter((other) => other !== item)
+    }
+  }
+}
+
+/** A record is made as by a PUT that only creates: of an id that exists the row says it is taken. */
+function draftOf(
+  { app, collection, view }: Target,
+  { values }: FileRow,
+  known: string | undefined,
+): Draft {
+  const { id: given, ...rest } = values
+  if (known !== undefined) {
+    const input = parsePatch(view, collection, known, rest)
+    return { action: "update", collection, id: known, input, expected: null }
+  }
+  if (given === undefined || given === null) {
+    const id = app.newId()
+    return { action: "create", collection, id, input: parseReplacement(view, collection, id, rest) }
+  }
+  const id = parseNewId(String(given))
+  const input = parseReplacement(view, collection, id, rest)
+  return { action: "put", collection, id, input, expected: null, only: "create" }
+}
+
+const asOfRow = (problem: Problem, { action }: Draft): Problem =>
+  action === "put" && problem.code === "precondition_failed"
+    ? problemOf({ kind: "system" }, "taken", "id")
+    : problem

@@ -1,0 +1,53 @@
+import type { Importer, ImportWay } from "./import-chunk.ts"
+import type { FileRow } from "./import-file.ts"
+import { isRefusal, type Refusal } from "./import-report.ts"
+import type { LinkedCollection } from "./link.ts"
+import { keyOf } from "./upsert.ts"
+
+/** Rows of a file as they come in, some of them refused already. */
+export type FileRows = AsyncIterable<readonly (FileRow | Refusal)[]>
+
+/** A chunk travels to D1 as one value of 2 MB at most, and a character may take six bytes of JSON. */
+export const chunkCharacters = 300_000
+
+/** The rows in chunks that one batch can take, and in which no row stands in another's way. */
+export async function* chunksOf(
+  { chunkRows }: Pick<Importer, "chunkRows">,
+  collection: LinkedCollection,
+  { upsert }: Pick<ImportWay, "upsert">,
+  rows: FileRows,
+): AsyncGenerator<(FileRow | Refusal)[]> {
+  const restricted = [...collection.fields.values()].filter(({ writable }) => writable !== null)
+  let chunk: (FileRow | Refusal)[] = []
+  let characters = 0
+  let given: string | null = null
+  let keys = new Set<string>()
+  for await (const piece of rows) {
+    for (const row of piece) {
+      const key = upsert && !isRefusal(row) ? JSON.stringify(keyOf(collection, upsert, row)) : null
+      // Whoever gives a restricted field is judged by it, and nobody else.
+      const gives: string | null = isRefusal(row)
+        ? given
+        : restricted.map(({ name }) => (Object.hasOwn(row.values, name) ? 1 : 0)).join("")
+      const length = isRefusal(row) ? 0 : row.characters
+      const full =
+        chunk.length === chunkRows ||
+        characters + length > chunkCharacters ||
+        (given !== null && gives !== given) ||
+        // What one row makes under a key, the next has to find.
+        (key !== null && key !== "null" && keys.has(key))
+      if (full && chunk.length > 0) {
+        yield chunk
+        chunk = []
+        characters = 0
+        given = null
+        keys = new Set()
+      }
+      chunk.push(row)
+      characters += length
+      given = isRefusal(row) ? given : gives
+      if (key !== null) keys.add(key)
+    }
+  }
+  if (chunk.length > 0) yield chunk
+}

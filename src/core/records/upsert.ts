@@ -1,0 +1,81 @@
+import type { App } from "../../platform/app.ts"
+import { invalidInput } from "../../platform/problem.ts"
+import { allOf, identifier, raw, type Sql, sql } from "../../platform/sql.ts"
+import type { FileRow } from "./import-file.ts"
+import type { LinkedCollection } from "./link.ts"
+import { visibility } from "./selection.ts"
+import { validatorsOf } from "./validators.ts"
+import { encodeValue, type StoredValue } from "./values.ts"
+import { mainAlias, type View } from "./view.ts"
+
+/**
+ * The fields that `upsert` names: `id`, or fields that are unique together. What hides a field from some of its readers
+ * hides whether a value exists, so such a field finds nothing.
+ *
+ * @throws {Problem} `invalid_input`
+ */
+export function parseUpsert(
+  view: View,
+  collection: LinkedCollection,
+  text: string,
+): readonly string[] {
+  const fields = text.split(",").map((name) => name.trim())
+  const wanted = fields.toSorted().join()
+  const known = collection.uniques
+    .filter((unique) =>
+      unique.every((name) => {
+        const field = collection.fields.get(name)
+        return field !== undefined && view.fieldRule(field) === true
+      }),
+    )
+    .concat([["id"]])
+  const found = known.find((unique) => unique.toSorted().join() === wanted)
+  if (found) return found
+  const choice = known.map((unique) => unique.join(",")).join(" or ")
+  const message = `upsert: "${text}" is not unique in "${collection.name}"; there is ${choice}.`
+  throw invalidInput({ path: "query.upsert", code: "not_unique", message })
+}
+
+/** The key of a row, as it is stored; null where it has none: then it is a new record, or refused later on. */
+export function keyOf(
+  collection: LinkedCollection,
+  fields: readonly string[],
+  { values }: FileRow,
+): StoredValue[] | null {
+  const key: StoredValue[] = []
+  for (const name of fields) {
+    const field = collection.fields.get(name)
+    const given = values[name] ?? null
+    if (given === null) return null
+    if (!field) {
+      key.push(String(given))
+      continue
+    }
+    const parsed = validatorsOf(collection).patch.safeParse({ [name]: given })
+    if (!parsed.success) return null
+    key.push(encodeValue(field, parsed.data[name]))
+  }
+  return key
+}
+
+/** The records that the actor sees under the keys of rows. One trip. */
+export async function findByKey(
+  app: App,
+  view: View,
+  collection: LinkedCollection,
+  fields: readonly string[],
+  rows: readonly FileRow[],
+): Promise<Map<FileRow, { id: string; version: number }>> {
+  const keys = rows.map((row) => keyOf(collection, fields, row))
+  const at = (n: number): Sql => raw(`json_extract(k.value, '$[${n}]')`)
+  const same = fields.map((name, n) => sql`${raw(mainAlias)}.${identifier(name)} = ${at(n)}`)
+  const found = await app.db.all(
+    sql`SELECT k.key AS "row", ${raw(mainAlias)}."id" AS id, ${raw(mainAlias)}."version" AS version FROM json_each(${JSON.stringify(keys)}) k JOIN ${identifier(collection.name)} ${raw(mainAlias)} ON ${allOf(same)} WHERE ${visibility(view, collection, mainAlias)}`,
+  )
+  return new Map(
+    found.map((one) => [
+      rows[one.row as number] as FileRow,
+      { id: one.id as string, version: one.version as number },
+    ]),
+  )
+}
