@@ -18,6 +18,8 @@ import { createMailer } from "./core/mail/mailer.ts"
 import { mailSweep } from "./core/mail/sweep.ts"
 import type { MailTemplate } from "./core/mail/template.ts"
 import { historyArchive } from "./core/records/archive-job.ts"
+import { bulkJob } from "./core/records/bulk-job.ts"
+import { bulkSweep } from "./core/records/bulk-sweep.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
@@ -54,12 +56,13 @@ export function createBackend(product: Product) {
   const deliver = deliverTo(collections)
   const later = deliverLater(deliver)
   const registry = linkJobs<Reach & MailReach>(
-    [deliverMail, later, ...identityJobs, ...(product.jobs ?? [])],
+    [deliverMail, later, bulkJob(collections), ...identityJobs, ...(product.jobs ?? [])],
     [
       jobsSweep,
       mailSweep,
       ...historyArchive(collections, hasListeners(collections)),
       anonymousSweep,
+      bulkSweep,
       ...(product.schedules ?? []),
     ],
   )

@@ -22,6 +22,7 @@ import { descriptionRoutes } from "./core/records/description.ts"
 import { expectedVersions } from "./core/records/etag.ts"
 import { historyRoutes } from "./core/records/history-routes.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
+import { operationRoutes } from "./core/records/operation-routes.ts"
 import { organisationHasRecords } from "./core/records/organisation-rows.ts"
 import { deleteOwnRecordsOf } from "./core/records/own-record-deletion.ts"
 import { ownRecordsOf } from "./core/records/own-records.ts"
@@ -51,6 +52,7 @@ export function createRoutes(
   http.route("/search", searchRoutes(collections))
   http.route("/batch", batchRoutes(collections))
   http.route("/collections", descriptionRoutes(collections, administrators))
+  http.route("/bulk-operations", operationRoutes)
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))

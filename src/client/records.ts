@@ -1,5 +1,6 @@
 import type { InputOf, RecordOf } from "../core/records/collection.ts"
 import type { AggregateItem, AggregateQuery } from "./aggregate-types.ts"
+import type { Filter } from "./filter.ts"
 import type { History } from "./history.ts"
 import type { Call, Transport } from "./transport.ts"
 import type { Answer, Collections, ListQuery, Page, View } from "./types.ts"
@@ -52,6 +53,46 @@ export interface Records<All extends Collections, C> extends History<C> {
   /** Puts the whole record, creating it where there is none. */
   replace(id: string, input: InputOf<C>, options?: Replacing): Promise<RecordOf<C>>
   delete(id: string, options?: Changing): Promise<void>
+  /** All that the query finds, as a stream: `(await films.export({ format: "csv" })).body`. */
+  export(query?: ExportQuery<RecordOf<C>>, options?: Cancellable): Promise<Response>
+  /** Rows of a file, each refused one told with its line. CSV unless told. */
+  import(file: string | Blob, options?: Importing): Promise<BulkReport>
+  /** The same patch for every record that the filter finds. A dry run only counts. */
+  updateAll(filter: string | Filter, patch: InputOf<C>, options?: DryRun): Promise<BulkReport>
+  deleteAll(filter: string | Filter, options?: DryRun): Promise<BulkReport>
+}
+
+export interface ExportQuery<R> extends Pick<ListQuery<R>, "filter" | "sort" | "fields"> {
+  /** `csv` unless told. */
+  format?: "csv" | "ndjson"
+  /** Begins CSV with a byte order mark, by which Excel knows UTF-8. */
+  bom?: "true"
+}
+
+interface DryRun extends Cancellable {
+  dryRun?: boolean
+}
+interface Importing extends DryRun {
+  format?: "csv" | "ndjson"
+  /** Unique fields by which a record is found and changed, with commas between. */
+  upsert?: string
+  /** Fields by the names of their columns, where these differ; null passes a column over. */
+  columns?: Readonly<Record<string, string | null>>
+  /** All rows or none: then they have to fit into one batch. */
+  atomic?: boolean
+}
+
+/** What became of many records. */
+export interface BulkReport {
+  dryRun: boolean
+  rows: number
+  created: number
+  updated: number
+  unchanged: number
+  deleted: number
+  refused: number
+  /** The first thousand; of a file by line, else by id. */
+  refusals: { line?: number; id?: string; code: string; detail: string }[]
 }
 
 export function createRecords<All extends Collections, C>(
@@ -121,6 +162,33 @@ export function createRecords<All extends Collections, C>(
     delete: async (id, { signal, ...conditions } = {}) => {
       await send({ method: "DELETE", path: pathOf(id), headers: preconditions(conditions), signal })
     },
+    export: (query = {}, { signal } = {}) =>
+      send({ method: "GET", path: `${path}/export${search(query)}`, signal }),
+    import(file, { format = "csv", columns, dryRun, atomic, upsert, signal } = {}) {
+      const query = {
+        upsert,
+        columns: columns && JSON.stringify(columns),
+        ...yes({ dryRun, atomic }),
+      }
+      const type = format === "csv" ? "text/csv" : "application/x-ndjson"
+      const headers = { "content-type": type }
+      return answer({
+        method: "POST",
+        path: `${path}/import${search(query)}`,
+        file,
+        headers,
+        signal,
+      })
+    },
+    updateAll: (filter, body, { dryRun, signal } = {}) =>
+      answer({
+        method: "PATCH",
+        path: path + search({ filter, ...yes({ dryRun }) }),
+        body,
+        signal,
+      }),
+    deleteAll: (filter, { dryRun, signal } = {}) =>
+      answer({ method: "DELETE", path: path + search({ filter, ...yes({ dryRun }) }), signal }),
   }
 }
 
@@ -133,6 +201,9 @@ export function search(query: object): string {
   }
   return parameters.size > 0 ? `?${parameters}` : ""
 }
+
+const yes = (flags: Record<string, boolean | undefined>): Record<string, string> =>
+  Object.fromEntries(Object.entries(flags).flatMap(([name, on]) => (on ? [[name, "true"]] : [])))
 
 const preconditions = ({ ifMatch, ifNoneMatch }: Replacing): Record<string, string> => ({
   ...(ifMatch !== undefined && {

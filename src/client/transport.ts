@@ -7,6 +7,8 @@ export interface Call {
   path: string
   /** Sent as JSON. */
   body?: unknown
+  /** Sent as it is, instead; `content-type` is among the headers. */
+  file?: string | Blob
   headers?: Record<string, string>
   signal?: AbortSignal
 }
@@ -45,6 +47,7 @@ export function createTransport({ url, fetch, credentials }: TransportOptions): 
       },
       credentials,
       ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
+      ...(call.file !== undefined && { body: call.file }),
       ...(call.signal && { signal: call.signal }),
     })
     const received = response.headers.get("x-bookmark")

@@ -1,6 +1,7 @@
 import type { Settings } from "./settings.ts"
 
-const exposed = "ETag, Link, Location, Retry-After, Server-Timing, X-Bookmark, X-Request-Id"
+const exposed =
+  "Content-Disposition, ETag, Link, Location, Retry-After, Server-Timing, X-Bookmark, X-Request-Id"
 
 /** True for the deployment itself, for origins in the settings, and in development for any loopback origin. */
 export function isAllowedOrigin(origin: string, requestUrl: string, settings: Settings): boolean {
@@ -32,7 +33,7 @@ export function preflight(cors: Record<string, string> | undefined): Response {
       ? {
           "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
           "access-control-allow-headers":
-            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Bookmark, X-Captcha-Response",
+            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-Bookmark, X-Captcha-Response",
           "access-control-max-age": "7200",
         }
       : {},

@@ -1,4 +1,5 @@
 import { printBackground } from "./bench/background.ts"
+import { measureBulk } from "./bench/bulk.ts"
 import { type BenchDeployment, startBench } from "./bench/deployment.ts"
 import { type Load, load, makeRequest, median, percentile, takeTurns } from "./bench/load.ts"
 import { type Figure, printFigure, printHead } from "./bench/report.ts"
@@ -45,6 +46,10 @@ async function main(): Promise<void> {
       const figure = await measure(deployment, one)
       figures.push(figure)
       if (!json) printFigure(one.title, one.target, figure)
+    }
+    for (const { title, target, figure } of await measureBulk(deployment)) {
+      figures.push(figure)
+      if (!json) printFigure(title, target, figure)
     }
     if (json) console.log(JSON.stringify(figures))
     else await printSaturation(deployment, figures)

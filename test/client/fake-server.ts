@@ -18,7 +18,7 @@ export function fakeServer(...script: Step[]) {
       method: init.method ?? "GET",
       path: url.pathname + url.search,
       headers: new Headers(init.headers),
-      body: init.body === undefined ? undefined : JSON.parse(String(init.body)),
+      body: init.body === undefined ? undefined : contentOf(String(init.body)),
       credentials: init.credentials,
     }
     sent.push(call)
@@ -31,6 +31,15 @@ export function fakeServer(...script: Step[]) {
     fetch: fetch as typeof globalThis.fetch,
     sent,
     continue: (...more: Step[]) => script.push(...more),
+  }
+}
+
+/** JSON as its value, and a file as its text. */
+function contentOf(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return body
   }
 }
 

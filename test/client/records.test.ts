@@ -274,3 +274,25 @@ test("the past is asked and brought back by the paths of its record", async () =
   expect(server.sent[3]?.body).toEqual({ version: 2, together: true })
   expect(server.sent[3]?.headers.get("if-match")).toBe('"4"')
 })
+
+test("files and many records are one call each", async () => {
+  const report = { rows: 1, refused: 0 }
+  const server = fakeServer(answers(report), answers(report), answers(report), answers(report))
+  const films = connect(server).records("films")
+  await films.export({ format: "ndjson", sort: "title", fields: ["title"] })
+  const columns = { Name: "title", Remarks: null }
+  expect(await films.import("Name\nx", { columns, dryRun: true })).toEqual(report)
+  expect(await films.updateAll(filter`title = ${"x"}`, { title: "y" }, { dryRun: true })).toEqual(
+    report,
+  )
+  expect(await films.deleteAll('title = "x"')).toEqual(report)
+  expect(
+    server.sent.map((call) => [call.method, decodeURIComponent(call.path.replaceAll("+", " "))]),
+  ).toEqual([
+    ["GET", "/records/films/export?format=ndjson&sort=title&fields=title"],
+    ["POST", `/records/films/import?columns=${JSON.stringify(columns)}&dryRun=true`],
+    ["PATCH", '/records/films?filter=title = "x"&dryRun=true'],
+    ["DELETE", '/records/films?filter=title = "x"'],
+  ])
+  expect(server.sent[1]?.headers.get("content-type")).toBe("text/csv")
+})

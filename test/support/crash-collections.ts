@@ -49,5 +49,17 @@ const errands = collection("errands", {
   },
 })
 
-export const crashCollections = [receipts, deliveries, errands] as const
+/** What comes as a file, and is changed all at once: slowly enough to be killed meanwhile. */
+const items = collection("items", {
+  fields: { number: integer({ required: true, unique: true, min: 1 }), label: text() },
+  rules: { read: "true", create: "@me.id != null", update: "@me.id != null" },
+  beforeWrite: {
+    async run() {
+      await new Promise((resolve) => setTimeout(resolve, 3))
+      return undefined
+    },
+  },
+})
+
+export const crashCollections = [receipts, deliveries, errands, items] as const
 export const crashJobs = [runErrand]

@@ -1,8 +1,9 @@
+import { maxChangedDirectly } from "../records/change-many.ts"
 import { csvLine } from "../records/csv.ts"
 import type { LinkedCollection } from "../records/link.ts"
 import { isWritable } from "../records/validators.ts"
-import { type Parameter, schemaRef } from "./document.ts"
-import { answerHeaders } from "./headers.ts"
+import { type Answer, type Parameter, schemaRef } from "./document.ts"
+import { answerHeaders, requestHeader } from "./headers.ts"
 import { listParameters } from "./list-parameters.ts"
 import type { CollectionNames } from "./names.ts"
 import { badBody } from "./problem-answers.ts"
@@ -13,8 +14,12 @@ import type { RecordOperation } from "./record-operations.ts"
 export function bulkOperations(
   reader: Reader,
   collection: LinkedCollection,
-  { many }: CollectionNames,
-): { readonly export: RecordOperation; readonly import: RecordOperation } {
+  { one, many }: CollectionNames,
+): Readonly<Record<"export" | "import" | "change" | "remove", RecordOperation>> {
+  const filter: Parameter = {
+    ...(listParameters(reader, collection).find(({ name }) => name === "filter") as Parameter),
+    required: true,
+  }
   return {
     export: {
       id: `export${many}`,
@@ -61,6 +66,7 @@ export function bulkOperations(
       description: `CSV (RFC 4180, UTF-8, with a header row) or NDJSON, read as a stream and written a batch at a time, under the rules of each record. A row that is refused is told with its line and the reason, and does not hold up the others. What an export wrote comes back as it was, under its ids; other fields of the server are passed over. Where a collection has hooks, rules that look at its other records or relations to itself, rows are written in turn, a hundred a batch, and otherwise a thousand. A file that cannot be read on is answered with a problem whose \`report\` says what is imported by then.`,
       actions: ["create"],
       parameters: [
+        requestHeader("Prefer"),
         {
           name: "upsert",
           in: "query",
@@ -80,11 +86,7 @@ export function bulkOperations(
           ...choice("atomic"),
           description: "`true` imports all rows or none: then they have to fit into one batch.",
         },
-        {
-          ...choice("dryRun"),
-          description:
-            "`true` judges all, and writes nothing. Each batch is judged by itself: what the rows of one would take from those of another is not seen.",
-        },
+        dryRun,
       ],
       body: {
         schema: { type: "string", examples: [headerOf(reader, collection)] },
@@ -94,10 +96,33 @@ export function bulkOperations(
         200: {
           description: "What became of the rows.",
           headers: answerHeaders("X-Bookmark"),
-          content: { "application/json": { schema: schemaRef("ImportReport") } },
+          content: { "application/json": { schema: schemaRef("BulkReport") } },
         },
+        202: inBackground,
       },
       problems: [...badBody, "forbidden", "not_found", "conflict"],
+    },
+    change: {
+      id: `updateAll${many}`,
+      summary: `Change all \`${collection.name}\` that a filter finds`,
+      description: `The same JSON Merge Patch for each record that you may see, under the rules of each: one that is refused is told with the reason, and does not hold up the others. ${bounds}`,
+      actions: ["update"],
+      parameters: [requestHeader("Prefer"), filter, dryRun],
+      body: {
+        schema: `${one}Patch`,
+        mediaTypes: ["application/merge-patch+json", "application/json"],
+      },
+      answers: changed,
+      problems: [...badBody, "invalid_expression", "forbidden", "not_found"],
+    },
+    remove: {
+      id: `deleteAll${many}`,
+      summary: `Delete all \`${collection.name}\` that a filter finds`,
+      description: `Each as if it were deleted alone: one that is refused is told with the reason, and does not hold up the others. ${bounds}`,
+      actions: ["delete"],
+      parameters: [requestHeader("Prefer"), filter, dryRun],
+      answers: changed,
+      problems: ["invalid_input", "invalid_expression", "forbidden", "not_found"],
     },
   }
 }
@@ -110,12 +135,35 @@ const headerOf = (reader: Reader, collection: LinkedCollection): string =>
       .map(({ name }) => name),
   )
 
+const inBackground: Answer = {
+  description: "It goes on in the background.",
+  headers: answerHeaders("Location", "X-Bookmark"),
+  content: { "application/json": { schema: schemaRef("BulkOperation") } },
+}
+
+const changed: Readonly<Record<number, Answer>> = {
+  200: {
+    description: "What became of the records.",
+    headers: answerHeaders("X-Bookmark"),
+    content: { "application/json": { schema: schemaRef("BulkReport") } },
+  },
+  202: inBackground,
+}
+
+const bounds = `A hundred are written at a time, and ${maxChangedDirectly} at most in a request; more go in the background.`
+
 const choice = (name: string) =>
   ({
     name,
     in: "query",
     schema: { type: "string", enum: ["true", "false"], default: "false" },
   }) as const
+
+const dryRun: Parameter = {
+  ...choice("dryRun"),
+  description:
+    "`true` judges all, and writes nothing. Each batch is judged by itself: what one would take from another is not seen.",
+}
 
 const upsertKeys = ({ view }: Reader, { uniques, fields }: LinkedCollection): string =>
   [["id"], ...uniques]

@@ -30,6 +30,14 @@ export const requestHeaders: Readonly<Record<string, Parameter>> = {
       "Chosen by you, kept 24 hours for you and this route: the same request under the same key is answered with what the first one made. With another body it is a 422.",
     schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" },
   },
+  Prefer: {
+    name: "Prefer",
+    in: "header",
+    description:
+      "`respond-async` (RFC 7240): it is done in the background, and you are told where to look how far it is. For signed-in people.",
+    schema: { type: "string" },
+    example: "respond-async",
+  },
   "X-Bookmark": {
     name: "X-Bookmark",
     in: "header",

@@ -199,7 +199,10 @@ export function recordPaths(
   })
   return Object.fromEntries(
     [
-      [`/records/${collection.name}`, item({ get: list, post: create })] as const,
+      [
+        `/records/${collection.name}`,
+        item({ get: list, post: create, patch: bulk.change, delete: bulk.remove }),
+      ] as const,
       [`/records/${collection.name}/aggregate`, item({ get: aggregate })] as const,
       ...(collection.definition.options.savedViews
         ? [[`/records/${collection.name}/{id}/records`, item({ get: ask }, [id])] as const]

@@ -1,12 +1,21 @@
-import { Hono } from "hono"
+import { type Context, Hono } from "hono"
+import type { UserActor } from "../../platform/app.ts"
 import type { Http } from "../../platform/http.ts"
 import { describeError } from "../../platform/log.ts"
+import { invalidInput, Problem } from "../../platform/problem.ts"
+import { readJson } from "../../platform/validate.ts"
 import { textOfBody } from "./body-text.ts"
+import { operationAnswer, type StoredOperation } from "./bulk-operation.ts"
+import { receiveFile, startOperation } from "./bulk-start.ts"
+import { changeMany, countMatching } from "./change-many.ts"
+import { parseChangeQuery } from "./change-query.ts"
 import { exportText, parseExportQuery, streamOf } from "./export.ts"
 import { importRows } from "./import.ts"
 import { createImporter } from "./import-chunk.ts"
+import { chunksOf } from "./import-chunks.ts"
 import { rowsOfFile } from "./import-file.ts"
 import { formatOfBody, parseImportQuery } from "./import-query.ts"
+import { objectBody, parsePatch } from "./input.ts"
 import type { LinkedCollections } from "./link.ts"
 import { refuseHopeless } from "./refuse-hopeless.ts"
 import { findCollection, notAllowed, parametersOf } from "./route-context.ts"
@@ -43,8 +52,37 @@ export function bulkRoutes(collections: LinkedCollections): Hono<Http> {
     const format = formatOfBody(request)
     const rows = rowsOfFile(view, collection, format, query.columns, textOfBody(request))
     const importer = createImporter(c.get("app"), c.get("actor"), collections, collection, query)
-    return c.json(await importRows(importer, collection, query, rows))
+    if (!wantsAsync(request)) return c.json(await importRows(importer, collection, query, rows))
+    const actor = ownerOf(c)
+    if (query.atomic) throw inBackground("atomic")
+    const wanted = {
+      kind: "import",
+      collection: collection.name,
+      request: { ...noRequest, upsert: query.upsert?.join(",") ?? null, dryRun: query.dryRun },
+    } as const
+    const chunks = chunksOf(importer, collection, query, rows)
+    return accepted(c, await receiveFile(c.get("app"), actor, collections, wanted, chunks))
   })
+
+  const change = async (c: Context<Http>, patch: Record<string, unknown> | null) => {
+    const { collection, view } = findCollection(c, collections)
+    const kind = patch === null ? "delete" : "update"
+    const { filterText, ...query } = parseChangeQuery(view, collection, parametersOf(c))
+    await refuseHopeless(c.get("app"), view, collection, kind)
+    const input = patch && parsePatch(view, collection, "", patch)
+    const writer = { app: c.get("app"), actor: c.get("actor"), collections }
+    const many = { ...query, collection, patch: input }
+    if (!wantsAsync(c.req.raw)) return c.json(await changeMany(writer, view, many))
+    const actor = ownerOf(c)
+    const request = { ...noRequest, filter: filterText, patch, dryRun: query.dryRun }
+    const total = await countMatching(writer, view, many, maxCounted)
+    const wanted = { kind, collection: collection.name, request } as const
+    return accepted(c, await startOperation(writer.app, actor, collections, wanted, total))
+  }
+  routes.patch("/:collection", async (c) =>
+    change(c, objectBody(await readJson(c.req.raw, patchTypes))),
+  )
+  routes.delete("/:collection", (c) => change(c, null))
 
   routes.all("/:collection/import", (c) => notAllowed(c, "POST, OPTIONS"))
   routes.all("/:collection/export", (c) => notAllowed(c, "GET, HEAD, OPTIONS"))
@@ -55,3 +93,34 @@ const mediaTypes = {
   csv: "text/csv; charset=utf-8",
   ndjson: "application/x-ndjson",
 } as const
+
+const patchTypes = ["application/merge-patch+json", "application/json"]
+
+/** Further a count would read longer than anybody waits. */
+const maxCounted = 10_000_000
+
+const noRequest = { upsert: null, filter: null, patch: null }
+
+/** RFC 7240, 4.1. */
+const wantsAsync = (request: Request): boolean =>
+  (request.headers.get("prefer") ?? "")
+    .split(",")
+    .some((preference) => preference.split(";")[0]?.trim().toLowerCase() === "respond-async")
+
+/** Only people can come back and look. */
+function ownerOf(c: Context<Http>): UserActor {
+  const actor = c.get("actor")
+  if (actor.kind !== "user") throw new Problem("unauthenticated")
+  return actor
+}
+
+const inBackground = (name: string): Problem => {
+  const message = `${name}: what is done in the background is done a batch at a time, and not all or nothing.`
+  return invalidInput({ path: `query.${name}`, code: "unknown_value", message })
+}
+
+const accepted = (c: Context<Http>, operation: StoredOperation): Response =>
+  c.json(operationAnswer(operation), 202, {
+    location: `/bulk-operations/${operation.id}`,
+    "preference-applied": "respond-async",
+  })

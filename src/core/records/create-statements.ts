@@ -37,7 +37,7 @@ function judged(
   { collection, records }: Creates,
   ifExists: IfExists,
 ): { fresh: Sql; exists: Sql; objections: Objection[] } {
-  const { view, at } = writing
+  const { view } = writing
   const columns = givenColumns(collection)
   const many = manyFields(collection)
   const rows = JSON.stringify(
@@ -122,7 +122,7 @@ export function createStatements(
   index: number,
   ifExists: IfExists,
 ): Sql[] {
-  const { app, view, at } = writing
+  const { app, view } = writing
   const { collection, records, chosenIds = false } = creates
   const absentOnly = ifExists === "skip"
   const columns = givenColumns(collection)

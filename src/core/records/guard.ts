@@ -12,6 +12,7 @@ export type Outcome =
   | "token_outdated"
   | "replayed"
   | "rehearsed"
+  | "overtaken"
   | "not_found"
   | "forbidden"
   | "stale"
@@ -52,6 +53,13 @@ export const rehearsed: Sql = raw("INSERT INTO refusals VALUES ('refused|0|rehea
 
 export const isRehearsed = (error: unknown): boolean =>
   error instanceof Refusal && error.outcome === "rehearsed"
+
+/** Aborts a batch for another reason than its writes: what it was to go on from is no longer so. */
+export const assertStill = (condition: Sql): Sql =>
+  sql`INSERT INTO refusals SELECT 'refused|0|overtaken||' WHERE NOT (${condition})`
+
+export const isOvertaken = (error: unknown): boolean =>
+  error instanceof Refusal && error.outcome === "overtaken"
 
 /** What a refused batch means to the caller. Anything else is passed on as it is. */
 export function refusalProblem(error: unknown, anonymous: boolean, several: boolean): unknown {

@@ -3,13 +3,14 @@ import { Refusal as Refused, UniqueViolation } from "../../platform/database.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import type { Sql } from "../../platform/sql.ts"
 import { epochRefusal } from "../identity/epoch.ts"
+import { type Counts, isRefusal, noCounts, type Refusal, refusalOf } from "./bulk-report.ts"
+import { commitAccepted } from "./commit-accepted.ts"
 import { refusedCreates } from "./create-statements.ts"
 import { decidesAmongItself } from "./decides-among-itself.ts"
 import type { Draft } from "./draft.ts"
-import { isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
+import { isOvertaken, isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
 import { chunkCharacters } from "./import-chunks.ts"
 import type { FileRow } from "./import-file.ts"
-import { type Counts, isRefusal, noCounts, type Refusal, refusalOf } from "./import-report.ts"
 import {
   assertComplete,
   parseNewId,
@@ -24,7 +25,6 @@ import { statementsOf } from "./statements.ts"
 import { findByKey } from "./upsert.ts"
 import type { View } from "./view.ts"
 import { viewFor } from "./view.ts"
-import { commit } from "./write.ts"
 
 /** How the rows of a file become records. */
 export interface ImportWay {
@@ -54,8 +54,9 @@ export interface Importer {
 
 /** D1 gives a batch 30 s and is single-threaded meanwhile. */
 const maxTogether = 1_000
-/** Each is some five statements. */
-const maxInTurn = 100
+/** What one batch writes in turn: each is some five statements, and a trip before it where a hook asks for the record. */
+export const inTurn = ({ definition }: LinkedCollection): number =>
+  definition.options.beforeWrite?.needs === "record" ? 25 : 100
 
 /**
  * Writes rows through the one write path: a thousand new records are one statement, where each can be judged without the
@@ -76,7 +77,7 @@ export function createImporter(
     !decidesAmongItself(view, collections, collection)
   return together
     ? { chunkRows: maxTogether, run: (rows, along) => createTogether(into, rows, along) }
-    : { chunkRows: maxInTurn, run: (rows, along) => writeInTurn(into, rows, along) }
+    : { chunkRows: inTurn(collection), run: (rows, along) => writeInTurn(into, rows, along) }
 }
 
 interface Target {
@@ -173,7 +174,9 @@ async function createTogether(
       return result
     } catch (error) {
       if (rehearsal && isRehearsed(error)) return result
-      if (!(error instanceof Refused || error instanceof UniqueViolation)) throw error
+      if (!(error instanceof Refused || error instanceof UniqueViolation) || isOvertaken(error)) {
+        throw error
+      }
       const found = await refusedOf(into, operation, first)
       if (found.size === 0 && round === maxRounds) {
         throw refusalProblem(error, actor.kind === "anonymous", false)
@@ -243,46 +246,34 @@ async function writeInTurn(
   rows: readonly (FileRow | Refusal)[],
   along: Along = () => [],
 ): Promise<ChunkResult> {
-  const { app, actor, collections, way } = into
+  const { app, way } = into
   const known = way.upsert
     ? await findByKey(app, into.view, into.collection, way.upsert, rows.filter(isFileRow))
     : new Map<FileRow, { id: string; version: number }>()
   const sorted = sortOut(rows, (row) => ({ draft: draftOf(into, row, known.get(row)?.id) }))
   const before = new Map([...known.values()].map(({ id, version }) => [id, version]))
   const { refusals } = sorted
-  let items = sorted.items
-  for (;;) {
-    const spoilt = way.atomic && refusals.length > 0
-    const drafts = items.map(({ draft }) => draft)
-    const updates = spoilt ? 0 : drafts.filter(({ action }) => action === "update").length
-    const created = spoilt ? 0 : drafts.length - updates
-    // Which changes change nothing is known only afterwards: what goes along counts them as updates.
-    const result = resultOf(rows.length, refusals, { created, updated: updates })
-    try {
-      const extra = along(result)
-      if (drafts.length === 0) {
-        if (extra.length > 0) await app.db.batch(extra)
-        return result
-      }
-      const written = await commit(app, actor, collections, drafts, {
-        indexed: true,
-        rehearsal: way.dryRun || spoilt,
-        along: extra,
-      })
-      const unchanged = written.filter(
-        ({ id, version }) => version !== null && before.get(id) === version,
-      ).length
-      return resultOf(rows.length, refusals, { created, updated: updates - unchanged, unchanged })
-    } catch (error) {
-      const at = error instanceof Problem ? error.details.index : undefined
-      const item = at === undefined ? undefined : items[at]
-      const isTheirs =
-        error instanceof Problem && error.status < 500 && error.code !== "token_outdated"
-      if (!item || !isTheirs) throw error
-      refusals.push(refusalOf(item.line, asOfRow(error, item.draft)))
-      items = items.filter((other) => other !== item)
-    }
+  const countsOf = (drafts: readonly { draft: Draft }[]): Pick<Counts, "created" | "updated"> => {
+    if (way.atomic && refusals.length > 0) return { created: 0, updated: 0 }
+    const updated = drafts.filter(({ draft }) => draft.action === "update").length
+    return { created: drafts.length - updated, updated }
   }
+  const { accepted, written } = await commitAccepted(into, {
+    items: sorted.items,
+    refuse({ line, draft }, problem) {
+      refusals.push(refusalOf(line, asOfRow(problem, draft)))
+      return null
+    },
+    options: (left) => ({
+      rehearsal: way.dryRun || (way.atomic && refusals.length > 0),
+      along: along(resultOf(rows.length, refusals, countsOf(left))),
+    }),
+  })
+  const { created, updated } = countsOf(accepted)
+  const unchanged = written.filter(
+    ({ id, version }) => version !== null && before.get(id) === version,
+  ).length
+  return resultOf(rows.length, refusals, { created, updated: updated - unchanged, unchanged })
 }
 
 /** A record is made as by a PUT that only creates: of an id that exists the row says it is taken. */

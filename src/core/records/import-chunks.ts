@@ -1,6 +1,6 @@
+import { isRefusal, type Refusal } from "./bulk-report.ts"
 import type { Importer, ImportWay } from "./import-chunk.ts"
 import type { FileRow } from "./import-file.ts"
-import { isRefusal, type Refusal } from "./import-report.ts"
 import type { LinkedCollection } from "./link.ts"
 import { keyOf } from "./upsert.ts"
 

@@ -1,7 +1,7 @@
 import { invalidInput, type Problem } from "../../platform/problem.ts"
+import { type Refusal, refusalOf } from "./bulk-report.ts"
 import { type Cell, CsvError, createCsvReader } from "./csv.ts"
 import { valueOfCell } from "./csv-values.ts"
-import { type Refusal, refusalOf } from "./import-report.ts"
 import type { LinkedCollection } from "./link.ts"
 import { knows } from "./selection.ts"
 import { systemFieldNames } from "./shape.ts"

@@ -1,9 +1,9 @@
 import type { Actor, App } from "../../platform/app.ts"
 import { invalidInput } from "../../platform/problem.ts"
+import { addTo, newReport, type Report, withReport } from "./bulk-report.ts"
 import { refusalProblem } from "./guard.ts"
 import type { Importer, ImportWay } from "./import-chunk.ts"
 import { chunkCharacters, chunksOf, type FileRows } from "./import-chunks.ts"
-import { addTo, noCounts, type Report, withReport } from "./import-report.ts"
 import { assertComplete, type Input, parseCreate, toStored, withDefaults } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import type { NewRecord } from "./operations.ts"
@@ -22,12 +22,11 @@ export async function importRows(
   way: ImportWay,
   rows: FileRows,
 ): Promise<Report> {
-  const report: Report = { dryRun: way.dryRun, ...noCounts(), refusals: [] }
+  const report = newReport(way.dryRun)
   try {
     const chunks = chunksOf(importer, collection, way, rows)
     for await (const chunk of way.atomic ? onlyOne(importer, chunks) : chunks) {
-      const { counts, refusals } = await importer.run(chunk)
-      addTo(report, counts, refusals)
+      addTo(report, await importer.run(chunk))
     }
   } catch (error) {
     throw withReport(error, report)

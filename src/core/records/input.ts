@@ -102,7 +102,8 @@ function bodyOf(id: string, body: unknown): Record<string, unknown> {
   })
 }
 
-function objectBody(body: unknown): Record<string, unknown> {
+/** @throws {Problem} `invalid_input` for what is no JSON object. */
+export function objectBody(body: unknown): Record<string, unknown> {
   if (typeof body === "object" && body !== null && !Array.isArray(body))
     return body as Record<string, unknown>
   throw invalidInput({

@@ -136,7 +136,7 @@ export function recordRoutes(collections: LinkedCollections): Hono<Http> {
     return c.body(null, 204)
   })
 
-  routes.all("/:collection", (c) => notAllowed(c, "GET, HEAD, POST, OPTIONS"))
+  routes.all("/:collection", (c) => notAllowed(c, "GET, HEAD, POST, PATCH, DELETE, OPTIONS"))
   routes.all("/:collection/:id", (c) => notAllowed(c, "GET, HEAD, PATCH, PUT, DELETE, OPTIONS"))
   return routes
 }

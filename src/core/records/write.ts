@@ -7,7 +7,7 @@ import { insertJobs, type NewJob } from "../jobs/enqueue.ts"
 import { touchedByDeletion } from "./cascade-plan.ts"
 import type { AlsoWrite, HookRecord, Writing } from "./collection.ts"
 import type { Draft, Written } from "./draft.ts"
-import { isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
+import { isOvertaken, isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
 import { type Idempotency, idempotencyStatements, isReplay, keepResult } from "./idempotency.ts"
 import {
   assertComplete,
@@ -69,7 +69,7 @@ export async function commit(
     try {
       return await run(app, actor, collections, drafts, planned, options)
     } catch (error) {
-      if (isReplay(error)) throw error
+      if (isReplay(error) || isOvertaken(error)) throw error
       if (options.rehearsal && isRehearsed(error)) return []
       const problem = refusalProblem(error, actor.kind === "anonymous", indexed)
       // A hook saw a version that no longer stands, although the caller did not ask for one: look again.

@@ -45,15 +45,15 @@ const things = collection("things", {
   unique: [["name", "size"]],
 })
 /** At most three, by a rule that counts what is there. */
-const places = collection("places", {
+const desks = collection("desks", {
   fields: { name: text({ required: true }), room: relation("rooms", { required: true }) },
   rules: { read: "true", create: "room.taken < 3" },
 })
 const rooms = collection("rooms", {
   fields: {
     name: text(),
-    places: backRelation("places", "room"),
-    taken: rollup("count", "places"),
+    desks: backRelation("desks", "room"),
+    taken: rollup("count", "desks"),
   },
   rules: { read: "true", create: "@me.id != null" },
 })
@@ -80,7 +80,7 @@ beforeAll(async () => {
   alice = await signedIn("alice")
   bob = await signedIn("bob")
   editor = await signedIn("editor", ["editor"])
-  workshop = await openWorkshop([things, places, rooms, nodes, sums])
+  workshop = await openWorkshop([things, desks, rooms, nodes, sums])
 })
 
 interface Report {
@@ -127,6 +127,7 @@ describe("a file of rows", () => {
       created: 2,
       updated: 0,
       unchanged: 0,
+      deleted: 0,
       refused: 0,
       refusals: [],
     })
@@ -468,7 +469,7 @@ describe("rows that decide about each other are judged in turn", () => {
   test("where a rule counts what the rows before have made", async () => {
     const { id } = await read(workshop.call(alice, "POST", "/records/rooms", { name: "r" }), 201)
     const csv = `name,room\n${Array.from({ length: 5 }, (_, n) => `p${n},${id}`).join("\n")}`
-    const report = await load(alice, "places", csv)
+    const report = await load(alice, "desks", csv)
     expect(report).toMatchObject({ created: 3, refused: 2 })
     expect(report.refusals.map(({ line, code }) => [line, code])).toEqual([
       [5, "forbidden"],

@@ -4,6 +4,7 @@ import {
   changeSegments,
   changes,
 } from "../../../src/core/changes/tables.ts"
+import { bulkOperations, bulkParts, bulkRefusals } from "../../../src/core/records/bulk-tables.ts"
 import {
   cascades,
   idempotencyKeys,
@@ -21,4 +22,7 @@ testStorageManual([
   idempotencyKeys,
   memberOrganisations,
   refusals,
+  bulkOperations,
+  bulkParts,
+  bulkRefusals,
 ])
