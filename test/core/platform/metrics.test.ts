@@ -106,7 +106,7 @@ describe("GET /metrics", () => {
         "GET (none)",
         "PUT (none)",
         "GET /records/:collection",
-        "DELETE /records/:collection",
+        "DELETE /records/articles",
         "HEAD /health",
         "OPTIONS /records/:collection",
         "GET /auth/me",
