@@ -5,6 +5,11 @@ import { type Explained, judge, unusedIndexes } from "../../src/core/advisor/fin
 import { readPlan } from "../../src/core/advisor/plan.ts"
 import { dollarsFor } from "../../src/core/advisor/price.ts"
 import type { Collection } from "../../src/core/records/collection.ts"
+import { schemaObjects } from "../../src/core/records/ddl.ts"
+import { importRecords } from "../../src/core/records/import.ts"
+import { type LinkedCollection, linkCollections } from "../../src/core/records/link.ts"
+import { savedViews } from "../../src/core/records/saved-views.ts"
+import { system } from "../../src/platform/app.ts"
 import { adviceText } from "../../src/tools/advise/text.ts"
 import { trafficText } from "../../src/tools/advise/traffic.ts"
 import { advise, typicalQueries } from "../../src/tools/advise.ts"
@@ -158,5 +163,24 @@ test("no rule, list or typical query of this deployment scans a large table; one
       }),
     ])
     expect(adviceText(planted.advice, open, "")).toContain("1 full scan of a large table: mend it.")
+  })
+})
+
+test("what people keep asking is explained as well, and what fits nothing any more is passed over", async () => {
+  await inSampleWorld(collections, async (world) => {
+    const linked = linkCollections([...collections, savedViews("views")])
+    const views = linked.get("views") as LinkedCollection
+    const objects = schemaObjects([views]).map(({ sql }) => ({ text: sql, params: [] }))
+    await world.app.db.batch(objects)
+    const [member] = await world.app.db.all({ text: "SELECT id FROM members LIMIT 1", params: [] })
+    const kept = (name: string, filter: string) => ({
+      input: { name, collection: "members", filter, owner: String(member?.id) },
+    })
+    const rows = [kept("Anns", 'name ~ "ann"'), kept("Old", "gone = 1")]
+    await importRecords(world.app, system, linked, views, rows)
+    const { advice } = await advise({ ...world, collections: linked }, [])
+    const titles = advice.explained.map(({ question }) => question.title)
+    expect(titles).toContain('views "Anns": list filter=name ~ "ann"')
+    expect(titles.filter((title) => title.includes("Old"))).toEqual([])
   })
 })

@@ -83,7 +83,8 @@ export async function askSavedView(
   return listRecords(app, view, target, parseListQuery(view, target, asked))
 }
 
-function questionOf(record: Readonly<Record<string, unknown>>): URLSearchParams {
+/** The parameters of the list that a saved view is. */
+export function questionOf(record: Readonly<Record<string, unknown>>): URLSearchParams {
   const given = Object.entries(kept).filter(([name]) => record[name])
   return new URLSearchParams(given.map(([name, parameter]) => [parameter, String(record[name])]))
 }
@@ -92,7 +93,7 @@ function questionOf(record: Readonly<Record<string, unknown>>): URLSearchParams 
  * Looks whether what is saved can be asked, by whoever saves it. A patch that does not name the collection is looked at
  * when it is asked.
  *
- * @throws {Problem} as the list would.
+ * @throws {Problem} `invalid_input` with the fields that the list would refuse as parameters.
  */
 export function checkSavedView(view: View, collections: LinkedCollections, draft: Draft): void {
   if (draft.collection.definition.options.savedViews !== true || draft.action === "delete") return
@@ -107,5 +108,17 @@ export function checkSavedView(view: View, collections: LinkedCollections, draft
       ],
     })
   }
-  select(view, target, parseListQuery(view, target, questionOf(input)))
+  try {
+    select(view, target, parseListQuery(view, target, questionOf(input)))
+  } catch (error) {
+    if (!(error instanceof Problem && error.status === 400)) throw error
+    const errors = (error.details.errors ?? []).map((one) => ({ ...one, path: fieldOf(one.path) }))
+    throw new Problem("invalid_input", { detail: error.message, errors, cause: error })
+  }
+}
+
+/** Which field of a saved view holds a parameter: `query.search` is its `words`. */
+function fieldOf(path: string): string {
+  const parameter = path.replace(/^query\./, "")
+  return Object.entries(kept).find(([, name]) => name === parameter)?.[0] ?? parameter
 }

@@ -3,10 +3,12 @@ import type { Checked } from "../../core/expression/checked.ts"
 import type { LinkedCollection, LinkedCollections } from "../../core/records/link.ts"
 import { listRecords } from "../../core/records/list.ts"
 import { parseListQuery } from "../../core/records/query.ts"
+import { questionOf } from "../../core/records/saved-views.ts"
 import { permissionQuery } from "../../core/records/statements.ts"
 import { mainAlias, mainSource, type View, viewFor } from "../../core/records/view.ts"
 import type { Actor, App } from "../../platform/app.ts"
 import type { Database } from "../../platform/database.ts"
+import { Problem } from "../../platform/problem.ts"
 import { identifier, raw, type Sql, sql } from "../../platform/sql.ts"
 
 /** What is asked of the database on somebody's behalf: the statements that the engine itself would send. */
@@ -24,7 +26,7 @@ export interface Question {
 /** Who asks, by name. */
 export type Askers = Readonly<Record<"anonymous" | "owner" | "member" | "system", Actor>>
 
-/** Every default list, rule and rollup of all collections, and the queries that the product says are typical. */
+/** Every default list, rule, rollup and saved view of all collections, and the queries that the product says are typical. */
 export async function questionsOf(
   app: App,
   collections: LinkedCollections,
@@ -43,6 +45,8 @@ export async function questionsOf(
     }
     if (collection.sqlView === null)
       questions.push(...rollupQuestions(collection, await firstId(app, collection)))
+    if (collection.definition.options.savedViews === true)
+      questions.push(...(await savedViewQuestions(app, collections, askers, collection)))
   }
   for (const { collection: name, query, as = "anonymous" } of typical) {
     const collection = collections.get(name)
@@ -107,6 +111,36 @@ async function listQuestion(
       sort,
     },
   }
+}
+
+/** Saved views beyond the newest of these are not looked at. */
+const maxSavedViews = 200
+
+/** What people keep asking, each as its owner. What no longer fits its collection is refused before it costs anything. */
+async function savedViewQuestions(
+  app: App,
+  collections: LinkedCollections,
+  askers: Askers,
+  { name }: LinkedCollection,
+): Promise<Question[]> {
+  const kept = await app.db.all(
+    sql`SELECT * FROM ${identifier(name)} ORDER BY "pk" DESC LIMIT ${maxSavedViews}`,
+  )
+  const questions: Question[] = []
+  for (const saved of kept) {
+    const target = collections.get(String(saved.collection))
+    if (!target) continue
+    const owner = { ...askers.owner, id: String(saved.owner) } as Actor
+    const view = viewFor(app, owner, collections)
+    try {
+      const parameters = Object.fromEntries(questionOf(saved))
+      const question = await listQuestion(app, view, target, parameters, "owner")
+      questions.push({ ...question, title: `${name} "${saved.name}": ${question.title}` })
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+    }
+  }
+  return questions
 }
 
 /** Own fields that must equal a value for the whole to hold. */
