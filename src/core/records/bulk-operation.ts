@@ -42,6 +42,9 @@ export interface StoredOperation extends Counts {
 /** Somebody who acts later on, by the rights of when they asked: as soon as these change, no more. */
 type StoredActor = Pick<UserActor, "id" | "roles" | "organisation" | "database" | "epoch"> & {
   readonly key: ActingKey | null
+  /** Absent in what was stored before it was kept. */
+  readonly impersonation?: Pick<UserActor, "session" | "impersonator"> | null
+  readonly anonymous?: boolean
 }
 
 const storedActor = ({
@@ -51,6 +54,9 @@ const storedActor = ({
   database,
   epoch,
   key,
+  session,
+  impersonator,
+  anonymous,
 }: UserActor): StoredActor => ({
   id,
   roles,
@@ -58,17 +64,26 @@ const storedActor = ({
   database,
   epoch,
   key: key ?? null,
+  impersonation: impersonator === null ? null : { session, impersonator },
+  // What they are is part of their rights: to a rule, @me.kind.
+  ...(anonymous && { anonymous }),
 })
 
-/** Whoever signs out has not taken back what they asked for: so there is no session that could end. A key can. */
-export const actorOf = ({ key, ...stored }: StoredActor, email: string): UserActor => ({
+/**
+ * Whoever signs out has not taken back what they asked for: so there is no session that could end. A key can, and so can
+ * the session of an administrator who acts in their name, whom the log has to name.
+ */
+export const actorOf = (
+  { key, impersonation, ...stored }: StoredActor,
+  email: string,
+): UserActor => ({
   kind: "user",
   ...stored,
   email,
-  session: "",
+  session: impersonation?.session ?? "",
   methods: [],
   authenticatedAt: 0,
-  impersonator: null,
+  impersonator: impersonation?.impersonator ?? null,
   ...(key && { key }),
 })
 

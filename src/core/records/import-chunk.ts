@@ -195,7 +195,7 @@ function newRecordOf(
 ): NewRecord & { chosen: boolean } {
   const { id: given, ...rest } = values
   const chosen = given !== undefined && given !== null
-  const id = chosen ? parseNewId(String(given)) : app.newId()
+  const id = chosen ? chosenId(given) : app.newId()
   const input = parseReplacement(view, collection, id, rest)
   const whole = withDefaults(view, collection, input)
   assertComplete(collection, whole)
@@ -276,6 +276,9 @@ async function writeInTurn(
   return resultOf(rows.length, refusals, { created, updated: updated - unchanged, unchanged })
 }
 
+/** JSON has ids that are no text, and cannot even be made one. @throws {Problem} */
+const chosenId = (given: unknown): string => parseNewId(typeof given === "string" ? given : "")
+
 /** A record is made as by a PUT that only creates: of an id that exists the row says it is taken. */
 function draftOf(
   { app, collection, view }: Target,
@@ -291,7 +294,7 @@ function draftOf(
     const id = app.newId()
     return { action: "create", collection, id, input: parseReplacement(view, collection, id, rest) }
   }
-  const id = parseNewId(String(given))
+  const id = chosenId(given)
   const input = parseReplacement(view, collection, id, rest)
   return { action: "put", collection, id, input, expected: null, only: "create" }
 }

@@ -48,7 +48,8 @@ export function keyOf(
     const given = values[name] ?? null
     if (given === null) return null
     if (!field) {
-      key.push(String(given))
+      if (typeof given !== "string") return null
+      key.push(given)
       continue
     }
     const parsed = validatorsOf(collection).patch.safeParse({ [name]: given })

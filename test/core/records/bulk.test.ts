@@ -1,10 +1,16 @@
 import { beforeAll, describe, expect, test, vi } from "vitest"
+import {
+  actorOf,
+  findOperation,
+  insertOperation,
+  type StoredOperation,
+} from "../../../src/core/records/bulk-operation.ts"
 import { sweepOperations } from "../../../src/core/records/bulk-sweep.ts"
 import { changeThese } from "../../../src/core/records/change-many.ts"
 import { type LinkedCollection, linkCollections } from "../../../src/core/records/link.ts"
 import { parseFilter } from "../../../src/core/records/query.ts"
 import { viewFor } from "../../../src/core/records/view.ts"
-import { system } from "../../../src/platform/app.ts"
+import { system, type UserActor } from "../../../src/platform/app.ts"
 import { fixtures } from "../../support/collections.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { create, get, type Json, linesOf, listPath, nowhere, query, read, refused } from "./cast.ts"
@@ -258,6 +264,22 @@ describe("in the background", () => {
     expect(await count("SELECT count(*) AS n FROM tags")).toBe(before)
   })
 
+  test("an id that is no text is refused like any other row, and holds up nobody", async () => {
+    const ids = ['{"toString":null}', '["x"]', "7", `${"[".repeat(20_000)}${"]".repeat(20_000)}`]
+    const file = ids
+      .map((id, n) => `{"id":${id},"name":"odd-${n}"}`)
+      .concat('{"name":"even"}')
+      .join("\n")
+    for (const path of ["tags/import?dryRun=true", "tags/import?dryRun=true&upsert=id"]) {
+      const report = await read<Report>(
+        call(alice, "POST", `/records/${path}`, file, { "content-type": "application/x-ndjson" }),
+        200,
+      )
+      expect(report).toMatchObject({ created: 1, refused: 4 })
+      expect(report.refusals.map(({ line }) => line)).toEqual([1, 2, 3, 4])
+    }
+  })
+
   test("nothing is kept of a file that cannot be read to its end", async () => {
     const before = await count("SELECT count(*) AS n FROM bulk_operations")
     await refused(load(alice, "tags/import", `name\n${"ok\n".repeat(1_500)}"open`, background), 400)
@@ -284,6 +306,67 @@ describe("in the background", () => {
     // Whichever was faster: it is whole, or it has failed and is not there at all.
     const made = await count("SELECT count(*) AS n FROM tags WHERE name = 'no-1'")
     expect([state?.state, made]).toEqual(made === 1 ? ["succeeded", 1] : ["failed", 0])
+  })
+
+  test("an administrator who acts in somebody's name is named in the log, and is out with their session", async () => {
+    const root = await signedIn("root", ["administrator"])
+    const disguised = async () => {
+      const path = `/auth/users/${alice.id}/impersonations`
+      const body = { reason: "a test" }
+      const { accessToken } = await read<{ accessToken: string }>(
+        call(root, "POST", path, body),
+        201,
+      )
+      return { ...alice, token: accessToken }
+    }
+    const someone = await disguised()
+    const done = await finished(
+      someone,
+      load(someone, "tags/import", "name\nin-a-name", background),
+    )
+    expect(done).toMatchObject({ state: "succeeded", created: 1 })
+    const [made] = (await query("SELECT id FROM tags WHERE name = 'in-a-name'")) as [{ id: string }]
+    expect(await linesOf(made.id)).toMatchObject([{ actor: alice.id, impersonator: root.id }])
+    const { session } = actorOf((await findOperation(toolApp(), done.id))?.actor as never, "")
+    expect(
+      await count(
+        "SELECT count(*) AS n FROM sessions WHERE id = ? AND impersonator = ?",
+        session,
+        root.id,
+      ),
+    ).toBe(1)
+  })
+
+  test("whoever has no account yet is to rules what they are in a request", async () => {
+    const app = toolApp()
+    const guest: UserActor = {
+      kind: "user",
+      id: alice.id,
+      email: "",
+      roles: [],
+      organisation: null,
+      database: "main",
+      epoch: 1,
+      session: "",
+      methods: [],
+      authenticatedAt: 0,
+      impersonator: null,
+      anonymous: true,
+    }
+    const id = app.newId()
+    const request = { upsert: null, filter: null, patch: null, dryRun: false }
+    const wanted = {
+      id,
+      kind: "import",
+      collection: "tags",
+      request,
+      state: "running",
+      total: 0,
+    } as const
+    await app.db.batch([insertOperation(app, guest, wanted)])
+    const operation = (await findOperation(app, id)) as StoredOperation
+    expect(actorOf(operation.actor, "")).toEqual(guest)
+    await query("DELETE FROM bulk_operations WHERE id = ?", [id])
   })
 
   test("one person has five at a time, and what ended long ago is forgotten", async () => {
