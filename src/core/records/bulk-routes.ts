@@ -4,6 +4,7 @@ import type { Http } from "../../platform/http.ts"
 import { describeError } from "../../platform/log.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { readJson } from "../../platform/validate.ts"
+import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import { textOfBody } from "./body-text.ts"
 import { operationAnswer, type StoredOperation } from "./bulk-operation.ts"
 import { receiveFile, startOperation } from "./bulk-start.ts"
@@ -52,7 +53,11 @@ export function bulkRoutes(collections: LinkedCollections): Hono<Http> {
     const format = formatOfBody(request)
     const rows = rowsOfFile(view, collection, format, query.columns, textOfBody(request))
     const importer = createImporter(c.get("app"), c.get("actor"), collections, collection, query)
-    if (!wantsAsync(request)) return c.json(await importRows(importer, collection, query, rows))
+    if (!wantsAsync(request)) {
+      const report = await importRows(importer, collection, query, rows)
+      await assertStanding(c)
+      return c.json(report)
+    }
     const actor = ownerOf(c)
     if (query.atomic) throw inBackground("atomic")
     const wanted = {
@@ -87,6 +92,14 @@ export function bulkRoutes(collections: LinkedCollections): Hono<Http> {
   routes.all("/:collection/import", (c) => notAllowed(c, "POST, OPTIONS"))
   routes.all("/:collection/export", (c) => notAllowed(c, "GET, HEAD, OPTIONS"))
   return routes
+}
+
+/** A file without a row that could be written has asked the database nothing, nor whether the token still stands. */
+async function assertStanding(c: Context<Http>): Promise<void> {
+  const app = c.get("app")
+  const actor = c.get("actor")
+  if (actor.kind !== "user" || app.cost.trips > 0) return
+  assertEpoch(actor, await app.db.all(epochProbe(actor)))
 }
 
 const mediaTypes = {

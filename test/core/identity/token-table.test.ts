@@ -97,8 +97,20 @@ function draftsOf(located: Located): Draft[] {
       // A bookmark or a precondition would be judged, too.
       headers: { "content-type": draft.headers["content-type"] ?? "" },
     }))
+  const [first] = drawn
+  const body = questions[operationId]
+  if (first && body) drawn.push({ ...first, body: JSON.stringify(body) })
+  // Whatever a query may say: without one there is nothing to refuse.
+  if (first?.method === "GET") drawn.push({ ...first, path: first.path.replace(/\?.*/s, "") })
   drafts.set(operationId, drawn)
   return drawn
+}
+
+/** A saved view has to fit a collection, which no generator knows. */
+const question = { name: "All", collection: "articles" }
+const questions: Readonly<Record<string, object>> = {
+  createSearch: question,
+  replaceSearch: question,
 }
 
 const someId = "019aa2c5-7d00-7000-8000-000000000001"
