@@ -2,6 +2,8 @@ import type { App, UserActor } from "../../platform/app.ts"
 import { Refusal, UniqueViolation } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
+import { voidTokens } from "./account-tokens.ts"
+import { assertUnlocked, asTooMany, attemptKeys, reserveAttempt } from "./attempts.ts"
 import { auditEvent } from "./audit.ts"
 import type { Caller } from "./caller.ts"
 import { refuseReserved } from "./email-reservations.ts"
@@ -19,9 +21,24 @@ interface NewCredentials {
 }
 
 /**
+ * Counts a try before anything is hashed: the answer tells whether an address has an account, which nobody shall ask about
+ * one address after the other. So many a session and a network within 15 minutes, exactly. One trip.
+ *
+ * @throws {Problem} `rate_limited` with `Retry-After`
+ */
+export async function countUpgrade(app: App, { id }: UserActor, caller: Caller): Promise<void> {
+  const keys = attemptKeys(app.settings.secret, id, caller.address, "upgrade")
+  const counts = await app.directory.batch(reserveAttempt(keys, app.now()))
+  asTooMany("Too many addresses were tried.", () => {
+    assertUnlocked(counts.at(-1) ?? [], keys, app.now())
+  })
+}
+
+/**
  * Makes an account of an anonymous person: the same id, so that all they made stays theirs. Their access token is outdated,
  * their refresh token goes on, as that of somebody who has just shown a password; unless the deployment lets nobody sign in
- * with an address that is not confirmed, because rules may build on it: then they sign in when it is. Two trips.
+ * with an address that is not confirmed, because rules may build on it: then they sign in when it is. After `countUpgrade`;
+ * two trips.
  *
  * @throws {Problem} `conflict` when the address belongs to an account, and for whoever has one; `token_outdated`
  */
@@ -44,6 +61,8 @@ export async function takeCredentials(
         guards: [refuseReserved(app, actor.id, email)],
         writes: [
           ...sessionsAfter(app, actor),
+          // A link to another address that was asked for before would give the account away, with its password.
+          voidTokens(actor.id, ["email_change"]),
           auditEvent(app, {
             kind: "user.upgraded",
             user: actor.id,

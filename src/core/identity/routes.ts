@@ -8,7 +8,7 @@ import { parseJson, parseWith, readJson, readText } from "../../platform/validat
 import { signInForm } from "./account-schema.ts"
 import { assertAdministratorCode } from "./administrator-code.ts"
 import { openAnonymousSession } from "./anonymous-sessions.ts"
-import { takeCredentials } from "./anonymous-upgrade.ts"
+import { countUpgrade, takeCredentials } from "./anonymous-upgrade.ts"
 import { loadArgon2 } from "./argon2.ts"
 import { assertNotBreached } from "./breached-passwords.ts"
 import { callerOf } from "./caller.ts"
@@ -115,11 +115,11 @@ export const identityRoutes = new Hono<Http>()
     if (!actor.anonymous) throw new Problem("conflict", "This account has credentials already.")
     await assertNotBreached(password)
     const app = c.get("app")
+    const caller = callerOf(c.req.raw)
+    await countUpgrade(app, actor, caller)
     const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
     const draft = { email, passwordHash, name }
-    return c.json(await takeCredentials(app, actor, draft, callerOf(c.req.raw)), 201, {
-      location: "/auth/me",
-    })
+    return c.json(await takeCredentials(app, actor, draft, caller), 201, { location: "/auth/me" })
   })
 
   .get("/.well-known/jwks.json", (c) =>

@@ -241,7 +241,7 @@ describe("an anonymous session that becomes an account", () => {
       body: { email: "Grown@example.com", password, name: "Grown" },
       token: accessToken,
     })
-    expect(trips(answer)).toBe("2")
+    expect(trips(answer)).toBe("3")
     const grown = await json<Guest["user"]>(answer, 201)
     expect(grown).toMatchObject({ id: user.id, email: "Grown@example.com", name: "Grown" })
     expect(await refusal(call("/records/diaries", { token: accessToken }), 401)).toBe(
@@ -275,6 +275,41 @@ describe("an anonymous session that becomes an account", () => {
     ])
     expect((await call("/auth/me", { token })).status).toBe(200)
     expect(claimsOf((await refreshed(refreshToken)).accessToken).anon).toBe(true)
+  })
+
+  test("asks about few addresses, however many it asks about at once, and from wherever", async () => {
+    await signUp("known@example.com")
+    const { accessToken: token } = await guest()
+    const body = { email: "known@example.com", password }
+    const ask = () => call("/auth/me/credentials", { body, token })
+    const answers = await Promise.all(Array.from({ length: 8 }, ask))
+    expect(answers.map(({ status }) => status).sort()).toEqual([
+      ...Array.from({ length: 5 }, () => 409),
+      ...Array.from({ length: 3 }, () => 429),
+    ])
+    const refused = await ask()
+    expect(refused.headers.get("retry-after")).toMatch(/^\d+$/)
+    expect(await refusal(refused, 429)).toBe("rate_limited")
+    const { accessToken } = await guest()
+    const other = { body: { ...body, email: "unknown@example.com" }, token: accessToken }
+    await json(call("/auth/me/credentials", other), 201)
+  })
+
+  test("is not given away by a link that was mailed to another address before", async () => {
+    const { user, accessToken: token } = await guest()
+    const body = { email: "before@example.com" }
+    expect((await call("/auth/email-changes", { body, token })).status).toBe(202)
+    const [mail] = await mailsTo("before@example.com")
+    const link = /#(hat_[\w-]{43})/.exec(mail?.text ?? "")?.[1]
+    await json(
+      call("/auth/me/credentials", { body: { email: "after@example.com", password }, token }),
+      201,
+    )
+    const opened = call("/auth/email-changes/confirmations", { body: { token: link } })
+    expect(await refusal(opened, 401)).toBe("code_invalid")
+    expect(await query(sql`SELECT email FROM users WHERE id = ${user.id}`)).toEqual([
+      { email: "after@example.com" },
+    ])
   })
 
   test("of two upgrades at once one gets through", async () => {
