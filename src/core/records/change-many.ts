@@ -15,11 +15,12 @@ import {
 import { commitAccepted, type Writer } from "./commit-accepted.ts"
 import type { Draft } from "./draft.ts"
 import { inTurn } from "./import-chunk.ts"
-import type { Input } from "./input.ts"
+import { type Input, toChanges } from "./input.ts"
 import type { LinkedCollection } from "./link.ts"
 import { assertReadable, compileFilter } from "./list.ts"
+import { changedRowSource } from "./rows.ts"
 import { visibility } from "./selection.ts"
-import { mainAlias, type View } from "./view.ts"
+import { mainAlias, mainSource, type View } from "./view.ts"
 
 /** What becomes of every record that a filter finds and the actor may see. */
 export interface ManyChange {
@@ -33,6 +34,8 @@ export interface ManyChange {
 interface FoundRecord {
   readonly id: string
   readonly version: number
+  /** 0 where the rule refuses it, whatever else is asked: then no write has to be tried to find that out. */
+  readonly allowed?: number
 }
 
 const matching = (view: View, { collection, filter }: ManyChange, more: readonly Sql[]): Sql =>
@@ -57,6 +60,23 @@ export async function countMatching(
   return rows?.[0]?.n as number
 }
 
+/**
+ * SQL for whether the rule about the record as it is lets it be changed or deleted at all. True where only a write can tell:
+ * what a hook will have made of the new values.
+ */
+function allowedBefore(view: View, { collection, patch }: ManyChange): Sql {
+  const action = patch === null ? "delete" : "update"
+  const { update, delete: remove } = collection.rules
+  const { rules, beforeWrite } = collection.definition.options
+  const written = typeof rules?.update === "object" ? rules.update.before : rules?.update
+  if (action === "update" && beforeWrite && /@new|@changed/.test(written ?? "")) {
+    return raw("1")
+  }
+  const rule = action === "delete" ? remove : (update?.before ?? null)
+  const next = changedRowSource(collection, toChanges(collection, patch ?? {}))
+  return sql`(${view.compile(view.writeRule(collection, action, rule), mainSource, { next })}) IS TRUE`
+}
+
 /** The next records in the order of their ids. One trip. */
 export async function nextMatching(
   { app }: Writer,
@@ -66,7 +86,7 @@ export async function nextMatching(
 ): Promise<FoundRecord[]> {
   const { actor } = view
   const [rows = [], epoch] = await app.db.batch([
-    sql`SELECT ${own("id")}, ${own("version")} FROM ${matching(view, change, [sql`${own("id")} > ${after}`])} ORDER BY ${own("id")} LIMIT ${raw(String(inTurn(change.collection)))}`,
+    sql`SELECT ${own("id")}, ${own("version")}, ${allowedBefore(view, change)} AS allowed FROM ${matching(view, change, [sql`${own("id")} > ${after}`])} ORDER BY ${own("id")} LIMIT ${raw(String(inTurn(change.collection)))}`,
     ...(actor.kind === "user" ? [epochProbe(actor)] : []),
   ])
   assertEpoch(actor, epoch)
@@ -94,7 +114,10 @@ export async function changeThese(
   along: (result: ManyResult) => readonly Sql[] = () => [],
 ): Promise<ManyResult> {
   const { collection, patch, dryRun } = change
-  const refusals: BulkRefusal[] = []
+  const barred = records.filter(({ allowed }) => allowed === 0)
+  const code = writer.actor.kind === "anonymous" ? "unauthenticated" : "forbidden"
+  // Together: a trip for each would let anybody ask for a thousand.
+  const refusals = barred.map(({ id }) => recordRefusal(id, new Problem(code)))
   const draftOf = ({ id, version }: FoundRecord): Draft =>
     patch === null
       ? { action: "delete", collection, id, expected: [version] }
@@ -107,10 +130,12 @@ export async function changeThese(
       unchanged,
       refused: refusals.length,
     },
-    refusals,
+    refusals: refusals.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
   })
   const { accepted, written } = await commitAccepted(writer, {
-    items: records.map((record) => ({ draft: draftOf(record), record, looks: 1 })),
+    items: records
+      .filter((record) => !barred.includes(record))
+      .map((record) => ({ draft: draftOf(record), record, looks: 1 })),
     async refuse({ record: { id }, looks }, problem) {
       if (problem.code === "not_found") return null
       if (problem.code === "precondition_failed" && looks < maxLooks) {

@@ -12,7 +12,7 @@ import { parseFilter } from "../../../src/core/records/query.ts"
 import { viewFor } from "../../../src/core/records/view.ts"
 import { system, type UserActor } from "../../../src/platform/app.ts"
 import { fixtures } from "../../support/collections.ts"
-import { call, type Person, signedIn } from "../../support/people.ts"
+import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, get, type Json, linesOf, listPath, nowhere, query, read, refused } from "./cast.ts"
 import { toolApp } from "./workshop.ts"
 
@@ -133,6 +133,22 @@ describe("all that a filter finds", () => {
       200,
     )
     expect(guess.rows).toBe(0)
+  })
+
+  test("costs no more trips where all of it is refused, and tells each", async () => {
+    await furnish(bob, "barred", 150)
+    for (const answer of [
+      await change(alice, "articles", 'title = "barred"', { words: 1 }),
+      await remove(alice, "articles", 'title = "barred"'),
+    ]) {
+      // The count, and two pages of records.
+      expect(costOf(answer).trips).toBe(3)
+      const report = await read<Report>(answer, 200)
+      expect(report).toMatchObject({ rows: 150, updated: 0, deleted: 0, refused: 150 })
+      const ids = report.refusals.map(({ id }) => id)
+      expect(ids).toEqual(ids.toSorted())
+      expect(new Set(report.refusals.map(({ code }) => code))).toEqual(new Set(["forbidden"]))
+    }
   })
 
   test("is looked at again where somebody was faster, and left where it is no more what was asked for", async () => {
