@@ -29,6 +29,10 @@ interface Session {
   readonly lastUsedAt: string
 }
 
+interface Begun {
+  readonly refreshToken: string
+}
+
 /** One person: what an administrator may see of them and do for or about them. */
 export default function UserPage() {
   const { id = "" } = useParams()
@@ -115,8 +119,12 @@ export default function UserPage() {
         <ImpersonationForm
           busy={busy}
           onSubmit={async (reason) => {
-            const done = await run(() => write("POST", `${path}/impersonations`, { reason }))
-            // The answer set the cookies of another session: everything on this page is somebody else's now.
+            const done = await run(async () => {
+              const begun = await write<Begun>("POST", `${path}/impersonations`, { reason })
+              // Its cookies come with the first refresh only: without them one would go on as oneself, unawares.
+              await write("POST", "/auth/tokens", { refreshToken: begun.refreshToken })
+            })
+            // Everything on this page is somebody else's now.
             if (done) location.assign("/console/account")
           }}
         />

@@ -188,6 +188,8 @@ test("acting in another's name: for an hour, seen, told, recorded, and not for w
     vi.useFakeTimers({ toFake: ["Date"], now: from + minute * 60_000 })
     const next = await call("/auth/tokens", { body: { refreshToken } })
     if (next.status !== 200) break
+    // By the first of these a page comes into their session: the beginning leaves its cookies as they are.
+    expect(next.headers.getSetCookie().join()).toContain("__Host-access")
     const tokens = (await next.json()) as SignedIn
     refreshToken = tokens.refreshToken
     last = claimsOf(tokens.accessToken).exp as number
