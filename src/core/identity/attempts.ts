@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
+import { networkOf } from "../../platform/rate-limit.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 
 /*
@@ -119,20 +120,3 @@ export const forgiveAttempt = (keys: AttemptKeys): Sql[] => [
   sql`DELETE FROM sign_in_attempts WHERE key = ${keys.account}`,
   sql`UPDATE sign_in_attempts SET attempts = attempts - 1 WHERE key = ${keys.address} AND attempts > 0`,
 ]
-
-/** IPv6 callers own 2^64 addresses: their /64 counts as one. */
-export function networkOf(address: string): string {
-  if (!address.includes(":")) return address
-  if (address.includes(".")) return address.slice(address.lastIndexOf(":") + 1)
-  const [head = "", tail] = address.toLowerCase().split("::")
-  const groups = head ? head.split(":") : []
-  if (tail !== undefined) {
-    const after = tail ? tail.split(":") : []
-    while (groups.length + after.length < 8) groups.push("0")
-    groups.push(...after)
-  }
-  return groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ""))
-    .join(":")
-}

@@ -1,6 +1,6 @@
 import { type Actor, type App, system } from "../../platform/app.ts"
+import { networkOf } from "../../platform/rate-limit.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
-import { networkOf } from "./attempts.ts"
 import type { Caller } from "./caller.ts"
 
 /** What the audit log knows: nouns with what became of them. Rows are kept; names are only ever added. */

@@ -1,6 +1,7 @@
 import Argon2 from "@phi-ag/argon2"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { attemptKeys, networkOf } from "../../../src/core/identity/attempts.ts"
+import { attemptKeys } from "../../../src/core/identity/attempts.ts"
+import { networkOf } from "../../../src/platform/rate-limit.ts"
 import { sql } from "../../../src/platform/sql.ts"
 import {
   bindings,

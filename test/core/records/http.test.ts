@@ -194,6 +194,11 @@ describe("the rate limit", () => {
         await ask("4.4.4.4", "Bearer d"),
       ].at(-1),
     ).toBe(429)
+    // Who has one IPv6 address has 2^64 of them.
+    expect(
+      [await ask("2001:db8::1"), await ask("2001:db8::2"), await ask("2001:db8:0:0:9::3")].at(-1),
+    ).toBe(429)
+    expect(await ask("2001:db8:0:1::1")).toBe(200)
     expect(await ask("5.5.5.5")).toBe(200)
     expect([...binding.counts.keys()].some((key) => key.includes("Bearer"))).toBe(false)
   })
