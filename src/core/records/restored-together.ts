@@ -1,11 +1,15 @@
 import { Problem } from "../../platform/problem.ts"
-import { raw, sql } from "../../platform/sql.ts"
+import { sql } from "../../platform/sql.ts"
+import { maxTakenAlong } from "./deletion.ts"
 import type { HistoryReach } from "./history.ts"
 import type { LinkedCollection } from "./link.ts"
 import type { Line } from "./versions.ts"
 
 /** As many as one batch takes, with room for its hooks. */
 const maxTogether = 100
+
+/** Of one deletion, at most. */
+const lines = maxTakenAlong + 1
 
 interface Gone {
   readonly collection: LinkedCollection
@@ -22,10 +26,12 @@ interface Gone {
  */
 export async function deletedTogether(
   { app, collections, collection }: HistoryReach,
-  { record, requestId }: Line,
+  { record, requestId, seq }: Line,
 ): Promise<Gone[]> {
+  // A request may have deleted others too, each with much beside it; the lines of one deletion follow one another.
+  const near = sql`c.seq BETWEEN ${seq - lines} AND ${seq + lines}`
   const rows = await app.db.all(
-    sql`SELECT c.subject, c.record, c.version, c.organisation, c.payload FROM changes c WHERE c.requestId = ${requestId} AND c.kind = 'deleted' AND c.authority = 'system' AND NOT EXISTS (SELECT 1 FROM changes l WHERE l.subject = c.subject AND l.record = c.record AND l.version > c.version) ORDER BY c.seq DESC LIMIT ${raw("2000")}`,
+    sql`SELECT c.subject, c.record, c.version, c.organisation, c.payload FROM changes c WHERE c.requestId = ${requestId} AND ${near} AND c.kind = 'deleted' AND c.authority = 'system' AND NOT EXISTS (SELECT 1 FROM changes l WHERE l.subject = c.subject AND l.record = c.record AND l.version > c.version) ORDER BY c.seq DESC`,
   )
   const candidates = rows.flatMap((row): Gone[] => {
     const of = collections.get(row.subject as string)

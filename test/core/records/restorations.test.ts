@@ -372,6 +372,11 @@ describe("a deleted record comes back", () => {
     const favourite = await make("shelves", { favourite: own.id })
     expect((await ask(alice, "DELETE", `/records/shelves/${shelf.id}`)).status).toBe(204)
     expect(await query("SELECT id FROM boxes")).toEqual([])
+    // The same request went on to delete others, with much that was theirs.
+    await query(
+      "INSERT INTO changes (id, at, subject, record, version, kind, authority, requestId, salt, payload) SELECT 'other-' || n.key, c.at, 'boxes', 'other-' || n.key, 2, 'deleted', 'system', c.requestId, c.salt, '{}' FROM changes c, json_each('[' || substr(replace(hex(zeroblob(2100)), '00', ',1'), 2) || ']') n WHERE c.record = ? AND c.kind = 'deleted'",
+      [shelf.id],
+    )
 
     const restorations = `/records/shelves/${shelf.id}/restorations`
     const body = { version: 1, together: true }
