@@ -37,6 +37,10 @@ export const endImpersonationsBy = (app: App, administrator: string): Sql[] => [
   sql`UPDATE sessions SET revokedAt = ${iso(app.now())} WHERE impersonator = ${administrator} AND revokedAt IS NULL`,
 ]
 
+/** Nobody acts in the name of administrators: also not on from before somebody became one. Their new epoch voids the tokens. */
+export const endImpersonationsOf = (app: App, user: string): Sql =>
+  sql`UPDATE sessions SET revokedAt = ${iso(app.now())} WHERE user = ${user} AND impersonator IS NOT NULL AND revokedAt IS NULL`
+
 /**
  * After that batch: the access tokens of those sessions are void, too, wherever they may lead. Their epoch is that of the
  * person in whose name somebody acted, so nothing else says it. One trip, and one for each session and database.

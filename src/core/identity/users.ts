@@ -20,6 +20,7 @@ import {
 } from "./person.ts"
 import { type PersonUpdate, updatedPerson, updatePerson } from "./person-update.ts"
 import { commitPerson } from "./projection.ts"
+import { endImpersonationsOf } from "./session-revocations.ts"
 
 export interface NewUser {
   email: string
@@ -161,6 +162,7 @@ export function roleChange(
     guards: wanted.includes(administratorRole) ? [] : keepAdministrator(person),
     writes: [
       auditEvent(app, { kind: "roles.changed", user, actor, detail }),
+      ...(wanted.includes(administratorRole) ? [endImpersonationsOf(app, user)] : []),
       ...(person.kind === "person"
         ? insertMails(app, [tellPerson(app, person, "rolesChanged")])
         : []),

@@ -197,6 +197,20 @@ test("acting in another's name: for an hour, seen, told, recorded, and not for w
   expect(last * 1_000).toBeLessThanOrEqual(from + 3_600_000)
 })
 
+test("nobody goes on acting in the name of somebody who becomes an administrator", async () => {
+  const riser = await signedIn("riser")
+  const asked = { body: { reason: "Before" }, token: root.accessToken }
+  const path = `/auth/users/${riser.user.id}/impersonations`
+  const { accessToken: token, refreshToken } = await json<SignedIn>(call(path, asked), 201)
+  await json(patch(riser.user.id, { roles: ["administrator"] }), 200)
+  expect(await refusal(call("/auth/me", { token }), 401)).toBe("token_outdated")
+  const again = call("/auth/tokens", { body: { refreshToken } })
+  expect(await refusal(again, 401)).toBe("token_invalid")
+  const own = await call("/auth/tokens", { body: { refreshToken: riser.refreshToken } })
+  expect(own.status).toBe(200)
+  await json(patch(riser.user.id, { roles: [] }), 200)
+})
+
 test("nobody acts in the name of administrators, of the disabled, or after a long time", async () => {
   const other = await signUp("other-root")
   await json(patch(other.id, { roles: ["administrator"] }), 200)
