@@ -41,6 +41,8 @@ export interface Auth {
    * back to `returnTo` (`/` unless told), signed in, or with `#error=` and a code.
    */
   beginSignInWith(provider: string, returnTo?: string): Promise<string>
+  /** A fresh proof of who sits here (`POST /auth/sessions/current/proofs`), for what answers `step_up_required`. */
+  prove(proof: Record<string, unknown>): Promise<void>
   signOut(): Promise<void>
   /** Who is signed in; null is nobody. */
   me(): Promise<User | null>
@@ -187,6 +189,14 @@ export function createSession({ transport, cookies, storage, key }: SessionOptio
       // Whoever comes back may have a session of which only a cookie knows: the next page asks.
       storage.setItem(key, JSON.stringify({ expiresAt: 0 } satisfies Kept))
       return url
+    },
+    async prove(proof) {
+      await settled()
+      const call: Call = { method: "POST", path: "/auth/sessions/current/proofs", body: proof }
+      const proved = await json<Pick<Tokens, "accessToken" | "expiresIn">>(send(call))
+      accessToken = proved.accessToken
+      const expiresAt = Date.now() + proved.expiresIn * 1000
+      storage.setItem(key, JSON.stringify({ ...kept(), expiresAt } satisfies Kept))
     },
     async signOut() {
       await settled()

@@ -55,6 +55,20 @@ test("after sign-in the access token goes with every call", async () => {
   ])
 })
 
+test("after a fresh proof the token that knows of it goes with every call", async () => {
+  const proved = answers({ accessToken: "access-2", expiresIn: 900 }, {}, 201)
+  const server = fakeServer(tokens(1), proved, emptyList)
+  const client = connect(server)
+  await client.auth.signIn(credentials)
+  await client.auth.prove({ password: "correct horse" })
+  await client.records("films").list()
+  expect(server.sent.map((call) => call.headers.get("authorization"))).toEqual([
+    null,
+    "Bearer access-1",
+    "Bearer access-2",
+  ])
+})
+
 test("a wrong password is a problem, not a reason to renew", async () => {
   const server = fakeServer(refuses(401, "invalid_credentials"))
   await expect(connect(server).auth.signIn(credentials)).rejects.toMatchObject({

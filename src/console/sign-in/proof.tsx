@@ -8,7 +8,7 @@ import {
   useRef,
   useState,
 } from "react"
-import { isProblem, write } from "../backend.ts"
+import { backend, isProblem } from "../backend.ts"
 import { wordsFor } from "../problem.tsx"
 import { useText } from "../text.tsx"
 import { provePasskey } from "./passkey.ts"
@@ -44,11 +44,11 @@ export function ProofProvider({ children }: { children: ReactNode }) {
       return work()
     }
   }, [])
-  async function send(body: unknown): Promise<void> {
+  async function send(body: object): Promise<void> {
     setBusy(true)
     setError(undefined)
     try {
-      await write("POST", "/auth/sessions/current/proofs", body)
+      await backend.auth.prove({ ...body })
       answer.current(true)
     } catch (failure) {
       setError(failure)

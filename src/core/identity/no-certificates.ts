@@ -1,6 +1,6 @@
 /*
- * Stands in for `@peculiar/x509` in the bundle (wrangler.toml, `alias`). @simplewebauthn/server brings it, and 60 KB of
- * ASN.1 with it, for attestations with certificates: `webauthn.ts` refuses those unread, so nothing here is ever called.
+ * Stands in for `@peculiar/x509` and others in the bundle (wrangler.toml, `alias`). @simplewebauthn/server brings them,
+ * and 70 KB of ASN.1, for attestations with certificates: `webauthn.ts` refuses those unread, so nothing here is ever called.
  */
 
 class NoCertificates {
@@ -9,11 +9,29 @@ class NoCertificates {
   }
 }
 
+/** An object identifier that no certificate has. */
+const none = "0.0"
+
 export {
+  // @peculiar/x509
   NoCertificates as AuthorityKeyIdentifierExtension,
   NoCertificates as CRLDistributionPointsExtension,
   NoCertificates as SubjectKeyIdentifierExtension,
   NoCertificates as X509Certificate,
   NoCertificates as X509ChainBuilder,
   NoCertificates as X509Crl,
+  // @peculiar/asn1-android
+  NoCertificates as KeyDescription,
+  // @peculiar/asn1-rsa
+  NoCertificates as RSAPublicKey,
+  none as id_ce_keyDescription,
+  none as id_rsaEncryption,
+  none as id_sha1WithRSAEncryption,
+  none as id_sha256WithRSAEncryption,
+  none as id_sha384WithRSAEncryption,
+  none as id_sha512WithRSAEncryption,
+  // @peculiar/asn1-x509-post-quantum
+  none as id_ml_dsa_44,
+  none as id_ml_dsa_65,
+  none as id_ml_dsa_87,
 }
