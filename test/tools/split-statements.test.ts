@@ -58,6 +58,9 @@ test.each(cases)("splits %s", (_, sql, statements) => {
   expect(splitStatements(sql)).toEqual(statements)
 })
 
+/** A file with one statement it hands on as it is, semicolon included. */
+const bare = (statement: string): string => normalForm(statement).replace(/ ;$/, "")
+
 test.each(listMigrations("migrations"))("wrangler splits $name in the same way", ({ sql }) => {
-  expect(splitStatements(sql).map(normalForm)).toEqual(wranglerSplit(sql).map(normalForm))
+  expect(splitStatements(sql).map(normalForm)).toEqual(wranglerSplit(sql).map(bare))
 })
