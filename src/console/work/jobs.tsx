@@ -13,13 +13,13 @@ import {
 } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { useState } from "react"
-import { useSearchParams } from "wouter"
 import { read, write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
+import { useParameters } from "../use-parameters.ts"
 
 const states = ["waiting", "held", "queued", "running", "succeeded", "cancelled", "dead"] as const
 
@@ -44,16 +44,9 @@ interface JobDetails extends Job {
 /** What is done later: waiting, running, ended, given up. */
 export default function Jobs() {
   const { text, language } = useLanguage()
-  const [parameters, setParameters] = useSearchParams()
+  const [parameters, set] = useParameters()
   const state = parameters.get("state") ?? ""
   const open = parameters.get("job")
-  const set = (name: string, value: string) =>
-    setParameters((before) => {
-      const next = new URLSearchParams(before)
-      if (value) next.set(name, value)
-      else next.delete(name)
-      return next
-    })
   const t = text.jobs
   return (
     <Stack>

@@ -13,13 +13,13 @@ import {
   Title,
 } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
-import { useSearchParams } from "wouter"
 import { read, write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
+import { useParameters } from "../use-parameters.ts"
 import { Suppressions } from "./suppressions.tsx"
 
 const states = ["waiting", "sending", "sent", "suppressed", "failed", "uncertain"] as const
@@ -46,16 +46,9 @@ interface WholeMail extends Mail {
 /** Every mail of the last 30 days: what it says, and what became of it. */
 export default function Mails() {
   const { text, language } = useLanguage()
-  const [parameters, setParameters] = useSearchParams()
+  const [parameters, set] = useParameters()
   const state = parameters.get("state") ?? ""
   const open = parameters.get("mail")
-  const set = (name: string, value: string) =>
-    setParameters((before) => {
-      const next = new URLSearchParams(before)
-      if (value) next.set(name, value)
-      else next.delete(name)
-      return next
-    })
   const t = text.mails
   return (
     <Stack>
