@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { chromiumHint, findChromium, installChromium } from "../../test/support/chromium-install.ts"
 import { check } from "./check.ts"
 
@@ -15,13 +15,15 @@ interface Counts {
   passed: number
   failed: number
   skipped: number
+  /** What failed, by file and title. */
+  failures: string[]
 }
 
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(parameters: readonly string[]): Promise<number> {
   if (!(await check())) {
-    await summarise({ passed: 0, failed: 1, skipped: 0 })
+    await summarise({ passed: 0, failed: 1, skipped: 0, failures: ["npm run check"] })
     console.error("The tests have not been run: first mend what the check found (npm run fix).")
     return 1
   }
@@ -59,23 +61,44 @@ async function runTests(parameters: readonly string[]): Promise<Counts> {
     const counts = await readReport(report)
     // A file that does not load has no tests to fail.
     if (code !== 0 && counts.failed === 0) counts.failed = 1
+    for (const failure of counts.failures) console.error(`FAILED: ${failure}`)
     return counts
   } finally {
     await rm(directory, { recursive: true })
   }
 }
 
+/** What of vitest's report is read here. */
+interface Report {
+  numPassedTests?: number
+  numFailedTests?: number
+  numPendingTests?: number
+  numTodoTests?: number
+  testResults?: {
+    name: string
+    status: string
+    assertionResults: { status: string; fullName: string }[]
+  }[]
+}
+
 async function readReport(file: string): Promise<Counts> {
+  let report: Report = {}
   try {
-    const report = JSON.parse(await readFile(file, "utf8")) as Record<string, number>
-    const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0, numTodoTests = 0 } = report
-    return {
-      passed: numPassedTests,
-      failed: numFailedTests,
-      skipped: numPendingTests + numTodoTests,
-    }
+    report = JSON.parse(await readFile(file, "utf8"))
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 }
+    // Vitest ended before it could report: nothing passed.
+  }
+  const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0, numTodoTests = 0 } = report
+  return {
+    passed: numPassedTests,
+    failed: numFailedTests,
+    skipped: numPendingTests + numTodoTests,
+    failures: (report.testResults ?? []).flatMap(({ name, status, assertionResults }) => {
+      const path = relative(".", name)
+      const failed = assertionResults.filter((test) => test.status === "failed")
+      if (failed.length === 0 && status === "failed") return [`${path} does not load`]
+      return failed.map(({ fullName }) => `${path}: ${fullName}`)
+    }),
   }
 }
 

@@ -143,10 +143,12 @@ async function furnish(person: Person): Promise<void> {
   await make("service-accounts", { name: "hello" }, "auth")
 }
 
+let strangers = 0
+
 /** Those of before may be disabled, without a password, or locked by guesses; "victim" is whom drafts sign in as. */
 async function furnishPeople(): Promise<void> {
-  const fresh = []
-  for (const n of [1, 2, 3, 4]) fresh.push(await signedIn(`fresh-${n}`))
+  const fresh: Person[] = []
+  for (const _ of [1, 2, 3, 4]) fresh.push(await signedIn(`fresh-${++strangers}`))
   ids.set(
     "users",
     fresh.map(({ id }) => id),
@@ -154,8 +156,8 @@ async function furnishPeople(): Promise<void> {
   await env.DB.batch([
     env.DB.prepare("DELETE FROM sign_in_attempts"),
     env.DB.prepare(
-      "UPDATE users SET disabledAt = NULL, passwordHash = (SELECT passwordHash FROM users WHERE email = 'fresh-1@example.test') WHERE email = 'victim@example.test'",
-    ),
+      "UPDATE users SET disabledAt = NULL, passwordHash = (SELECT passwordHash FROM users WHERE email = ?) WHERE email = 'victim@example.test'",
+    ).bind(fresh[0]?.email),
   ])
 }
 
@@ -299,25 +301,51 @@ function described({ document }: Asker, located: Located): [OpenApi, Located] {
   return [(askers.find(({ name }) => name === "administrator") as Asker).document, located]
 }
 
+/**
+ * One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of no
+ * generator, and without a code nobody has a second factor that recovery codes could stand in for. Nor are there anonymous
+ * sessions, which are off unless told, nor an identity provider. A saved view names a collection that there is.
+ */
+const beyondChance = [
+  "acceptInvitation",
+  "addPasskey",
+  "beginLinking",
+  "beginProviderSignIn",
+  "completePostedProviderSignIn",
+  "completeProviderSignIn",
+  "confirmAuthenticator",
+  "confirmEmailChange",
+  "confirmEmailVerification",
+  "confirmPasswordReset",
+  "createFirstAdministrator",
+  "createSearch",
+  "getUnsubscription",
+  "linkIdentity",
+  "receiveResendEvent",
+  "refresh",
+  "replaceRecoveryCodes",
+  "replaceSearch",
+  "takeCredentials",
+  "undoEmailChange",
+  "unlinkIdentity",
+  "unsubscribe",
+]
+
 test("each operation succeeds for somebody who asks as the document says", async () => {
   const found: string[] = []
-  // What ran before may have ended every session and deleted every record.
-  for (const asker of askers) {
-    if (!asker.person) continue
-    asker.person = await wake(asker)
-    await furnish(asker.person)
-  }
-  await furnishOperations()
-  await furnishMail()
-  await furnishOrganisations()
-  await furnishPasskeys()
-  await furnishPeople()
-  before = null
   // One takes all records away that the others are to be asked about.
   const isLast = ({ operation }: Located) => operation.operationId === "deleteOwnRecords"
   const ordered = operations.toSorted((a, b) => Number(isLast(a)) - Number(isLast(b)))
-  for (const round of [0, 1, 2]) {
-    for (const located of ordered) {
+  const unanswered = () =>
+    ordered.filter(
+      ({ operation: { operationId } }) =>
+        !succeeded.has(operationId) && !beyondChance.includes(operationId),
+    )
+  // What ran before may have ended every session and deleted every record: each round finds everything there again, so that
+  // an operation fails only if nothing that its description allows is ever answered.
+  for (let round = 0; round < 8 && (round === 0 || unanswered().length > 0); round++) {
+    await furnishAll()
+    for (const located of round === 0 ? ordered : unanswered()) {
       for (const asker of askers) {
         const drafts = soundRequestsFor(...described(asker, located))
         for (const draft of fc.sample(drafts, { numRuns: 30, seed: seed + round })) {
@@ -329,34 +357,22 @@ test("each operation succeeds for somebody who asks as the document says", async
   }
   expect(found).toEqual([])
   const never = operations.filter(({ operation }) => !succeeded.has(operation.operationId))
-  // One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of
-  // no generator, and without a code nobody has a second factor that recovery codes could stand in for. Nor are there
-  // anonymous sessions, which are off unless told, nor an identity provider. A saved view names a collection that there is.
-  expect(never.map(({ operation }) => operation.operationId).sort()).toEqual([
-    "acceptInvitation",
-    "addPasskey",
-    "beginLinking",
-    "beginProviderSignIn",
-    "completePostedProviderSignIn",
-    "completeProviderSignIn",
-    "confirmAuthenticator",
-    "confirmEmailChange",
-    "confirmEmailVerification",
-    "confirmPasswordReset",
-    "createFirstAdministrator",
-    "createSearch",
-    "getUnsubscription",
-    "linkIdentity",
-    "receiveResendEvent",
-    "refresh",
-    "replaceRecoveryCodes",
-    "replaceSearch",
-    "takeCredentials",
-    "undoEmailChange",
-    "unlinkIdentity",
-    "unsubscribe",
-  ])
+  expect(never.map(({ operation }) => operation.operationId).sort()).toEqual(beyondChance)
 }, 240_000)
+
+async function furnishAll(): Promise<void> {
+  for (const asker of askers) {
+    if (!asker.person) continue
+    asker.person = await wake(asker)
+    await furnish(asker.person)
+  }
+  await furnishOperations()
+  await furnishMail()
+  await furnishOrganisations()
+  await furnishPasskeys()
+  await furnishPeople()
+  before = null
+}
 
 test("after all of it, log, search, rollups and references agree with the records", async () => {
   expect(await inconsistencies()).toEqual([])

@@ -85,6 +85,8 @@ async function makePast(choices: ReturnType<typeof choicesFrom>): Promise<string
     if (n === 6) {
       await call(owner, "POST", `/records/articles/${id}/restorations`, { version: 1 })
     }
+    // However the rest was drawn, there is something that everybody sees.
+    if (n > 7) await call(owner, "PATCH", `/records/articles/${id}`, { status: "published" })
   }
   return made
 }
@@ -195,7 +197,8 @@ describe.each(Object.keys(viewers))("to the %s", (name) => {
     )
     expect(told.slice(0, 3), `${told.length} of ${requests.length}`).toEqual([])
     const answered = before.filter((answer) => answer.startsWith("[200")).length
-    expect(answered).toBeGreaterThan(requests.length / 8)
+    // The histories of what is published, in two sizes, and the lists that there always are.
+    expect(answered).toBeGreaterThanOrEqual(9)
     expect(before.filter((answer) => answer.startsWith("[5"))).toEqual([])
   })
 })
