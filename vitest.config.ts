@@ -1,7 +1,18 @@
+import { resolve } from "node:path"
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin"
 import { defineConfig } from "vitest/config"
+import { unstable_readConfig as readConfig } from "wrangler"
 
 const migrations = await readD1Migrations("migrations")
+
+/** What stands in for what in the bundle, so that the tests run on what is deployed. */
+const { alias = {} } = readConfig({ config: "wrangler.toml" })
+const standIns = Object.entries<string>(alias).map(([find, path]) => ({
+  find,
+  replacement: resolve(path),
+}))
+/** What asks for them: a package that is left to the runtime would not see the stand-ins. */
+const server = { deps: { inline: ["@simplewebauthn/server"] } }
 
 /** Development secrets of the tests: the key pair is published here, so it protects nothing. */
 const variables = {
@@ -35,9 +46,11 @@ export default defineConfig({
   test: {
     projects: [
       {
+        resolve: { alias: standIns },
         plugins: [worker("./test/support/worker.ts")],
         test: {
           name: "core",
+          server,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           include: ["test/core/**/*.test.ts", "test/conformance/**/*.test.ts"],
@@ -46,9 +59,11 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias: standIns },
         plugins: [worker("./src/worker.ts")],
         test: {
           name: "app",
+          server,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           include: ["test/app/**/*.test.ts"],

@@ -230,7 +230,9 @@ function describe(reader: Reader, field: LinkedField, schema: Schema, input: boo
     ...fieldSentences(reader, field),
   ].filter((sentence) => sentence != null)
   const exact: Schema = field.kind === "relations" ? { ...schema, uniqueItems: true } : schema
-  const closed = sentences.map((sentence) => (/[.!?…]$/.test(sentence) ? sentence : `${sentence}.`))
+  const closed = sentences.map((sentence) =>
+    /[.!?\u2026]$/.test(sentence) ? sentence : `${sentence}.`,
+  )
   return closed.length ? { ...exact, description: closed.join(" ") } : exact
 }
 

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer"
-import { inflateRawSync } from "node:zlib"
+import { brotliDecompressSync } from "node:zlib"
 import { invalidInput } from "../../platform/problem.ts"
 
 /*
@@ -10,7 +10,14 @@ let common: Promise<ReadonlySet<string>> | undefined
 
 async function load(): Promise<ReadonlySet<string>> {
   const { packedPasswords } = await import("./common-passwords.ts")
-  return new Set(inflateRawSync(Buffer.from(packedPasswords, "base64")).toString().split("\n"))
+  const lines = brotliDecompressSync(Buffer.from(packedPasswords, "base64")).toString().split("\n")
+  const found = new Set<string>()
+  let before = ""
+  for (const line of lines) {
+    before = before.slice(0, Number.parseInt(line.charAt(0), 36)) + line.slice(1)
+    found.add(before)
+  }
+  return found
 }
 
 /** Whether it is among the ten thousand most common ones; capitals make no difference to a guesser. */

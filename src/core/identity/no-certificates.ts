@@ -1,7 +1,9 @@
 /*
- * Stands in for `@peculiar/x509` and others in the bundle (wrangler.toml, `alias`). @simplewebauthn/server brings them,
- * and 70 KB of ASN.1, for attestations with certificates: `webauthn.ts` refuses those unread, so nothing here is ever called.
+ * Stands in for all of @peculiar in the bundle (wrangler.toml, `alias`). @simplewebauthn/server brings it, and 200 KB of
+ * ASN.1, for attestations with certificates: `webauthn.ts` refuses those unread, so none of these names is ever called.
+ * The exception is the signature of an assertion, which `ecdsa-signature.ts` reads.
  */
+export { AsnParser, ECDSASigValue } from "./ecdsa-signature.ts"
 
 class NoCertificates {
   constructor() {
@@ -20,10 +22,27 @@ export {
   NoCertificates as X509Certificate,
   NoCertificates as X509ChainBuilder,
   NoCertificates as X509Crl,
+  // @peculiar/asn1-schema, asn1-x509
+  NoCertificates as BasicConstraints,
+  NoCertificates as Certificate,
+  NoCertificates as ExtendedKeyUsage,
+  NoCertificates as OctetString,
+  NoCertificates as SubjectAlternativeName,
+  // @peculiar/asn1-ecc
+  NoCertificates as ECParameters,
   // @peculiar/asn1-android
   NoCertificates as KeyDescription,
   // @peculiar/asn1-rsa
   NoCertificates as RSAPublicKey,
+  none as id_ce_basicConstraints,
+  none as id_ce_extKeyUsage,
+  none as id_ce_subjectAltName,
+  none as id_ecdsaWithSHA256,
+  none as id_ecdsaWithSHA384,
+  none as id_ecdsaWithSHA512,
+  none as id_ecPublicKey,
+  none as id_secp256r1,
+  none as id_secp384r1,
   none as id_ce_keyDescription,
   none as id_rsaEncryption,
   none as id_sha1WithRSAEncryption,

@@ -36,7 +36,7 @@ const quoted = (cell: Cell): string => {
 }
 
 /** What spreadsheets run when a cell starts with it, some after a `'` that they take away. */
-const formula = /^'*[=+\-@\t\r\n＝＋－＠]/
+const formula = /^'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/
 
 /** A text that no spreadsheet takes for a formula: those that could be one get a `'` in front. */
 export const defused = (text: string): string => (formula.test(text) ? `'${text}` : text)

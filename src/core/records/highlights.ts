@@ -38,7 +38,7 @@ export function markedFields(view: View, collection: LinkedCollection, marks: Ma
   const columns = searchColumnsOf(collection)
   return searchable(view, collection).map((field) => {
     const at = raw(String(columns.indexOf(field)))
-    return sql`snippet(${table}, ${at}, ${marks.open}, ${marks.close}, '…', ${snippetTokens}) AS ${identifier(columnName(field))}`
+    return sql`snippet(${table}, ${at}, ${marks.open}, ${marks.close}, '\u2026', ${snippetTokens}) AS ${identifier(columnName(field))}`
   })
 }
 
