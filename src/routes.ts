@@ -20,6 +20,7 @@ import { batchRoutes } from "./core/records/batch-routes.ts"
 import { changesRoutes } from "./core/records/changes-routes.ts"
 import { descriptionRoutes } from "./core/records/description.ts"
 import { expectedVersions } from "./core/records/etag.ts"
+import { exposureRoutes } from "./core/records/exposure-routes.ts"
 import { historyRoutes } from "./core/records/history-routes.ts"
 import type { LinkedCollections } from "./core/records/link.ts"
 import { operationRoutes } from "./core/records/operation-routes.ts"
@@ -52,6 +53,7 @@ export function createRoutes(
   http.route("/search", searchRoutes(collections))
   http.route("/batch", batchRoutes(collections))
   http.route("/collections", descriptionRoutes(collections, administrators))
+  http.route("/exposure", exposureRoutes(collections, roles, administrators))
   http.route("/bulk-operations", operationRoutes)
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)

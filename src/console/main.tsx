@@ -9,7 +9,7 @@ import { createRoot } from "react-dom/client"
 import { Router } from "wouter"
 import { ApiProblem } from "../client/problem.ts"
 import { App } from "./app.tsx"
-import { TextProvider } from "./text.tsx"
+import { loadLanguage, TextProvider } from "./text.tsx"
 import { theme } from "./theme.ts"
 
 const queries = new QueryClient({
@@ -27,7 +27,7 @@ createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
-        <TextProvider>
+        <TextProvider first={await loadLanguage()}>
           <Notifications position="bottom-right" />
           <Router base="/console">
             <App />

@@ -43,6 +43,18 @@ export const pages: readonly ConsolePage[] = [
   page("data", "/data/:collection", () => import("./data/collection-page.tsx")),
   page("data", "/data/:collection/:id", () => import("./data/collection-page.tsx")),
   page(
+    "data",
+    "/changes",
+    () => import("./work/changes.tsx"),
+    (text) => text.nav.changes,
+  ),
+  page(
+    "data",
+    "/exposure",
+    () => import("./data/exposure.tsx"),
+    (text) => text.nav.exposure,
+  ),
+  page(
     "people",
     "/users",
     () => import("./people/users.tsx"),

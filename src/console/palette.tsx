@@ -47,8 +47,10 @@ export default function Palette({ opened, onClose, onSignOut }: Props) {
     action("account", text.nav.account, () => go("/account")),
     action("light", `${text.scheme.label}: ${text.scheme.light}`, () => setColorScheme("light")),
     action("dark", `${text.scheme.label}: ${text.scheme.dark}`, () => setColorScheme("dark")),
-    action("language", language === "en" ? "Deutsch" : "English", () =>
-      speak(language === "en" ? "de" : "en"),
+    action(
+      "language",
+      language === "en" ? "Deutsch" : "English",
+      () => void speak(language === "en" ? "de" : "en"),
     ),
     action("out", text.nav.signOut, () => void onSignOut()),
   ]

@@ -192,7 +192,7 @@ function AccountMenu({ onSignOut }: { onSignOut: () => Promise<void> }) {
           <Menu.Item
             key={code}
             lang={code}
-            onClick={() => speak(code)}
+            onClick={() => void speak(code)}
             rightSection={language === code ? "✓" : null}
           >
             {code === "en" ? "English" : "Deutsch"}

@@ -1,35 +1,46 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react"
-import { de } from "./messages-de.ts"
-import { en, type Messages } from "./messages-en.ts"
+import type { Messages } from "./messages-en.ts"
 
 export type Language = "en" | "de"
-const catalogues: Record<Language, Messages> = { en, de }
+/** Each viewer loads their own. */
+const catalogues: Record<Language, () => Promise<Messages>> = {
+  en: async () => (await import("./messages-en.ts")).en,
+  de: async () => (await import("./messages-de.ts")).de,
+}
 const key = "hinterland console language"
 
-interface Text {
-  readonly language: Language
-  readonly text: Messages
-  speak(language: Language): void
+interface Text extends Spoken {
+  speak(language: Language): Promise<void>
 }
 
 const TextContext = createContext<Text | null>(null)
 
+interface Spoken {
+  readonly language: Language
+  readonly text: Messages
+}
+
 /** The language that was chosen here, else the browser's, else English. */
-export function TextProvider({ children }: { children: ReactNode }) {
-  const [language, setLanguage] = useState<Language>(initialLanguage)
+export async function loadLanguage(): Promise<Spoken> {
+  const language = initialLanguage()
+  return { language, text: await catalogues[language]() }
+}
+
+export function TextProvider({ first, children }: { first: Spoken; children: ReactNode }) {
+  const [spoken, setSpoken] = useState(first)
   useEffect(() => {
-    document.documentElement.lang = language
-  }, [language])
+    document.documentElement.lang = spoken.language
+  }, [spoken.language])
   const value = useMemo<Text>(
     () => ({
-      language,
-      text: catalogues[language],
-      speak(next) {
-        localStorage.setItem(key, next)
-        setLanguage(next)
+      ...spoken,
+      async speak(language) {
+        const text = await catalogues[language]()
+        localStorage.setItem(key, language)
+        setSpoken({ language, text })
       },
     }),
-    [language],
+    [spoken],
   )
   return <TextContext value={value}>{children}</TextContext>
 }

@@ -26,6 +26,9 @@ export async function buildConsole(): Promise<void> {
   if (existsSync(`${output}/index.html`) && existsSync(stamp)) {
     if ((await readFile(stamp, "utf8")) === made) return
   }
+  // Within a test run NODE_ENV is "test", and React would come along in its development build.
+  const { NODE_ENV } = process.env
+  process.env.NODE_ENV = "production"
   await build({
     root: "src/console",
     base: "/console/",
@@ -41,6 +44,9 @@ export async function buildConsole(): Promise<void> {
       modulePreload: { polyfill: false },
       reportCompressedSize: false,
     },
+  }).finally(() => {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = NODE_ENV
   })
   await writeFile(stamp, made)
 }

@@ -2,9 +2,11 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { linkOrganisationRoles } from "../core/identity/organisation-roles.ts"
 import type { Collection } from "../core/records/collection.ts"
-import { measureExposure } from "./exposure/measure.ts"
-import { personasOf } from "./exposure/personas.ts"
-import { exposureText } from "./exposure/text.ts"
+import { measureExposure } from "../core/records/exposure.ts"
+import type { LinkedCollections } from "../core/records/link.ts"
+import { type Persona, personasOf } from "../core/records/personas.ts"
+import type { App } from "../platform/app.ts"
+import { type ExposureOf, exposureText } from "./exposure/text.ts"
 import { inLocalData, inSampleWorld, type World } from "./exposure/world.ts"
 import { loadCollections } from "./migrations/load.ts"
 
@@ -21,8 +23,21 @@ export const exposureOf = async (definitions: readonly Collection[]): Promise<st
 
 async function report({ app, collections, cast, source }: World): Promise<string> {
   const personas = personasOf(collections, new Set(linkOrganisationRoles().keys()), cast)
-  const exposures = await measureExposure(app, collections, personas)
-  return exposureText(personas, exposures, source)
+  return exposureText(personas, await measureAll(app, collections, personas), source)
+}
+
+/** Of all collections, one after the other. */
+export async function measureAll(
+  app: App,
+  collections: LinkedCollections,
+  personas: readonly Persona[],
+): Promise<ExposureOf[]> {
+  const exposures: ExposureOf[] = []
+  for (const collection of collections.values()) {
+    const measured = await measureExposure(app, collections, collection, personas)
+    exposures.push(...measured.map((one) => ({ ...one, collection: collection.name })))
+  }
+  return exposures
 }
 
 /** Why the file is not what it should be, with the command that mends it; null when it is. */

@@ -11,6 +11,8 @@ const pages = {
   "/": "Overview",
   "/schema": "Schema and rules",
   "/data/members": "members",
+  "/changes": "Change log",
+  "/exposure?collection=members": "Who can see what",
   "/users": "Users",
   "/organisations": "Organisations",
   "/keys": "API keys",

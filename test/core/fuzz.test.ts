@@ -304,7 +304,7 @@ function described({ document }: Asker, located: Located): [OpenApi, Located] {
 /**
  * One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of no
  * generator, and without a code nobody has a second factor that recovery codes could stand in for. Nor are there anonymous
- * sessions, which are off unless told, nor an identity provider. A saved view names a collection that there is.
+ * sessions, which are off unless told, nor an identity provider. A saved view and exposure name a collection that there is.
  */
 const beyondChance = [
   "acceptInvitation",
@@ -321,6 +321,7 @@ const beyondChance = [
   "createSearch",
   "getUnsubscription",
   "linkIdentity",
+  "measureExposure",
   "receiveResendEvent",
   "refresh",
   "replaceRecoveryCodes",

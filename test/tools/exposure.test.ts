@@ -21,14 +21,13 @@ import {
   type LinkedCollections,
   linkCollections,
 } from "../../src/core/records/link.ts"
+import { personasOf } from "../../src/core/records/personas.ts"
 import type { App } from "../../src/platform/app.ts"
 import { Problem } from "../../src/platform/problem.ts"
 import { toolApp } from "../../src/tools/dev-database.ts"
-import { type Exposure, measureExposure } from "../../src/tools/exposure/measure.ts"
-import { type Persona, personasOf } from "../../src/tools/exposure/personas.ts"
 import { addSample, sampleCast } from "../../src/tools/exposure/sample.ts"
-import { exposureText } from "../../src/tools/exposure/text.ts"
-import { exposureOf, staleExposure } from "../../src/tools/exposure.ts"
+import { type ExposureOf, exposureText } from "../../src/tools/exposure/text.ts"
+import { exposureOf, measureAll, staleExposure } from "../../src/tools/exposure.ts"
 import { withLocalD1 } from "../../src/tools/migrations/local-d1.ts"
 import { applyMigrations, listMigrations } from "../../src/tools/migrations.ts"
 import { generateSecrets } from "../../src/tools/secrets.ts"
@@ -70,8 +69,8 @@ async function measured(definitions: readonly Collection[]): Promise<string[]> {
       expect(await addSample(app, collections)).toEqual([])
       const roles = new Set(linkOrganisationRoles().keys())
       const personas = personasOf(collections, roles, sampleCast)
-      const exposures = await measureExposure(app, collections, personas)
-      await expectListsToAgree(app, collections, personas, exposures)
+      const exposures = await measureAll(app, collections, personas)
+      await expectListsToAgree(app, collections, exposures)
       return exposureText(personas, exposures, "")
         .split("\n")
         .filter((line) => /^(notes|desks)/.test(line) && !line.endsWith(" -"))
@@ -86,19 +85,17 @@ async function measured(definitions: readonly Collection[]): Promise<string[]> {
 async function expectListsToAgree(
   app: App,
   collections: LinkedCollections,
-  personas: readonly Persona[],
-  exposures: readonly Exposure[],
+  exposures: readonly ExposureOf[],
 ): Promise<void> {
   for (const { collection: name, persona, action, rows } of exposures) {
     if (action !== "read") continue
-    const { actor } = personas.find((one) => one.name === persona) as Persona
     const { definition } = collections.get(name) as LinkedCollection
-    const list = recordsFor(app, actor, collections).list(definition, { count: "exact" })
+    const list = recordsFor(app, persona.actor, collections).list(definition, { count: "exact" })
     const count = await list.then(
       (page) => page.count,
       (error: Error) => (error instanceof Problem ? 0 : error),
     )
-    expect([name, persona, count]).toEqual([name, persona, rows])
+    expect([name, persona.name, count]).toEqual([name, persona.name, rows])
   }
 }
 

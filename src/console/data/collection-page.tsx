@@ -33,7 +33,7 @@ function Records({ collection }: { collection: CollectionDescription }) {
   const [, go] = useLocation()
   const [parameters, setParameters] = useSearchParams()
   const [columns, setColumns] = useColumns(collection)
-  const [bin, setBin] = useState(false)
+  const [bin, setBin] = useState(parameters.has("bin"))
   const [filterError, setFilterError] = useState<unknown>(null)
   const asked: Asked = {
     filter: parameters.get("filter") ?? "",

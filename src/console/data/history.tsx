@@ -23,7 +23,7 @@ interface Author {
   readonly name: string | null
 }
 
-interface HistoryItem extends VersionHead {
+export interface HistoryItem extends VersionHead {
   readonly changes: Readonly<Record<string, { from: unknown; to: unknown }>> | null
 }
 
@@ -64,9 +64,7 @@ export function History({
                   {text.data.hidden}
                 </Text>
               )}
-              {Object.entries(item.changes ?? {}).map(([name, { from, to }]) => (
-                <Difference key={name} field={fieldOf(collection, name)} from={from} to={to} />
-              ))}
+              <Differences collection={collection} changes={item.changes ?? {}} />
               {item.version !== record.version && item.kind !== "deleted" && (
                 <Button
                   size="compact-xs"
@@ -108,6 +106,16 @@ export function Head({ item }: { item: VersionHead }) {
       {item.authority === "administrator" && <Badge variant="default">administrator</Badge>}
     </Group>
   )
+}
+
+/** What each field was and became. */
+export function Differences(props: {
+  collection: CollectionDescription
+  changes: NonNullable<HistoryItem["changes"]>
+}) {
+  return Object.entries(props.changes).map(([name, { from, to }]) => (
+    <Difference key={name} field={fieldOf(props.collection, name)} from={from} to={to} />
+  ))
 }
 
 function Difference(props: { field: FieldDescription; from: unknown; to: unknown }) {

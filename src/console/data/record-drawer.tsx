@@ -5,6 +5,7 @@ import { isProblem, read, write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { ProblemNotice, useTell } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
+import { useParameters } from "../use-parameters.ts"
 import { Cell } from "./cell.tsx"
 import { type CollectionDescription, titleField, writableFields } from "./collections.ts"
 import { FieldInput } from "./field-input.tsx"
@@ -23,6 +24,7 @@ interface Props {
 export function RecordDrawer({ collection, id, onClose }: Props) {
   const { text } = useLanguage()
   const [dirty, setDirty] = useState(false)
+  const [parameters] = useParameters()
   const isNew = id === "new"
   const query = useQuery({ ...recordQuery(collection.name, id), enabled: !isNew })
   useEffect(() => {
@@ -50,7 +52,7 @@ export function RecordDrawer({ collection, id, onClose }: Props) {
         <RecordForm collection={collection} record={null} onDirty={setDirty} onDone={onClose} />
       )}
       {query.data && (
-        <Tabs defaultValue="fields">
+        <Tabs defaultValue={parameters.get("tab") ?? "fields"}>
           <Tabs.List mb="md">
             <Tabs.Tab value="fields">{text.data.tabs.fields}</Tabs.Tab>
             {!collection.readOnly && <Tabs.Tab value="history">{text.data.tabs.history}</Tabs.Tab>}

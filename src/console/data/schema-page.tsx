@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query"
 import { Link } from "wouter"
 import { ProblemNotice } from "../problem.tsx"
 import { useText } from "../text.tsx"
-import { type CollectionDescription, collectionsQuery, type RuleText } from "./collections.ts"
+import { type CollectionDescription, collectionsQuery } from "./collections.ts"
+import { Rules } from "./rules.tsx"
 import { SchemaDiagram } from "./schema-diagram.tsx"
 
 /** All collections with their fields and rules, as a diagram and in words. */
@@ -26,12 +27,6 @@ export default function SchemaPage() {
 function CollectionInWords({ collection }: { collection: CollectionDescription }) {
   const text = useText()
   const t = text.data
-  const actions = [
-    [t.read, collection.rules.read],
-    [t.createRule, collection.rules.create],
-    [t.updateRule, collection.rules.update],
-    [t.deleteRule, collection.rules.delete],
-  ] as const
   return (
     <Paper
       withBorder
@@ -83,34 +78,8 @@ function CollectionInWords({ collection }: { collection: CollectionDescription }
             </Table.Tbody>
           </Table>
         </Table.ScrollContainer>
-        <Text size="sm" fw={600}>
-          {t.rules}
-        </Text>
-        <Table>
-          <Table.Tbody>
-            {actions.map(([label, rule]) => (
-              <Table.Tr key={label}>
-                <Table.Td w={120}>{label}</Table.Td>
-                <Table.Td>
-                  <Rule rule={rule} />
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+        <Rules collection={collection} />
       </Stack>
     </Paper>
-  )
-}
-
-function Rule({ rule }: { rule: RuleText | undefined }) {
-  const text = useText()
-  if (rule === undefined || rule === "false") return <Text size="sm">{text.data.nobody}</Text>
-  if (rule === "true") return <Badge variant="default">{text.data.everybody}</Badge>
-  if (typeof rule === "string") return <Code>{rule}</Code>
-  return (
-    <>
-      <Code>{rule.before}</Code> → <Code>{rule.after}</Code>
-    </>
   )
 }

@@ -8,6 +8,7 @@ import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
 import { changesDocs } from "../records/changes-openapi.ts"
 import { descriptionDocs } from "../records/description-openapi.ts"
+import { exposureDocs } from "../records/exposure-openapi.ts"
 import { bulkDocs } from "../records/openapi.ts"
 import { searchDocs } from "../records/search-openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
@@ -29,6 +30,7 @@ export const documentedModules: readonly DocumentedModule[] = [
   mailDocs,
   metricsDocs,
   descriptionDocs,
+  exposureDocs,
 ]
 
 /** Names of the modules' objects on the wire, by schema: `newUser` is `NewUser`. Queries are parameters instead. */

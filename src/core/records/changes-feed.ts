@@ -1,7 +1,7 @@
 import type { App } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
-import { jsonArray, raw, type Sql, sql } from "../../platform/sql.ts"
+import { allOf, jsonArray, raw, type Sql, sql } from "../../platform/sql.ts"
 import { archivedPlaces, archivedRows, loadArchived, type Place } from "../changes/archive.ts"
 import { openPosition, sealPosition } from "../changes/position.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
@@ -10,6 +10,8 @@ import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { assertReadable } from "./list.ts"
 import { type ApiRecord, visibility } from "./selection.ts"
 import {
+  type Differences,
+  differences,
   headColumns,
   headOf,
   isSeen,
@@ -29,21 +31,30 @@ export interface Change extends VersionHead {
   readonly id: string
   /** The record as the change left it, as far as the actor may read it; null of a deletion. */
   readonly record: ApiRecord | null
+  /** Where they were asked for; null where what the record was before is hidden from the actor, gone, or archived. */
+  readonly changes?: Differences | null
 }
 
 export interface ChangesPage {
-  /** In the order of the log. */
+  /** In the order of the log, or the newest first. */
   readonly items: readonly Change[]
-  /** Where to go on. There always is one: the log has no last page. */
-  readonly next: string
+  /** Where to go on. The log has no last page; null where it was read back to its beginning. */
+  readonly next: string | null
 }
 
 export interface ChangesQuery {
   /** Position after which to begin: null for the beginning, `now` for the end. */
   readonly since: string | null
+  /** Position from which to read back, the newest first: `now` for the end; null to read on. */
+  readonly before: string | null
   readonly limit: number
   /** Of this collection alone. */
   readonly collection: string | null
+  /** Written by this person, in their own name or in another's. */
+  readonly actor: string | null
+  readonly kind: VersionHead["kind"] | null
+  /** Whether to tell what each line changed. */
+  readonly differences: boolean
 }
 
 /** Lines that one page looks at, whatever it shows of them: numbers have hardly any gaps. */
@@ -63,7 +74,8 @@ const newestLine = sql`SELECT max(ifnull((SELECT max(seq) FROM changes), 0), ifn
 /**
  * A page of the log as the actor may see it: each line exactly once, in order. A line is shown where the read rule holds
  * of the record as the line has it and as it is now. Of a record that is gone, its deletion is shown, without content, to
- * those who could read what it last was; nothing else of it is.
+ * those who could read what it last was; nothing else of it is. Read back, from `before`, it is the same lines the other
+ * way round.
  *
  * @throws {Problem} `invalid_cursor`, `not_found` (collection), `unauthenticated`
  */
@@ -71,9 +83,10 @@ export async function listChanges(
   app: App,
   view: View,
   collections: LinkedCollections,
-  { since, limit, collection }: ChangesQuery,
+  query: ChangesQuery,
 ): Promise<ChangesPage> {
-  const subjects = subjectsOf(view, collections, collection)
+  const { since, before, limit } = query
+  const subjects = subjectsOf(view, collections, query.collection)
   const { actor } = view
   const probe = actor.kind === "user" ? [epochProbe(actor)] : []
   if (since === "now") {
@@ -81,36 +94,76 @@ export async function listChanges(
     assertEpoch(actor, epoch)
     return { items: [], next: sealPosition(app, purpose, newest?.[0]?.seq as number) }
   }
-  const from = since === null ? 0 : openPosition(app, purpose, since, "since")
-  const window = sql`c.seq > ${from} AND c.seq <= ${from + scannedLines}`
-  const feed = (lines: Sql) => feedQueries(view, collections, subjects, lines, limit + 1)
+  const back = before !== null
+  const order = back ? backwards : onwards
+  const from = startOf(app, query)
+  const window = back
+    ? sql`c.seq < ${from ?? sql`(${newestLine}) + 1`} AND c.seq >= ${from ?? sql`(${newestLine}) + 1`} - ${scannedLines}`
+    : sql`c.seq > ${from} AND c.seq <= ${(from as number) + scannedLines}`
+  const which = whichOf(query)
+  const asked = { differences: query.differences, order, limit: limit + 1 }
+  const feed = (lines: Sql) => feedQueries(view, collections, subjects, lines, asked)
   const [newest, places = [], ...results] = await app.db.batch([
     newestLine,
-    archivedPlaces(sql`${window} ORDER BY c.seq LIMIT ${raw(String(scannedPlaces))}`),
+    archivedPlaces(
+      sql`${window} ORDER BY c.seq ${raw(order.sql)} LIMIT ${raw(String(scannedPlaces))}`,
+    ),
     ...probe,
-    ...feed(sql`changes c WHERE ${window}`),
+    ...feed(sql`changes c WHERE ${window} AND ${which}`),
   ])
   if (actor.kind === "user") assertEpoch(actor, results.shift())
-  const rows = inOrder(results.flat())
+  const rows = inOrder(order, results.flat())
   const archived = await fromArchive(app, places as unknown as Place[], {
     // Beyond what fills the page, nothing need be asked.
-    until: rows.length > limit ? (rows.at(-1)?.seq as number) : Number.POSITIVE_INFINITY,
+    isNear: ({ seq }) =>
+      rows.length <= limit || order.compare(seq, rows.at(-1)?.seq as number) <= 0,
     mine: placeFilter(view, subjects),
-    ask: (lines) => feed(sql`${lines} c WHERE true`),
+    ask: (lines) => feed(sql`${lines} c WHERE ${which}`),
   })
-  // Never back, where a database was restored to what it was before.
-  const latest = Math.max(from, newest?.[0]?.seq as number)
-  const end = Math.min(latest, from + scannedLines, archived.end ?? latest)
-  const all = inOrder([...rows, ...archived.rows]).filter((row) => (row.seq as number) <= end)
+  const latest = newest?.[0]?.seq as number
+  const end = back
+    ? (archived.end ?? Math.max(0, (from ?? latest + 1) - scannedLines))
+    : // Never back, where a database was restored to what it was before.
+      Math.min(
+        Math.max(from as number, latest),
+        (from as number) + scannedLines,
+        archived.end ?? Number.POSITIVE_INFINITY,
+      )
+  const all = inOrder(order, [...rows, ...archived.rows]).filter(
+    (row) => order.compare(row.seq as number, end) <= 0,
+  )
   const shown = all.slice(0, limit)
   const last = all.length > limit ? (shown.at(-1)?.seq as number) : end
   return {
-    items: shown.map((row) => changeOf(view, collections, row)),
-    next: sealPosition(app, purpose, last),
+    items: shown.map((row) => changeOf(view, collections, row, query.differences)),
+    // No line has a number below 1.
+    next: back && last <= 1 ? null : sealPosition(app, purpose, last),
   }
 }
 
-const inOrder = (rows: Row[]): Row[] => rows.sort((a, b) => (a.seq as number) - (b.seq as number))
+/** The line up to which all is told already; null for the end of the log, where it is read back. */
+function startOf(app: App, { since, before }: ChangesQuery): number | null {
+  if (before !== null) return before === "now" ? null : openPosition(app, purpose, before, "before")
+  return since === null ? 0 : openPosition(app, purpose, since, "since")
+}
+
+/** SQL about a line `c`, from the log or the archive. */
+const whichOf = ({ actor, kind }: ChangesQuery): Sql =>
+  allOf([
+    ...(actor === null ? [] : [sql`(c.actor = ${actor} OR c.impersonator = ${actor})`]),
+    ...(kind === null ? [] : [sql`c.kind = ${kind}`]),
+  ])
+
+interface Order {
+  readonly sql: "ASC" | "DESC"
+  compare(a: number, b: number): number
+}
+
+const onwards: Order = { sql: "ASC", compare: (a, b) => a - b }
+const backwards: Order = { sql: "DESC", compare: (a, b) => b - a }
+
+const inOrder = ({ compare }: Order, rows: Row[]): Row[] =>
+  rows.sort((a, b) => compare(a.seq as number, b.seq as number))
 
 /** What is certainly not the actor's is not fetched: of other collections, or another organisation. */
 function placeFilter(view: View, subjects: readonly LinkedCollection[]): (place: Place) => boolean {
@@ -124,10 +177,13 @@ function placeFilter(view: View, subjects: readonly LinkedCollection[]): (place:
 async function fromArchive(
   app: App,
   places: readonly Place[],
-  how: { until: number; mine: (place: Place) => boolean; ask: (lines: Sql) => Sql[] },
+  how: {
+    isNear: (place: Place) => boolean
+    mine: (place: Place) => boolean
+    ask: (lines: Sql) => Sql[]
+  },
 ): Promise<{ rows: Row[]; end: number | null }> {
-  const near = places.filter(({ seq }) => seq <= how.until)
-  const wanted = near.filter(how.mine)
+  const wanted = places.filter(how.isNear).filter(how.mine)
   const loaded = await loadArchived(app.archive, wanted.slice(0, fetchedPlaces))
   const rows = loaded.length
     ? (await app.db.batch(archivedRows(loaded).flatMap(how.ask))).flat()
@@ -167,13 +223,13 @@ function feedQueries(
   collections: LinkedCollections,
   subjects: readonly LinkedCollection[],
   lines: Sql,
-  limit: number,
+  asked: { differences: boolean; order: Order; limit: number },
 ): Sql[] {
   const groups: { names: string[]; shown: Sql; rights: Sql }[] = []
   for (const collection of subjects) {
     const name = sql`${collection.name}`
     const shown = sql` WHEN ${name} THEN ${shownIn(view, collection)}`
-    const rights = sql` WHEN ${name} THEN ${rightsNow(view, collection)}`
+    const rights = sql` WHEN ${name} THEN ${rightsNow(view, collection, asked.differences)}`
     const last = groups.at(-1)
     const size = (last?.shown.text.length ?? 0) + (last?.rights.text.length ?? 0)
     if (last && size + shown.text.length + rights.text.length < maxRuleCharacters) {
@@ -184,7 +240,7 @@ function feedQueries(
   }
   return groups.map(
     ({ names, shown, rights }) =>
-      sql`SELECT ${headColumns(view, collections)}, c.subject, c.payload, CASE c.subject${rights} END AS rights FROM ${lines} AND +c.subject IN (SELECT value FROM json_each(${JSON.stringify(names)})) AND CASE c.subject${shown} END ORDER BY c.seq LIMIT ${raw(String(limit))}`,
+      sql`SELECT ${headColumns(view, collections)}, c.subject, c.payload, CASE c.subject${rights} END AS rights FROM ${lines} AND +c.subject IN (SELECT value FROM json_each(${JSON.stringify(names)})) AND CASE c.subject${shown} END ORDER BY c.seq ${raw(asked.order.sql)} LIMIT ${raw(String(asked.limit))}`,
   )
 }
 
@@ -196,27 +252,54 @@ function shownIn(view: View, collection: LinkedCollection): Sql {
   return sql`ifnull(${ofNow(collection, live)}, c.kind = 'deleted' AND ${gone})`
 }
 
-/** Which fields with a rule of their own may be read now, and in the line. */
-const rightsNow = (view: View, collection: LinkedCollection): Sql =>
+/** Which fields with a rule of their own may be read now, and in the line; and the version before, if it is asked for. */
+const rightsNow = (view: View, collection: LinkedCollection, earlier: boolean): Sql =>
   ofNow(
     collection,
     jsonArray([
       sql`json(${rightsOf(view, collection, tableSource(nowAlias))})`,
       sql`json(${rightsOf(view, collection, versionSource(collection))})`,
+      ...(earlier ? [sql`json(${versionBefore(view, collection)})`] : []),
     ]),
   )
+
+/** A JSON array of what the line before held and which fields with a rule may be read of it; NULL where it is not seen. */
+function versionBefore(view: View, collection: LinkedCollection): Sql {
+  const image = imageSource(collection, "p", nowAlias)
+  const parts = jsonArray([sql`json(p.payload)`, sql`json(${rightsOf(view, collection, image)})`])
+  return sql`(SELECT ${parts} FROM changes p WHERE p.subject = c.subject AND p.record = c.record AND p.version = c.version - 1 AND p.kind <> 'deleted' AND ${isSeen(view, collection, image, "p")})`
+}
 
 const ofNow = ({ name }: LinkedCollection, value: Sql): Sql =>
   sql`(SELECT ${value} FROM ${raw(`"${name}" ${nowAlias}`)} WHERE ${raw(`${nowAlias}."id"`)} = c.record)`
 
-function changeOf(view: View, collections: LinkedCollections, row: Row): Change {
+type Earlier = readonly [image: Readonly<Record<string, unknown>>, rights: number[]]
+
+function changeOf(
+  view: View,
+  collections: LinkedCollections,
+  row: Row,
+  withDifferences: boolean,
+): Change {
   const collection = collections.get(row.subject as string) as LinkedCollection
   const head = headOf(row)
   const told = { collection: collection.name, id: row.record as string, ...head }
-  if (head.kind === "deleted") return { ...told, record: null }
-  const rights = (JSON.parse(row.rights as string) as number[][]).map((bits) =>
-    bits.map((bit) => bit === 1),
-  )
-  const fields = readableFields(view, collection, ...rights)
-  return { ...told, record: versionRecord(JSON.parse(row.payload as string), fields) }
+  if (head.kind === "deleted") {
+    return { ...told, record: null, ...(withDifferences && { changes: null }) }
+  }
+  const [now, then, earlier = null] = JSON.parse(row.rights as string) as [
+    number[],
+    number[],
+    Earlier | null | undefined,
+  ]
+  const image = JSON.parse(row.payload as string)
+  const rights = [now, then].map(asBooleans)
+  const record = versionRecord(image, readableFields(view, collection, ...rights))
+  if (!withDifferences) return { ...told, record }
+  if (!earlier && head.kind !== "created") return { ...told, record, changes: null }
+  const [before, rightsBefore] = head.kind === "created" ? [null, then] : (earlier as Earlier)
+  const fields = readableFields(view, collection, ...rights, asBooleans(rightsBefore))
+  return { ...told, record, changes: differences(before, image, fields) }
 }
+
+const asBooleans = (bits: readonly number[]): boolean[] => bits.map((bit) => bit === 1)

@@ -64,8 +64,13 @@ export const rightsOf = (view: View, collection: LinkedCollection, row: RowSourc
   )
 
 /** SQL that is true where the read rule (and the tenant's boundary) hold of the line, whatever holds of the record now. */
-export function isSeen(view: View, collection: LinkedCollection, image: RowSource): Sql {
-  const scope = view.scope(collection.shape, lineAlias)
+export function isSeen(
+  view: View,
+  collection: LinkedCollection,
+  image: RowSource,
+  alias = lineAlias,
+): Sql {
+  const scope = view.scope(collection.shape, alias)
   const rule = view.compile(view.readRule(collection), image, { oneRow: true })
   return scope ? sql`(${scope} AND (${rule}))` : sql`(${rule})`
 }

@@ -1,10 +1,10 @@
 import { importRecords } from "../../core/records/import.ts"
 import type { LinkedCollection, LinkedCollections, LinkedField } from "../../core/records/link.ts"
+import type { Cast } from "../../core/records/personas.ts"
 import { isWritable } from "../../core/records/validators.ts"
 import type { Actor, App } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 import { sql } from "../../platform/sql.ts"
-import type { Cast } from "./personas.ts"
 
 const id = (n: number): string => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`
 

@@ -1,10 +1,13 @@
-import type { Exposure } from "./measure.ts"
-import type { Persona } from "./personas.ts"
+import type { Exposure } from "../../core/records/exposure.ts"
+import type { Persona } from "../../core/records/personas.ts"
+
+/** What a persona reaches of one of the collections. */
+export type ExposureOf = Exposure & { readonly collection: string }
 
 /** One line for each collection, action and persona, so that a change of rules is a change of lines. */
 export function exposureText(
   personas: readonly Persona[],
-  exposures: readonly Exposure[],
+  exposures: readonly ExposureOf[],
   source: string,
 ): string {
   const width = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length))
@@ -17,7 +20,7 @@ export function exposureText(
       field.rows === rows ? field.field : `${field.field} (of ${field.rows})`,
     )
     const but = hidden.length > 0 ? `, without ${hidden.join(", ")}` : ""
-    return `${gap}${collection.padEnd(what)} ${action.padEnd(6)} ${persona.padEnd(who)} ${amount(rows, of)}${but}`
+    return `${gap}${collection.padEnd(what)} ${action.padEnd(6)} ${persona.name.padEnd(who)} ${amount(rows, of)}${but}`
   })
   return [
     "# Who reaches what: written by `npm run exposure`, never by hand. A change of rules shows here as a diff.",

@@ -123,6 +123,14 @@ async function feed(as: Person | null, limit: number): Promise<unknown[]> {
     since = page.next
     rest = page.items.length > 0
   }
+  const back: unknown[] = []
+  for (let before: string | null = "now"; before !== null; ) {
+    const path = `/changes?limit=${limit}&collection=notes&before=${before}`
+    const page: { items: Json[]; next: string | null } = await read(shop.call(as, "GET", path), 200)
+    back.push(...page.items)
+    before = page.next
+  }
+  expect(back.toReversed()).toEqual(items)
   return items
 }
 

@@ -10,10 +10,11 @@ interface Change {
   kind: string
   actor: { id: string; name: string | null } | null
   record: Json | null
+  changes?: Record<string, { from: unknown; to: unknown }> | null
 }
-interface Changes {
+interface Changes<Next = string> {
   items: Change[]
-  next: string
+  next: Next
 }
 
 let alice: Person
@@ -187,6 +188,116 @@ describe("a change is told", () => {
   })
 })
 
+/** All that the log holds, from its end to its beginning. */
+async function back(as: Person | null, parameters: Record<string, string> = {}): Promise<Change[]> {
+  const items: Change[] = []
+  for (let before: string | null = "now"; before !== null; ) {
+    const path = `/changes?${new URLSearchParams({ ...parameters, before })}`
+    const page: Changes<string | null> = await read(call(as, "GET", path), 200)
+    items.push(...page.items)
+    before = page.next
+  }
+  return items
+}
+const heads = (items: readonly Change[]) =>
+  items.map(({ collection, id, version, kind }) => `${kind} ${collection} ${id} ${version}`)
+
+describe("read back", () => {
+  test("the log has the same lines the other way round, in pages of any size", async () => {
+    for (let n = 0; n < 5; n++) await published(alice, { title: `${n}` })
+    for (const as of [null, alice, root]) {
+      const onwards: string[] = []
+      for (let position = ""; ; ) {
+        const { items, next } = await changes(as, {
+          limit: "200",
+          ...(position && { since: position }),
+        })
+        if (items.length === 0) break
+        onwards.push(...heads(items))
+        position = next
+      }
+      expect(onwards.length).toBeGreaterThan(5)
+      for (const limit of ["1", "3", "200"]) {
+        expect(heads(await back(as, { limit }))).toEqual(onwards.toReversed())
+      }
+    }
+  })
+
+  test("it tells what each line changed, as far as both versions may be read", async () => {
+    const { id } = await published(alice, { note: "alice's" })
+    await patch(editor, "articles", id, { secret: "s1" })
+    await patch(alice, "articles", id, { title: "Second", words: 3 })
+    await patch(alice, "articles", id, { status: "draft" })
+    await patch(alice, "articles", id, { status: "published" })
+    const told = async (as: Person | null) =>
+      (await back(as, { collection: "articles", differences: "true" }))
+        .filter((item) => item.id === id)
+        .map(({ changes }) => changes)
+    expect(await told(alice)).toMatchObject([
+      { status: { from: "draft", to: "published" } },
+      { status: { from: "published", to: "draft" } },
+      { title: { from: "First", to: "Second" }, words: { from: null, to: 3 } },
+      {},
+      { title: { from: null, to: "First" }, note: { from: null, to: "alice's" } },
+    ])
+    // What it was as a draft is not for others, and so neither is what became of it.
+    const [newest, second, third, first] = await told(bob)
+    expect([newest, third, first?.note]).toEqual([null, {}, undefined])
+    expect(second).toEqual({ title: { from: "First", to: "Second" }, words: { from: null, to: 3 } })
+    expect((await told(editor))[2]).toEqual({ secret: { from: null, to: "s1" } })
+    expect(await back(bob, { limit: "1" })).not.toHaveProperty("0.changes")
+  })
+
+  test("a deletion tells no content, and what came back was made anew", async () => {
+    const { id } = await published(alice)
+    await call(alice, "DELETE", `/records/articles/${id}`)
+    const lastOf = async () =>
+      (await back(alice, { differences: "true" })).filter((item) => item.id === id)[0]
+    expect(await lastOf()).toMatchObject({ kind: "deleted", changes: null, record: null })
+    await read(call(alice, "POST", `/records/articles/${id}/restorations`, { version: 1 }), 200)
+    expect(await lastOf()).toMatchObject({
+      kind: "created",
+      changes: { title: { from: null, to: "First" } },
+    })
+  })
+
+  test("it is of one person, or one kind, where that is asked for", async () => {
+    const { id } = await published(alice)
+    await patch(editor, "articles", id, { secret: "s2" })
+    const byEditor = await back(alice, { actor: editor.id })
+    expect(byEditor.length).toBeGreaterThan(0)
+    expect(byEditor.every(({ actor }) => actor?.id === editor.id)).toBe(true)
+    const updates = await back(alice, { kind: "updated" })
+    expect(new Set(updates.map(({ kind }) => kind))).toEqual(new Set(["updated"]))
+    const all = heads(await back(alice))
+    expect(heads(updates)).toEqual(all.filter((head) => head.startsWith("updated")))
+    expect(await back(alice, { actor: "nobody", kind: "created" })).toEqual([])
+  })
+
+  test("it costs one trip a page, and looks at 5,000 lines at most", async () => {
+    for (const text of ["?before=now", "?before=now&differences=true&kind=updated"]) {
+      expect(costOf(await call(alice, "GET", `/changes${text}`)).trips).toBe(1)
+    }
+    const { id } = await create(alice, "diaries", { entry: "long" })
+    const first = await published(alice, { title: "before much" })
+    await query(
+      `INSERT INTO changes (id, at, actor, subject, record, version, kind, authority, requestId, salt, payload)
+WITH RECURSIVE n(v) AS (SELECT 2 UNION ALL SELECT v + 1 FROM n WHERE v < 7000)
+SELECT hex(randomblob(8)), c.at, c.actor, c.subject, c.record, v, 'updated', 'rule', 'grown', '', c.payload FROM changes c, n WHERE c.record = ?`,
+      [id],
+    )
+    const answer = await call(bob, "GET", "/changes?before=now&limit=1")
+    expect(costOf(answer).rowsRead).toBeLessThan(12_000)
+    const { items, next } = await read<Changes>(answer, 200)
+    expect(items).toEqual([])
+    const more = await read<Changes>(call(bob, "GET", `/changes?before=${next}&limit=1`), 200)
+    expect(heads(more.items)).toEqual([`created articles ${first.id} 1`])
+    // A page that is full looks no further.
+    const full = await call(alice, "GET", "/changes?before=now&limit=5&differences=true")
+    expect(costOf(full).rowsRead).toBeLessThan(300)
+  })
+})
+
 describe("a position", () => {
   test("tells nothing: neither how much was written, nor whether anything was", async () => {
     const [one, two] = [await now(), await now()]
@@ -232,6 +343,11 @@ describe("requests that make no sense are refused by name", () => {
     ["?collection=vaults", 404],
     ["?collection=%00", 400],
     ["?collection=suggestions", 404],
+    ["?before=x", 400],
+    ["?before=now&since=now", 400],
+    ["?kind=changed", 400],
+    ["?differences=yes", 400],
+    ["?actor=%00", 400],
   ])("%s", async (text, status) => {
     await refused(call(bob, "GET", `/changes${text}`), status)
   })

@@ -158,6 +158,8 @@ const requestsAbout = (made: readonly string[], moments: readonly string[]): str
   "/changes?limit=200",
   "/changes?limit=3",
   "/changes?collection=articles&limit=100",
+  "/changes?before=now&limit=200&differences=true",
+  "/changes?before=now&limit=3&kind=updated",
 ]
 
 /** Everything of an answer that a client sees, but what is another each time. */

@@ -1,8 +1,23 @@
-import type { LinkedCollections } from "../../core/records/link.ts"
 import { type Actor, administratorRole, anonymous, type UserActor } from "../../platform/app.ts"
+import type { LinkedCollections } from "./link.ts"
+
+export const personaKinds = [
+  "anonymous",
+  "stranger",
+  "owner",
+  "role",
+  "member",
+  "outsider",
+  "administrator",
+  "person",
+] as const
+export type PersonaKind = (typeof personaKinds)[number]
 
 /** Somebody who may come, as an example of all who are like them. */
 export interface Persona {
+  readonly kind: PersonaKind
+  /** The role that makes the difference, of the deployment or (`member`) of an organisation. */
+  readonly role: string | null
   readonly name: string
   /** Who that is, for the reader. */
   readonly description: string
@@ -36,53 +51,70 @@ export function personasOf(
   const roles = rolesNamed(collections)
   const scoped = [...collections.values()].some((collection) => collection.scoped)
   const inOrganisation = new Set(["member", ...roles.filter((role) => organisationRoles.has(role))])
-  const user = (id: string, names: readonly string[], of: string | null = null): UserActor => ({
-    kind: "user",
-    id,
-    email: `${id}@example.com`,
-    roles: names,
-    organisation: of,
-    database: "main",
-    epoch: 0,
-    session: stranger,
-    methods: ["pwd"],
-    authenticatedAt: 0,
-    impersonator: null,
-  })
+  const user = (id: string, names: readonly string[], of: string | null = null) =>
+    exampleActor({ id, email: `${id}@example.com`, roles: names, organisation: of })
   return [
-    { name: "anonymous", description: "without a session", actor: anonymous },
-    { name: "stranger", description: "signed in, owns nothing", actor: user(stranger, []) },
-    { name: "owner", description: "signed in, records point at them", actor: user(owner, []) },
+    {
+      ...{ kind: "anonymous", role: null, name: "anonymous", description: "without a session" },
+      actor: anonymous,
+    },
+    {
+      ...{ kind: "stranger", role: null, name: "stranger" },
+      description: "signed in, owns nothing",
+      actor: user(stranger, []),
+    },
+    {
+      ...{ kind: "owner", role: null, name: "owner" },
+      description: "signed in, records point at them",
+      actor: user(owner, []),
+    },
     ...roles
       .filter((role) => !organisationRoles.has(role) && role !== administratorRole)
-      .map((role) => ({
-        name: role,
-        description: `a stranger with the role "${role}"`,
-        actor: user(stranger, [role]),
-      })),
+      .map(
+        (role): Persona => ({
+          ...{ kind: "role", role, name: role, description: `a stranger with the role "${role}"` },
+          actor: user(stranger, [role]),
+        }),
+      ),
     ...(scoped
-      ? [...inOrganisation].sort().map((role) => ({
-          name: `org ${role}`,
-          description: `the role "${role}" in an organisation`,
-          actor: user(member, [role], organisation),
-        }))
+      ? [...inOrganisation].sort().map(
+          (role): Persona => ({
+            ...{ kind: "member", role, name: `org ${role}` },
+            description: `the role "${role}" in an organisation`,
+            actor: user(member, [role], organisation),
+          }),
+        )
       : []),
     ...(scoped
       ? [
           {
-            name: "other org",
+            ...{ kind: "outsider" as const, role: null, name: "other org" },
             description: "owner of another organisation",
             actor: user(outsider, ["owner"], otherOrganisation),
           },
         ]
       : []),
     {
-      name: administratorRole,
+      ...{ kind: "administrator", role: administratorRole, name: administratorRole },
       description: "administers the deployment",
       actor: user(stranger, [administratorRole]),
     },
   ]
 }
+
+/** A person as a request of theirs would have them, without a session of theirs. */
+export const exampleActor = (
+  person: Pick<UserActor, "id" | "email" | "roles" | "organisation">,
+): UserActor => ({
+  ...person,
+  kind: "user",
+  database: "main",
+  epoch: 0,
+  session: person.id,
+  methods: ["pwd"],
+  authenticatedAt: 0,
+  impersonator: null,
+})
 
 /** Names in `has(@me.roles, "…")` of any rule, sorted. */
 function rolesNamed(collections: LinkedCollections): string[] {
