@@ -41,6 +41,7 @@ export const pages: readonly ConsolePage[] = [
     (text) => text.nav.schema,
   ),
   page("data", "/data/:collection", () => import("./data/collection-page.tsx")),
+  page("data", "/data/:collection/import", () => import("./data/import-page.tsx")),
   page("data", "/data/:collection/:id", () => import("./data/collection-page.tsx")),
   page(
     "data",

@@ -1,7 +1,7 @@
 import { Button, Group, Stack, Text, Title } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { useState } from "react"
-import { useLocation, useParams, useSearchParams } from "wouter"
+import { Link, useLocation, useParams, useSearchParams } from "wouter"
 import { pathWith } from "../backend.ts"
 import { amount } from "../dates.ts"
 import { Icon } from "../icon.tsx"
@@ -84,6 +84,16 @@ function Records({ collection }: { collection: CollectionDescription }) {
           >
             {text.data.export}
           </Button>
+          {!collection.readOnly && (
+            <Button
+              variant="default"
+              size="xs"
+              component={Link}
+              href={`/data/${collection.name}/import`}
+            >
+              {text.import.button}
+            </Button>
+          )}
           {!collection.readOnly && (
             <Button variant="default" size="xs" onClick={() => setBin(true)}>
               {text.data.bin}
