@@ -83,6 +83,8 @@ const variables = z.object({
   RATE_LIMIT: z.enum(["on", "off"]).optional(),
   /** `on` where read replication is switched on for the databases: reads may then go to the nearest replica. */
   READ_REPLICATION: z.enum(["on", "off"]).default("off"),
+  /** In development, `off` refuses addresses on this machine for webhooks and calls to other services, as production does. */
+  LOOPBACK_CALLS: z.enum(["on", "off"]).default("on"),
   /** `off` counts nothing, and `GET /metrics` has nothing to tell. */
   COLLECT_METRICS: z.enum(["on", "off"]).default("on"),
   /** `on`: whoever has not confirmed their e-mail address does not sign in with the password. */
@@ -206,6 +208,8 @@ export interface Settings {
   readonly allowedOrigins: readonly string[]
   readonly rateLimited: boolean
   readonly readReplication: boolean
+  /** Whether what others name as their address may be on this machine: in development alone. */
+  readonly loopbackCalls: boolean
   /** Where there is no object to keep counters, none are made. */
   readonly metrics: boolean
   readonly requireVerifiedEmail: boolean
@@ -264,6 +268,7 @@ export function parseSettings(env: object): Settings {
     allowedOrigins: data.ALLOWED_ORIGINS,
     rateLimited: (data.RATE_LIMIT ?? (development ? "off" : "on")) === "on",
     readReplication: data.READ_REPLICATION === "on",
+    loopbackCalls: development && data.LOOPBACK_CALLS === "on",
     metrics: data.COLLECT_METRICS === "on" && "METRICS" in env,
     requireVerifiedEmail: data.REQUIRE_VERIFIED_EMAIL === "on",
     anonymousSessions: data.ANONYMOUS_SESSIONS === "on",
