@@ -27,6 +27,13 @@ const variables = {
       d: "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
     },
   ]),
+  HOOK_PARTNER: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+  HOOK_PARTNER_NEXT: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+  HOOK_PAYMENTS: "whsec_test_of_payments",
+  HOOK_CODE: "It's a Secret to Everybody",
+  HOOK_CHAT: "8f742231b10e8888abcd99yyyzzz85a5",
+  HOOK_SENSORS: "planted-secret-of-the-sensors",
+  HOOK_SILENT: "",
 }
 
 const worker = (main: string) =>

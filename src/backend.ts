@@ -6,6 +6,9 @@ import { addressOf } from "./core/identity/mail-address.ts"
 import { organisationTemplates } from "./core/identity/organisation-mails.ts"
 import { linkOrganisationRoles, type OrganisationRole } from "./core/identity/organisation-roles.ts"
 import { identityJobs } from "./core/identity/projection-job.ts"
+import { applyJob } from "./core/inbound/apply-job.ts"
+import { type InboundHook, linkHooks } from "./core/inbound/hook.ts"
+import { inboundSweep } from "./core/inbound/sweep.ts"
 import type { JobMessage } from "./core/jobs/dispatcher.ts"
 import { jobDispatcher } from "./core/jobs/dispatcher-object.ts"
 import type { Job } from "./core/jobs/job.ts"
@@ -38,6 +41,8 @@ export interface Product {
   /** What it does later. A job that is not listed does not run. */
   readonly jobs?: readonly Job<ZodType, Reach>[]
   readonly schedules?: readonly Schedule<Reach>[]
+  /** What other services may tell it. */
+  readonly hooks?: readonly InboundHook[]
   /** Kinds of mail that it sends: for the preview in development. */
   readonly templates?: readonly MailTemplate[]
   /** Roles within organisations, beside `owner`, `admin`, `member` and `guest`. */
@@ -55,14 +60,23 @@ export function createBackend(product: Product) {
   assertScopedRoles(collections, new Set(organisationRoles.keys()))
   const deliver = deliverTo(collections)
   const later = deliverLater(deliver)
+  const hooks = linkHooks(product.hooks ?? [])
   const registry = linkJobs<Reach & MailReach>(
-    [deliverMail, later, bulkJob(collections), ...identityJobs, ...(product.jobs ?? [])],
+    [
+      deliverMail,
+      later,
+      bulkJob(collections),
+      ...identityJobs,
+      ...[...hooks.values()].map(applyJob),
+      ...(product.jobs ?? []),
+    ],
     [
       jobsSweep,
       mailSweep,
       ...historyArchive(collections, hasListeners(collections)),
       anonymousSweep,
       bulkSweep,
+      inboundSweep(hooks),
       ...(product.schedules ?? []),
     ],
   )
@@ -72,6 +86,7 @@ export function createBackend(product: Product) {
     product.routes,
     [...organisationTemplates, ...(product.templates ?? [])],
     organisationRoles,
+    hooks,
   )
   const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {

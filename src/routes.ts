@@ -12,6 +12,8 @@ import {
 } from "./core/identity/organisation-roles.ts"
 import { organisationRoutes } from "./core/identity/organisation-routes.ts"
 import { identityRoutes } from "./core/identity/routes.ts"
+import type { InboundHooks } from "./core/inbound/hook.ts"
+import { hookRoutes, inboundEventRoutes } from "./core/inbound/routes.ts"
 import type { Registry } from "./core/jobs/registry.ts"
 import { jobRoutes } from "./core/jobs/routes.ts"
 import { mailRoutes } from "./core/mail/routes.ts"
@@ -42,6 +44,7 @@ export function createRoutes(
   own: Hono<OwnHttp>,
   templates: readonly MailTemplate[] = [],
   roles: OrganisationRoles = linkOrganisationRoles(),
+  hooks: InboundHooks = new Map(),
 ): Hono<Http> {
   const http: Hono<Http> = createHttp(
     authenticate,
@@ -68,6 +71,8 @@ export function createRoutes(
   )
   http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/", mailRoutes({ administrators, templates: [...accountTemplates, ...templates] }))
+  http.route("/hooks", hookRoutes(hooks))
+  http.route("/inbound-events", inboundEventRoutes(hooks, administrators))
   http.route("/health", healthRoutes)
   http.route("/metrics", metricsRoutes(administrators))
   http.route("/console", consoleRoutes)

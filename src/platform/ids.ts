@@ -34,6 +34,12 @@ export function uuidv7(now: number): string {
   return id
 }
 
+/** What UUIDv7s that are made from that moment on (milliseconds since the epoch) are not below. */
+export function firstIdAt(milliseconds: number): string {
+  const time = Math.max(0, milliseconds).toString(16).padStart(12, "0")
+  return `${time.slice(0, 8)}-${time.slice(8)}`
+}
+
 /** Any UUID in the lower-case form, the only form in which ids are stored and compared. */
 export const isId = (text: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text)

@@ -223,6 +223,11 @@ export interface Settings {
   /** Null where nobody has to show that they are no program. */
   readonly captcha: CaptchaSettings | null
   readonly mail: MailSettings
+  /**
+   * A secret of the product's own, by the name of its variable; null where it is not set. Asked for when it is used, and
+   * neither kept nor shown.
+   */
+  secretNamed(name: string): string | null
 }
 
 export interface SmtpServer {
@@ -284,6 +289,10 @@ export function parseSettings(env: object): Settings {
       resendApiKey: data.RESEND_API_KEY ?? null,
       resendUrl: data.RESEND_URL.replace(/\/$/, ""),
       resendWebhookSecret: data.RESEND_WEBHOOK_SECRET ?? null,
+    },
+    secretNamed(name) {
+      const value = Object.hasOwn(env, name) ? (env as Record<string, unknown>)[name] : undefined
+      return typeof value === "string" && value !== "" ? value : null
     },
   }
 }

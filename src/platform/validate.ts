@@ -25,14 +25,24 @@ export async function readText(
   if (!type || !mediaTypes.includes(type)) {
     throw new Problem("unsupported_media_type", `Send ${mediaTypes.join(" or ")}.`)
   }
-  const declared = request.headers.get("content-length")
-  if (Number(declared) > maxBodyBytes) throw tooLarge()
-  const bytes = declared === null ? await readCounted(request) : await request.arrayBuffer()
+  const bytes = await readBytes(request)
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch {
     throw invalidInput({ path: "body", code: "encoding", message: "The body is not UTF-8." })
   }
+}
+
+/**
+ * A request body of any kind, byte for byte.
+ *
+ * @throws {Problem} `payload_too_large` before the rest is read.
+ */
+export async function readBytes(request: Request): Promise<Uint8Array> {
+  const declared = request.headers.get("content-length")
+  if (Number(declared) > maxBodyBytes) throw tooLarge()
+  if (declared === null) return readCounted(request)
+  return new Uint8Array(await request.arrayBuffer())
 }
 
 const tooLarge = () =>

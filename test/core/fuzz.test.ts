@@ -305,6 +305,7 @@ function described({ document }: Asker, located: Located): [OpenApi, Located] {
  * One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of no
  * generator, and without a code nobody has a second factor that recovery codes could stand in for. Nor are there anonymous
  * sessions, which are off unless told, nor an identity provider. A saved view and exposure name a collection that there is.
+ * Nobody here can sign for a source, so there is no event from outside.
  */
 const beyondChance = [
   "acceptInvitation",
@@ -319,13 +320,16 @@ const beyondChance = [
   "confirmPasswordReset",
   "createFirstAdministrator",
   "createSearch",
+  "getInboundEvent",
   "getUnsubscription",
   "linkIdentity",
   "measureExposure",
+  "receiveEvent",
   "receiveResendEvent",
   "refresh",
   "replaceRecoveryCodes",
   "replaceSearch",
+  "replayInboundEvent",
   "takeCredentials",
   "undoEmailChange",
   "unlinkIdentity",

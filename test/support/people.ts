@@ -25,10 +25,13 @@ export async function call(
         ...(body !== undefined && { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(body !== undefined && { body: isBody(body) ? body : JSON.stringify(body) }),
     }),
   )
 }
+
+const isBody = (body: unknown): body is BodyInit =>
+  typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream
 
 /** Signed up, with the roles given, and signed in. */
 export async function signedIn(name: string, roles: readonly string[] = []): Promise<Person> {

@@ -2,6 +2,7 @@ import { Hono } from "hono"
 import { createBackend } from "../../src/backend.ts"
 import type { OwnHttp } from "../../src/core/records/reach.ts"
 import { fixtures } from "./collections.ts"
+import { fixtureHooks } from "./hooks.ts"
 import { fixtureJobs, fixtureSchedules } from "./jobs.ts"
 import { fixtureRoles } from "./organisation-roles.ts"
 
@@ -10,6 +11,7 @@ const backend = createBackend({
   routes: new Hono<OwnHttp>(),
   jobs: fixtureJobs,
   schedules: fixtureSchedules,
+  hooks: fixtureHooks,
   organisationRoles: fixtureRoles,
 })
 

@@ -4,6 +4,7 @@ import type { DocumentedModule, Operation } from "../../platform/operation.ts"
 import { keyDocs } from "../identity/key-openapi.ts"
 import { identityDocs } from "../identity/openapi.ts"
 import { organisationDocs } from "../identity/organisation-openapi.ts"
+import { inboundDocs } from "../inbound/openapi.ts"
 import { jobsDocs } from "../jobs/openapi.ts"
 import { mailDocs } from "../mail/openapi.ts"
 import { changesDocs } from "../records/changes-openapi.ts"
@@ -28,6 +29,7 @@ export const documentedModules: readonly DocumentedModule[] = [
   keyDocs,
   jobsDocs,
   mailDocs,
+  inboundDocs,
   metricsDocs,
   descriptionDocs,
   exposureDocs,

@@ -34,11 +34,11 @@ const isEntrance = (request: Request): boolean =>
   request.method === "POST" && entrances.test(request.url)
 
 /**
- * Says the same to everybody: a probe or a verifier must not fail on a credential that it brings along, nor somebody who
- * unsubscribes, or comes back from an identity provider, on the cookie of an old session.
+ * Says the same to everybody: a probe or a verifier must not fail on a credential that it brings along, nor a service that
+ * proves itself in a way of its own, nor somebody who unsubscribes, or comes back from an identity provider, on the cookie of an old session.
  */
 const publicPaths =
-  /^https?:\/\/[^/]+\/(?:health|\.well-known\/.*|auth\/providers(?:\/[^/?]+\/callback)?|mail\/(?:unsubscriptions|events\/.*))(?:[?#]|$)/
+  /^https?:\/\/[^/]+\/(?:health|\.well-known\/.*|auth\/providers(?:\/[^/?]+\/callback)?|hooks\/[^/?]+|mail\/(?:unsubscriptions|events\/.*))(?:[?#]|$)/
 
 const isPublic = (request: Request): boolean => publicPaths.test(request.url)
 

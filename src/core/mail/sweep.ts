@@ -1,4 +1,5 @@
 import type { App } from "../../platform/app.ts"
+import { firstIdAt } from "../../platform/ids.ts"
 import { raw, sql } from "../../platform/sql.ts"
 import { schedule } from "../jobs/schedule.ts"
 import { deliverMail } from "./delivery.ts"
@@ -42,11 +43,7 @@ WHERE id IN (SELECT id FROM mails WHERE subject <> '' AND id < ${idDaysAgo(app, 
 /** Keys of a mail's jobs begin with its id, and `0` follows `/`. */
 const jobless = sql`NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.name = ${deliverMail.name} AND jobs.key BETWEEN mails.id AND mails.id || '0' AND jobs.finishedAt IS NULL)`
 
-/** Ids are UUIDv7: those that were made before that moment are smaller. */
-function idDaysAgo(app: App, days: number): string {
-  const time = (app.now() - days * dayMilliseconds).toString(16).padStart(12, "0")
-  return `${time.slice(0, 8)}-${time.slice(8)}`
-}
+const idDaysAgo = (app: App, days: number): string => firstIdAt(app.now() - days * dayMilliseconds)
 
 export const mailSweep = schedule("mail.sweep", {
   cron: "43 * * * *",
