@@ -1,3 +1,4 @@
+import { maxUploadBytes } from "../records/bulk-routes.ts"
 import { maxChangedDirectly } from "../records/change-many.ts"
 import { csvLine } from "../records/csv.ts"
 import type { LinkedCollection } from "../records/link.ts"
@@ -63,10 +64,11 @@ export function bulkOperations(
     import: {
       id: `import${many}`,
       summary: `Import into \`${collection.name}\``,
-      description: `CSV (RFC 4180, UTF-8, with a header row) or NDJSON, read as a stream and written a batch at a time, under the rules of each record. A row that is refused is told with its line and the reason, and does not hold up the others. What an export wrote comes back as it was, under its ids; other fields of the server are passed over. Where a collection has hooks, rules that look at its other records or relations to itself, rows are written in turn, a hundred a batch, and otherwise a thousand. A file that cannot be read on is answered with a problem whose \`report\` says what is imported by then.`,
+      description: `CSV (RFC 4180, UTF-8, with a header row) or NDJSON, read as a stream and written a batch at a time, under the rules of each record. A row that is refused is told with its line and the reason, and does not hold up the others. What an export wrote comes back as it was, under its ids; other fields of the server are passed over. Where a collection has hooks, rules that look at its other records or relations to itself, rows are written in turn, a hundred a batch, and otherwise a thousand. A file that cannot be read on is answered with a problem whose \`report\` says what is imported by then. In the background a file may have ${maxUploadBytes.toLocaleString("en")} bytes, and is sent again safely under its Idempotency-Key.`,
       actions: ["create"],
       parameters: [
         requestHeader("Prefer"),
+        requestHeader("Idempotency-Key"),
         {
           name: "upsert",
           in: "query",
@@ -100,7 +102,7 @@ export function bulkOperations(
         },
         202: inBackground,
       },
-      problems: [...badBody, "forbidden", "not_found", "conflict"],
+      problems: [...badBody, "forbidden", "not_found", "conflict", "idempotency_mismatch"],
     },
     change: {
       id: `updateAll${many}`,

@@ -1,12 +1,52 @@
 import { invalidInput, Problem } from "../../platform/problem.ts"
 
+type Bytes = AsyncIterable<Uint8Array> | readonly Uint8Array[]
+
+/**
+ * The bytes of a body as they come in, each piece shown to `also`.
+ *
+ * @throws {Problem} `payload_too_large` beyond `most`: at once where the length is declared, else as soon as it is reached.
+ */
+export async function* bytesOfBody(
+  request: Request,
+  most: number,
+  also: (piece: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  assertDeclared(request, most)
+  let bytes = 0
+  for await (const piece of (request.body ?? []) as Bytes) {
+    bytes += piece.byteLength
+    if (bytes > most) throw tooLarge(most)
+    also(piece)
+    yield piece
+  }
+  const declared = request.headers.get("content-length")
+  if (declared !== null && bytes < Number(declared)) {
+    throw invalidInput({ path: "body", code: "broken_off", message: "The body ended too early." })
+  }
+}
+
+/** @throws {Problem} `payload_too_large` for a body that says that it is. */
+export function assertDeclared({ headers }: Request, most: number): void {
+  if (Number(headers.get("content-length")) > most) throw tooLarge(most)
+}
+
+const tooLarge = (most: number): Problem =>
+  new Problem(
+    "payload_too_large",
+    `A file may have ${most.toLocaleString("en")} bytes at most: send it in several.`,
+  )
+
 /**
  * A body of any size as text, a piece at a time. A byte order mark is passed over.
  *
  * @throws {Problem} `unsupported_media_type` for a charset that is not UTF-8; `invalid_input` that names the encoding, as far
  * as it can be told, for bytes that are not.
  */
-export async function* textOfBody(request: Request): AsyncGenerator<string> {
+export async function* textOfBody(
+  request: Request,
+  body: Bytes = (request.body ?? []) as Bytes,
+): AsyncGenerator<string> {
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers.get("content-type") ?? "")
   if (charset && !/^utf-?8$/i.test(charset[1] as string)) {
     throw new Problem("unsupported_media_type", `The charset is ${charset[1]}: send UTF-8.`)
@@ -22,7 +62,7 @@ export async function* textOfBody(request: Request): AsyncGenerator<string> {
       )
     }
   }
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of body) {
     const known = bytes === 0 ? nameOf(chunk) : null
     if (known) throw wrong(`The body is ${known}: send text in UTF-8.`)
     const text = decode(chunk)

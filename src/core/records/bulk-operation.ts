@@ -37,6 +37,7 @@ export interface StoredOperation extends Counts {
   readonly place: string
   readonly createdAt: string
   readonly finishedAt: string | null
+  readonly receivedAt: string | null
 }
 
 /** Somebody who acts later on, by the rights of when they asked: as soon as these change, no more. */
@@ -99,7 +100,7 @@ interface NewOperation {
 export function insertOperation(app: App, actor: UserActor, operation: NewOperation): Sql {
   const { id, kind, collection, request, state, total } = operation
   const at = new Date(app.now()).toISOString()
-  return sql`INSERT INTO bulk_operations (id, kind, collection, owner, organisation, actor, request, state, total, place, rows, created, updated, unchanged, deleted, refused, createdAt) VALUES (${id}, ${kind}, ${collection}, ${actor.id}, ${actor.organisation}, ${JSON.stringify(storedActor(actor))}, ${JSON.stringify(request)}, ${state}, CAST(${total} AS INTEGER), '', 0, 0, 0, 0, 0, 0, ${at})`
+  return sql`INSERT INTO bulk_operations (id, kind, collection, owner, organisation, actor, request, state, total, place, rows, created, updated, unchanged, deleted, refused, createdAt, receivedAt) VALUES (${id}, ${kind}, ${collection}, ${actor.id}, ${actor.organisation}, ${JSON.stringify(storedActor(actor))}, ${JSON.stringify(request)}, ${state}, CAST(${total} AS INTEGER), '', 0, 0, 0, 0, 0, 0, ${at}, ${state === "receiving" ? at : null})`
 }
 
 /**
@@ -117,14 +118,21 @@ export function moveOn(
     sql`${raw(column)} = ${raw(column)} + CAST(${by} AS INTEGER)`
   return [
     assertStill(still),
-    ...(refusals.length > 0
-      ? [
-          sql`INSERT INTO bulk_refusals (operation, position, refusal) SELECT ${id}, o.refused + r.key, r.value FROM bulk_operations o, json_each(${JSON.stringify(refusals)}) r WHERE o.id = ${id}`,
-        ]
-      : []),
+    ...refusalPieces(refusals).map(
+      (json, piece) =>
+        sql`INSERT INTO bulk_refusals (operation, position, refusal) SELECT ${id}, o.refused + CAST(${piece * refusalsAPiece} AS INTEGER) + r.key, r.value FROM bulk_operations o, json_each(${json}) r WHERE o.id = ${id}`,
+    ),
     sql`UPDATE bulk_operations SET place = ${to}, ${more("rows", rows)}, ${more("created", created)}, ${more("updated", updated)}, ${more("unchanged", unchanged)}, ${more("deleted", deleted)}, ${more("refused", refused)} WHERE id = ${id}`,
   ]
 }
+
+/** D1 takes values of 2 MB, and what is said of a row is as long as its names are. */
+const refusalsAPiece = 100
+
+const refusalPieces = (refusals: readonly BulkRefusal[]): string[] =>
+  Array.from({ length: Math.ceil(refusals.length / refusalsAPiece) }, (_, piece) =>
+    JSON.stringify(refusals.slice(piece * refusalsAPiece, (piece + 1) * refusalsAPiece)),
+  )
 
 /** The end of an operation. What of its file is left over goes as well. */
 export function endOperation(app: App, id: string, problem: Problem | null): Sql[] {

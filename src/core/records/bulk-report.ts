@@ -54,10 +54,13 @@ export const recordRefusal = (id: string, problem: Problem): RecordRefusal => ({
   ...reasonOf(problem),
 })
 
+/** A file may have a million rows of a hundred mistakes each, and whoever mends it begins with the first. */
+const maxErrors = 10
+
 const reasonOf = ({ code, details }: Problem): Reason => ({
   code,
   detail: details.detail ?? problems[code][1],
-  ...(details.errors && { errors: details.errors }),
+  ...(details.errors && { errors: details.errors.slice(0, maxErrors) }),
 })
 
 /** Refusals are told one by one as far as this, and counted beyond. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { type Context, Hono } from "hono"
 import type { UserActor } from "../../platform/app.ts"
 import type { Http } from "../../platform/http.ts"
@@ -5,12 +6,13 @@ import { describeError } from "../../platform/log.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { readJson } from "../../platform/validate.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
-import { textOfBody } from "./body-text.ts"
+import { assertDeclared, bytesOfBody, textOfBody } from "./body-text.ts"
 import { operationAnswer, type StoredOperation } from "./bulk-operation.ts"
-import { receiveFile, startOperation } from "./bulk-start.ts"
+import { startOperation } from "./bulk-start.ts"
 import { changeMany, countMatching } from "./change-many.ts"
 import { parseChangeQuery } from "./change-query.ts"
 import { exportText, parseExportQuery, streamOf } from "./export.ts"
+import { idempotencyKey } from "./idempotency.ts"
 import { importRows } from "./import.ts"
 import { createImporter } from "./import-chunk.ts"
 import { chunksOf } from "./import-chunks.ts"
@@ -18,6 +20,7 @@ import { rowsOfFile } from "./import-file.ts"
 import { formatOfBody, parseImportQuery } from "./import-query.ts"
 import { objectBody, parsePatch } from "./input.ts"
 import type { LinkedCollections } from "./link.ts"
+import { receiveFile, type Upload } from "./receive-file.ts"
 import { refuseHopeless } from "./refuse-hopeless.ts"
 import { findCollection, notAllowed, parametersOf } from "./route-context.ts"
 
@@ -48,12 +51,14 @@ export function bulkRoutes(collections: LinkedCollections): Hono<Http> {
   routes.post("/:collection/import", async (c) => {
     const { collection, view } = findCollection(c, collections)
     const query = parseImportQuery(view, collection, parametersOf(c))
-    await refuseHopeless(c.get("app"), view, collection, "create")
     const request = c.req.raw
+    const key = idempotencyKey(request)
+    if (!wantsAsync(request) && key !== null) throw unrepeatable()
+    await refuseHopeless(c.get("app"), view, collection, "create")
     const format = formatOfBody(request)
-    const rows = rowsOfFile(view, collection, format, query.columns, textOfBody(request))
     const importer = createImporter(c.get("app"), c.get("actor"), collections, collection, query)
     if (!wantsAsync(request)) {
+      const rows = rowsOfFile(view, collection, format, query.columns, textOfBody(request))
       const report = await importRows(importer, collection, query, rows)
       await assertStanding(c)
       return c.json(report)
@@ -65,8 +70,20 @@ export function bulkRoutes(collections: LinkedCollections): Hono<Http> {
       collection: collection.name,
       request: { ...noRequest, upsert: query.upsert?.join(",") ?? null, dryRun: query.dryRun },
     } as const
-    const chunks = chunksOf(importer, collection, query, rows)
-    return accepted(c, await receiveFile(c.get("app"), actor, collections, wanted, chunks))
+    assertDeclared(request, maxUploadBytes)
+    const digest = createHash("sha256").update(`${new URL(request.url).search} ${format}\n`)
+    const bytes = bytesOfBody(request, maxUploadBytes, (piece) => digest.update(piece))
+    const text = textOfBody(request, bytes)
+    const rows = rowsOfFile(view, collection, format, query.columns, text)
+    const upload: Upload = {
+      chunks: chunksOf(importer, collection, query, rows),
+      async readRest() {
+        for await (const _ of bytes);
+      },
+      idempotency: key === null ? null : { route: `POST /records/${collection.name}/import`, key },
+      hash: () => digest.copy().digest("hex"),
+    }
+    return accepted(c, await receiveFile(c.get("app"), actor, collections, wanted, upload))
   })
 
   const change = async (c: Context<Http>, patch: Record<string, unknown> | null) => {
@@ -109,6 +126,9 @@ const mediaTypes = {
 
 const patchTypes = ["application/merge-patch+json", "application/json"]
 
+/** What Cloudflare takes as a body, and what D1 is to keep of one person's, five times. */
+export const maxUploadBytes = 100_000_000
+
 /** Further a count would read longer than anybody waits. */
 const maxCounted = 10_000_000
 
@@ -126,6 +146,15 @@ function ownerOf(c: Context<Http>): UserActor {
   if (actor.kind !== "user") throw new Problem("unauthenticated")
   return actor
 }
+
+/** It writes a batch at a time, and cannot tell afterwards which of them an answer that was lost had counted. */
+const unrepeatable = (): Problem =>
+  invalidInput({
+    path: "headers.idempotency-key",
+    code: "unsupported",
+    message:
+      'Idempotency-Key: an import that is answered at once cannot be replayed; send "Prefer: respond-async" with it, or name a unique field in "upsert".',
+  })
 
 const inBackground = (name: string): Problem => {
   const message = `${name}: what is done in the background is done a batch at a time, and not all or nothing.`

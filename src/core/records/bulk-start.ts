@@ -11,13 +11,12 @@ import {
   insertOperation,
   type StoredOperation,
 } from "./bulk-operation.ts"
-import type { Refusal } from "./bulk-report.ts"
+import { brokenOff } from "./bulk-sweep.ts"
 import { assertStill, guard, isOvertaken, refusalProblem } from "./guard.ts"
-import type { FileRow } from "./import-file.ts"
-
+import { isReplay } from "./idempotency.ts"
 import type { LinkedCollections } from "./link.ts"
 
-interface Wanted {
+export interface Wanted {
   readonly kind: BulkKind
   readonly collection: string
   readonly request: BulkRequest
@@ -47,78 +46,31 @@ export async function startOperation(
   return getOwnOperation(app, actor, id)
 }
 
-/**
- * The same for the rows of a file: they are kept here, a batch a part, and nothing is written before all of them are.
- *
- * @throws {Problem} also for a file that cannot be read to its end: then nothing is kept of it.
- */
-export async function receiveFile(
+/** The first batch of an operation. @throws {Problem} as `startOperation` does; a refusal that `isReplay` knows. */
+export async function begin(
   app: App,
   actor: UserActor,
-  collections: LinkedCollections,
-  wanted: Wanted,
-  chunks: AsyncIterable<readonly (FileRow | Refusal)[]>,
-): Promise<StoredOperation> {
-  const id = app.newId()
-  await begin(app, actor, [
-    insertOperation(app, actor, { ...wanted, id, state: "receiving", total: 0 }),
-  ])
-  let position = 0
-  let total = 0
-  try {
-    for await (const chunk of chunks) {
-      for (const rows of partsOf(chunk)) {
-        await app.db.all(
-          sql`INSERT INTO bulk_parts (operation, position, rows) VALUES (${id}, CAST(${position++} AS INTEGER), ${rows})`,
-        )
-      }
-      total += chunk.length
-    }
-    await app.db.batch([
-      sql`UPDATE bulk_operations SET state = 'running', total = CAST(${total} AS INTEGER) WHERE id = ${id}`,
-      enqueue(app, actor, collections, id),
-    ])
-  } catch (error) {
-    await app.db.batch([
-      sql`DELETE FROM bulk_parts WHERE operation = ${id}`,
-      sql`DELETE FROM bulk_operations WHERE id = ${id}`,
-    ])
-    throw error
-  }
-  app.wake("jobs")
-  return getOwnOperation(app, actor, id)
-}
-
-/** D1 takes values of 2 MB. */
-const maxPartBytes = 1_900_000
-
-/** The rows as JSON, in halves where they are too long for one value. */
-function partsOf(rows: readonly (FileRow | Refusal)[]): string[] {
-  const json = JSON.stringify(rows)
-  const fits =
-    json.length * 3 < maxPartBytes || new TextEncoder().encode(json).length < maxPartBytes
-  if (fits || rows.length < 2) return [json]
-  const middle = rows.length >> 1
-  return [...partsOf(rows.slice(0, middle)), ...partsOf(rows.slice(middle))]
-}
-
-async function begin(app: App, actor: UserActor, statements: readonly Sql[]): Promise<void> {
+  statements: readonly Sql[],
+  unused: readonly Sql[] = [],
+): Promise<void> {
   const outdated = { outcome: "token_outdated", condition: epochRefusal(actor) } as const
-  const unfinished = sql`(SELECT count(*) FROM bulk_operations WHERE owner = ${actor.id} AND state IN ('receiving', 'running'))`
+  const unfinished = sql`(SELECT count(*) FROM bulk_operations WHERE owner = ${actor.id} AND state IN ('receiving', 'running') AND NOT (${brokenOff(app)}))`
   try {
     await app.db.batch([
       guard(raw("0"), [outdated], raw("(SELECT 1)")) as Sql,
+      ...unused,
       assertStill(sql`${unfinished} < ${raw(String(maxUnfinished))}`),
       ...statements,
     ])
   } catch (error) {
+    if (isReplay(error)) throw error
     if (!isOvertaken(error)) throw refusalProblem(error, false, false)
     const detail = `${maxUnfinished} of your operations are not over yet: wait for one of them.`
     throw new Problem("rate_limited", { detail, headers: { "retry-after": "10" } })
   }
 }
 
-const enqueue = (
+export const enqueue = (
   app: App,
   { organisation }: UserActor,
   collections: LinkedCollections,

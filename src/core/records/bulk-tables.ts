@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm"
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
 
 /*
@@ -35,10 +36,15 @@ export const bulkOperations = sqliteTable(
     refused: integer().notNull(),
     createdAt: text().notNull(),
     finishedAt: text(),
+    /** While it is `receiving`: when the last of it came, so that an upload that broke off can be told from a slow one. */
+    receivedAt: text(),
   },
   (table) => [
     index("bulk_operations_createdAt").on(table.createdAt),
     index("bulk_operations_owner").on(table.owner, table.createdAt),
+    index("bulk_operations_receiving")
+      .on(table.receivedAt)
+      .where(sql`${table.state} = 'receiving'`),
   ],
 )
 

@@ -4,11 +4,12 @@ import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { nextLink } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
-import { parseWith, readJson } from "../../platform/validate.ts"
+import { parseJson, parseWith, readText } from "../../platform/validate.ts"
 import { answerTo } from "./answer.ts"
 import { listBin } from "./bin.ts"
 import { expectedVersions } from "./etag.ts"
 import { getVersion, type HistoryReach, listHistory, withoutHistory } from "./history.ts"
+import { isReplay, readIdempotency, replay } from "./idempotency.ts"
 import type { LinkedCollections } from "./link.ts"
 import { parseLimit, readParameters } from "./query.ts"
 import { restore } from "./restorations.ts"
@@ -71,9 +72,17 @@ export function historyRoutes(collections: LinkedCollections): Hono<Http> {
     const reach = reachOf(c)
     parametersOf(c, [])
     refuseAnonymous(reach.view, "put", reach.collection)
-    const body = parseWith(newRestoration, await readJson(c.req.raw))
+    const given = await readText(c.req.raw)
+    const body = parseWith(newRestoration, parseJson(given))
+    const id = idOf(c)
+    const route = `POST /records/${reach.collection.name}/${id}/restorations`
+    const idempotency = await readIdempotency(c.req.raw, route, given)
     const expected = expectedVersions(c.req.header("if-match"))
-    const written = await restore(reach, c.get("actor"), { ...body, id: idOf(c), expected })
+    const wanted = { ...body, id, expected, idempotency }
+    const written = await restore(reach, c.get("actor"), wanted).catch((error: unknown) => {
+      if (!idempotency || !isReplay(error)) throw error
+      return replay(reach.app, reach.view, reach.collection, idempotency)
+    })
     const {
       status,
       headers,

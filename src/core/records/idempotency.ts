@@ -26,14 +26,12 @@ export interface Idempotency {
   readonly several?: boolean
 }
 
+type Used = Pick<Idempotency, "route" | "key">
+
 const keptMilliseconds = 24 * 60 * 60 * 1_000
 
 /** @throws {Problem} for a key that is empty, too long, or no visible ASCII. */
-export async function readIdempotency(
-  request: Request,
-  route: string,
-  body: string,
-): Promise<Idempotency | null> {
+export function idempotencyKey(request: Request): string | null {
   const key = request.headers.get("idempotency-key")
   if (key === null) return null
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
@@ -43,6 +41,17 @@ export async function readIdempotency(
       message: "Idempotency-Key: 1 to 255 visible ASCII characters.",
     })
   }
+  return key
+}
+
+/** @throws {Problem} as `idempotencyKey` does. */
+export async function readIdempotency(
+  request: Request,
+  route: string,
+  body: string,
+): Promise<Idempotency | null> {
+  const key = idempotencyKey(request)
+  if (key === null) return null
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body))
   return {
     route,
@@ -62,6 +71,38 @@ const actorKey = (actor: Actor): string => {
 
 const recent = (app: App): string => new Date(app.now() - keptMilliseconds).toISOString()
 
+const keyColumns = raw(
+  "actor, route, key, requestHash, status, record, version, createdAt, results",
+)
+
+/** Stops a batch whose key was used already: `isReplay`. */
+export function assertUnused(app: App, actor: Actor, { route, key }: Used): Sql {
+  const used = sql`EXISTS (SELECT 1 FROM idempotency_keys WHERE actor = ${actorKey(actor)} AND route = ${route} AND key = ${key} AND createdAt > ${recent(app)})`
+  return guard(raw("0"), [{ outcome: "replayed", condition: used }], raw("(SELECT 1)")) as Sql
+}
+
+/** Keeps the key of what takes longer than a request, by the id of its operation; for the batch that begins it. */
+export const keepOperation = (
+  app: App,
+  actor: Actor,
+  { route, key, requestHash }: Idempotency,
+  operation: string,
+): Sql =>
+  sql`INSERT OR REPLACE INTO idempotency_keys (${keyColumns}) VALUES (${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 202, ${operation}, 0, ${new Date(app.now()).toISOString()}, NULL)`
+
+/** The operation that a key began. @throws {Problem} `idempotency_mismatch` for another request. */
+export async function operationOfKey(
+  app: App,
+  actor: Actor,
+  { route, key, requestHash }: Idempotency,
+): Promise<string> {
+  const [found] = await app.db.all(
+    sql`SELECT requestHash, record FROM idempotency_keys WHERE actor = ${actorKey(actor)} AND route = ${route} AND key = ${key}`,
+  )
+  if (found?.requestHash !== requestHash) throw new Problem("idempotency_mismatch")
+  return found.record as string
+}
+
 /**
  * `guard` stops a batch whose key was used already. What keeps the key is part of the batch of the write itself, so that
  * it is kept exactly when the write is: `begin` before a list of writes, whose results follow one by one (`keepResult`);
@@ -73,10 +114,9 @@ export function idempotencyStatements(
   { route, key, requestHash, several = false }: Idempotency,
   { collection, id }: { collection: LinkedCollection; id: string },
 ): { guard: Sql; begin: Sql[]; end: Sql[] } {
-  const used = sql`EXISTS (SELECT 1 FROM idempotency_keys WHERE actor = ${actorKey(actor)} AND route = ${route} AND key = ${key} AND createdAt > ${recent(app)})`
-  const stop = guard(raw("0"), [{ outcome: "replayed", condition: used }], raw("(SELECT 1)")) as Sql
+  const stop = assertUnused(app, actor, { route, key })
   const at = new Date(app.now()).toISOString()
-  const columns = raw("actor, route, key, requestHash, status, record, version, createdAt, results")
+  const columns = keyColumns
   const keep = several
     ? sql`INSERT OR REPLACE INTO idempotency_keys (${columns}) VALUES (${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 200, '', 0, ${at}, '[]')`
     : sql`INSERT OR REPLACE INTO idempotency_keys (${columns}) SELECT ${actorKey(actor)}, ${route}, ${key}, ${requestHash}, 201, t."id", t."version", ${at}, NULL FROM ${identifier(collection.name)} t WHERE t."id" = ${id}`

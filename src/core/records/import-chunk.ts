@@ -1,6 +1,6 @@
 import type { Actor, App } from "../../platform/app.ts"
 import { Refusal as Refused, UniqueViolation } from "../../platform/database.ts"
-import { invalidInput, Problem } from "../../platform/problem.ts"
+import { Problem } from "../../platform/problem.ts"
 import type { Sql } from "../../platform/sql.ts"
 import { epochRefusal } from "../identity/epoch.ts"
 import { type Counts, isRefusal, noCounts, type Refusal, refusalOf } from "./bulk-report.ts"
@@ -9,7 +9,6 @@ import { refusedCreates } from "./create-statements.ts"
 import { decidesAmongItself } from "./decides-among-itself.ts"
 import type { Draft } from "./draft.ts"
 import { isOvertaken, isRehearsed, type Objection, refusalProblem, rehearsed } from "./guard.ts"
-import { chunkCharacters } from "./import-chunks.ts"
 import type { FileRow } from "./import-file.ts"
 import {
   assertComplete,
@@ -106,7 +105,6 @@ function sortOut<Item extends object>(
       continue
     }
     try {
-      assertTransportable(row)
       sorted.items.push({ ...parse(row), line: row.line })
     } catch (error) {
       if (!(error instanceof Problem) || error.status >= 500) throw error
@@ -114,13 +112,6 @@ function sortOut<Item extends object>(
     }
   }
   return sorted
-}
-
-/** D1 takes values of 2 MB. @throws {Problem} */
-function assertTransportable({ characters, values }: FileRow): void {
-  if (characters <= chunkCharacters) return
-  if (new TextEncoder().encode(JSON.stringify(values)).length < 1_900_000) return
-  throw invalidInput({ path: "body", code: "too_big", message: "The row has too many bytes." })
 }
 
 const isFileRow = (row: FileRow | Refusal): row is FileRow => !isRefusal(row)

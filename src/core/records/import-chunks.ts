@@ -1,4 +1,5 @@
-import { isRefusal, type Refusal } from "./bulk-report.ts"
+import { invalidInput } from "../../platform/problem.ts"
+import { isRefusal, type Refusal, refusalOf } from "./bulk-report.ts"
 import type { Importer, ImportWay } from "./import-chunk.ts"
 import type { FileRow } from "./import-file.ts"
 import type { LinkedCollection } from "./link.ts"
@@ -23,7 +24,8 @@ export async function* chunksOf(
   let given: string | null = null
   let keys = new Set<string>()
   for await (const piece of rows) {
-    for (const row of piece) {
+    for (const read of piece) {
+      const row = transportable(read)
       const key = upsert && !isRefusal(row) ? JSON.stringify(keyOf(collection, upsert, row)) : null
       // Whoever gives a restricted field is judged by it, and nobody else.
       const gives: string | null = isRefusal(row)
@@ -50,4 +52,14 @@ export async function* chunksOf(
     }
   }
   if (chunk.length > 0) yield chunk
+}
+
+/** D1 takes values of 2 MB, and a row is never more than one. */
+export const maxValueBytes = 1_900_000
+
+function transportable(row: FileRow | Refusal): FileRow | Refusal {
+  if (isRefusal(row) || row.characters <= chunkCharacters) return row
+  if (new TextEncoder().encode(JSON.stringify(row)).length < maxValueBytes) return row
+  const message = "The row has too many bytes."
+  return refusalOf(row.line, invalidInput({ path: "body", code: "too_big", message }))
 }

@@ -4,6 +4,7 @@ import { sql } from "../../platform/sql.ts"
 import { parseWith } from "../../platform/validate.ts"
 import type { Draft, Written } from "./draft.ts"
 import { type HistoryReach, readVersions, type Versions } from "./history.ts"
+import type { Idempotency } from "./idempotency.ts"
 import { imageValue } from "./image.ts"
 import { type Input, parsePatch } from "./input.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
@@ -19,6 +20,7 @@ export interface Restoration {
   /** Of a deleted record: those that went with it come back with it. */
   readonly together: boolean
   readonly expected: ExpectedVersions
+  readonly idempotency: Idempotency | null
 }
 
 /**
@@ -34,7 +36,7 @@ export interface Restoration {
 export async function restore(
   reach: HistoryReach,
   actor: Actor,
-  { id, version, together, expected }: Restoration,
+  { id, version, together, expected, idempotency }: Restoration,
 ): Promise<Written> {
   const { app, collections, collection } = reach
   const found = await readVersions(reach, id, () => sql`c.version = ${version}`, 1)
@@ -57,7 +59,10 @@ export async function restore(
     if (expected !== null) throw new Problem("precondition_failed")
     if (together) drafts.push(...(await draftsTogether(reach, found.deletion)))
   }
-  const [written] = await commit(app, actor, collections, drafts, { indexed: false })
+  const [written] = await commit(app, actor, collections, drafts, {
+    indexed: false,
+    idempotency,
+  })
   return written as Written
 }
 

@@ -1,0 +1,282 @@
+import { exports } from "cloudflare:workers"
+import { beforeAll, describe, expect, test, vi } from "vitest"
+import { bytesOfBody } from "../../../src/core/records/body-text.ts"
+import { receivingMilliseconds, sweepOperations } from "../../../src/core/records/bulk-sweep.ts"
+import { call, costOf, type Person, signedIn } from "../../support/people.ts"
+import { create, patch, query, read, refused } from "./cast.ts"
+import { toolApp } from "./workshop.ts"
+
+/* Files that are received to be imported in the background. */
+
+let alice: Person
+let bob: Person
+beforeAll(async () => {
+  vi.spyOn(console, "info").mockImplementation(() => {})
+  vi.spyOn(console, "error").mockImplementation(() => {})
+  alice = await signedIn("alice")
+  bob = await signedIn("bob")
+})
+
+interface Operation {
+  id: string
+  state: string
+  total: number
+  created: number
+  refused: number
+}
+
+type Body = string | ReadableStream<Uint8Array>
+const upload = (as: Person, path: string, body: Body, headers: Record<string, string> = {}) =>
+  exports.default.fetch(
+    new Request(`http://127.0.0.1/records/${path}`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${as.token}`,
+        "content-type": "text/csv",
+        prefer: "respond-async",
+        ...headers,
+      },
+      body,
+    }),
+  )
+
+async function ended(as: Person, answer: Response | Promise<Response>): Promise<Operation> {
+  const { id } = await read<Operation>(answer, 202)
+  return vi.waitFor(
+    async () => {
+      const operation = await read<Operation>(call(as, "GET", `/bulk-operations/${id}`), 200)
+      expect(operation.state).not.toBe("running")
+      return operation
+    },
+    { timeout: 15_000, interval: 50 },
+  )
+}
+
+const count = async (sql: string, ...params: string[]) => (await query(sql, params))[0]?.n
+const kept = async () => [
+  await count("SELECT count(*) AS n FROM bulk_operations"),
+  await count("SELECT count(*) AS n FROM bulk_parts"),
+]
+const text = (piece: string) => new TextEncoder().encode(piece)
+
+/** A body that comes a piece at a time; what takes time comes late. */
+const streamOf = (
+  ...pieces: (string | Uint8Array | (() => Promise<unknown>))[]
+): ReadableStream<Uint8Array> => {
+  let at = 0
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const piece = pieces[at++]
+      if (piece === undefined) return controller.close()
+      if (typeof piece === "function") {
+        await piece()
+        return controller.enqueue(text("\n"))
+      }
+      controller.enqueue(typeof piece === "string" ? text(piece) : piece)
+    },
+  })
+}
+
+describe("a file for the background", () => {
+  test("takes a trip for each two megabytes, and none of its rows is lost between them", async () => {
+    // 3,000 rows of 905 characters are ten parts, and two trips.
+    const rows = Array.from({ length: 3_000 }, (_, n) => `${n} ${"x".repeat(900)}`)
+    const answer = await upload(
+      alice,
+      "suggestions/import?dryRun=true",
+      `text\n${rows.join("\n")}\n`,
+    )
+    // Whether it is hopeless costs none; then: begun, two times two megabytes, done, and looked at.
+    expect(costOf(answer).trips).toBe(5)
+    const operation = await ended(alice, answer)
+    expect(operation).toMatchObject({ total: 3_000, created: 3_000, refused: 0 })
+  }, 20_000)
+
+  test("has a hundred megabytes at most, which is told before it is read where it says so", async () => {
+    const before = await kept()
+    const { readable, writable } = new FixedLengthStream(100_000_001)
+    const answer = await upload(alice, "tags/import", readable)
+    expect(answer.status).toBe(413)
+    expect(await answer.json()).toMatchObject({ code: "payload_too_large" })
+    await writable.abort().catch(() => {})
+    expect(await kept()).toEqual(before)
+  })
+
+  test("is measured to the byte as it comes in", async () => {
+    const request = (bytes: number) =>
+      new Request("http://127.0.0.1/", {
+        method: "POST",
+        body: streamOf("x".repeat(bytes - 7), "y".repeat(7)),
+      })
+    const readAll = async (bytes: number) => {
+      let seen = 0
+      for await (const piece of bytesOfBody(request(bytes), 1_000, () => {})) seen += piece.length
+      return seen
+    }
+    expect(await readAll(1_000)).toBe(1_000)
+    await expect(readAll(1_001)).rejects.toMatchObject({ code: "payload_too_large" })
+  })
+
+  test("may have rows that no value can hold: they are refused with their lines", async () => {
+    const wide = "€".repeat(700_000)
+    const lines = ['{"name":"narrow-1"}', `{"name":"${wide}"}`, '{"name":"narrow-2"}']
+    const operation = await ended(
+      alice,
+      upload(alice, "tags/import", lines.join("\n"), { "content-type": "application/x-ndjson" }),
+    )
+    expect(operation).toMatchObject({ state: "succeeded", total: 3, created: 2, refused: 1 })
+    const { items } = await read<{ items: { line: number; errors: { code: string }[] }[] }>(
+      call(alice, "GET", `/bulk-operations/${operation.id}/refusals`),
+      200,
+    )
+    expect(items).toMatchObject([{ line: 2, errors: [{ code: "too_big" }] }])
+  })
+
+  test("may be nothing but mistakes, a hundred in each row, and is told of all rows", async () => {
+    const names = Array.from({ length: 100 }, (_, n) => `"${"é".repeat(20)}${n}":1`).join()
+    const operation = await ended(
+      alice,
+      upload(alice, "tags/import", `{${names}}\n`.repeat(900), {
+        "content-type": "application/x-ndjson",
+      }),
+    )
+    expect(operation).toMatchObject({ state: "succeeded", total: 900, refused: 900 })
+    expect(
+      await query(
+        "SELECT count(*) AS n, max(position) AS last, max(json_array_length(refusal, '$.errors')) AS errors FROM bulk_refusals WHERE operation = ?",
+        [operation.id],
+      ),
+    ).toEqual([{ n: 900, last: 899, errors: 10 }])
+  })
+})
+
+describe("an upload that ends early", () => {
+  test("keeps no place and no parts, however often it is tried", async () => {
+    const before = await kept()
+    for (let time = 1; time <= 6; time++) {
+      const { readable, writable } = new FixedLengthStream(3_000_000)
+      const writer = writable.getWriter()
+      const sent = writer
+        .write(text(`text\n${`${"x".repeat(900)}\n`.repeat(3_000)}`))
+        .then(() => writer.abort(new Error("gone")))
+        .catch(() => {})
+      const answer = await upload(bob, "suggestions/import", readable).catch(() => null)
+      if (answer) expect(answer.status).not.toBe(202)
+      await sent
+    }
+    await vi.waitFor(async () => expect(await kept()).toEqual(before), { timeout: 10_000 })
+  }, 30_000)
+
+  test("keeps none when a later piece is not UTF-8", async () => {
+    const before = await kept()
+    const piece = new Uint8Array([0x61, 0x0a, 0xe9, 0x0a])
+    const enough = `${"x".repeat(900)}\n`.repeat(3_000)
+    await refused(upload(bob, "suggestions/import", streamOf("text\n", enough, piece)), 400)
+    expect(await kept()).toEqual(before)
+  })
+
+  test("and was killed frees its place after minutes, and a sweep takes its parts", async () => {
+    const ago = (milliseconds: number) => new Date(Date.now() - milliseconds).toISOString()
+    const leave = async (id: string, receivedAt: string) => {
+      await query(
+        "INSERT INTO bulk_operations (id, kind, collection, owner, actor, request, state, total, place, rows, created, updated, unchanged, deleted, refused, createdAt, receivedAt) VALUES (?, 'import', 'tags', ?, '{}', '{}', 'receiving', 0, '', 0, 0, 0, 0, 0, 0, ?, ?)",
+        [id, bob.id, ago(86_400_000 * 3), receivedAt],
+      )
+      await query("INSERT INTO bulk_parts VALUES (?, 0, '[]')", [id])
+    }
+    for (const n of [1, 2, 3, 4, 5]) await leave(`live-${n}`, ago(receivingMilliseconds - 60_000))
+    expect((await refused(upload(bob, "tags/import", "name\nlate"), 429)).code).toBe("rate_limited")
+    await query("UPDATE bulk_operations SET receivedAt = ? WHERE id = 'live-5'", [
+      ago(receivingMilliseconds + 1_000),
+    ])
+    await ended(bob, upload(bob, "tags/import", "name\nlate"))
+    await sweepOperations(toolApp())
+    const left = await query("SELECT id FROM bulk_operations WHERE id LIKE 'live-%' ORDER BY id")
+    expect(left.map(({ id }) => id)).toEqual(["live-1", "live-2", "live-3", "live-4"])
+    expect(await count("SELECT count(*) AS n FROM bulk_parts WHERE operation = 'live-5'")).toBe(0)
+    await query("DELETE FROM bulk_parts WHERE operation LIKE 'live-%'")
+    await query("DELETE FROM bulk_operations WHERE id LIKE 'live-%'")
+  }, 20_000)
+
+  test("and was swept away while it stood still is refused when it goes on", async () => {
+    const before = await kept()
+    const swept = () =>
+      sweepOperations(toolApp("main", () => Date.now() + receivingMilliseconds + 60_000))
+    const enough = `${"x".repeat(900)}\n`.repeat(3_000)
+    const { code } = await refused(
+      upload(bob, "suggestions/import", streamOf("text\n", enough, swept, "more\n")),
+      409,
+    )
+    expect(code).toBe("conflict")
+    expect(await kept()).toEqual(before)
+  })
+})
+
+describe("an Idempotency-Key", () => {
+  const key = (name: string) => ({ "idempotency-key": name })
+
+  test("makes an upload the one that it was, for its sender and its content", async () => {
+    const file = "name\nonce-1\nonce-2\n"
+    const first = await ended(alice, upload(alice, "tags/import", file, key("up")))
+    const again = await ended(
+      alice,
+      upload(alice, "tags/import", streamOf("name\nonce-", "1\nonce-2\n"), key("up")),
+    )
+    expect(again).toEqual(first)
+    expect(await count("SELECT count(*) AS n FROM tags WHERE name LIKE 'once-%'")).toBe(2)
+    for (const [path, body] of [
+      ["tags/import", "name\nonce-1\nonce-3\n"],
+      ["tags/import", "name\n"],
+      ["tags/import?upsert=name", file],
+    ] as const) {
+      const { code } = await refused(upload(alice, path, body, key("up")), 422)
+      expect(code).toBe("idempotency_mismatch")
+    }
+    const others = await ended(bob, upload(bob, "tags/import", file, key("up")))
+    expect(others.id).not.toBe(first.id)
+    expect(others).toMatchObject({ created: 0, refused: 2 })
+  }, 20_000)
+
+  test("sent twice at once is one operation", async () => {
+    const file = `name\n${Array.from({ length: 500 }, (_, n) => `at-once-${n}`).join("\n")}\n`
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map(() => ended(alice, upload(alice, "tags/import", file, key("at-once")))),
+    )
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1)
+    expect(answers[0]).toMatchObject({ created: 500, refused: 0 })
+    expect(await count("SELECT count(*) AS n FROM bulk_operations WHERE state = 'receiving'")).toBe(
+      0,
+    )
+  }, 20_000)
+
+  test("is free again when the file could not be read", async () => {
+    await refused(upload(alice, "tags/import", 'name\n"open', key("broken")), 400)
+    const mended = await ended(alice, upload(alice, "tags/import", "name\nmended", key("broken")))
+    expect(mended).toMatchObject({ created: 1 })
+  })
+
+  test("is refused where the answer could not be given again", async () => {
+    const { errors } = await refused(
+      upload(alice, "tags/import", "name\nnow", { ...key("now"), prefer: "" }),
+      400,
+    )
+    expect(errors).toMatchObject([{ path: "headers.idempotency-key", code: "unsupported" }])
+    await refused(upload(alice, "tags/import", "name\nnow", key("not ascii é".slice(0, 9))), 400)
+    expect(await count("SELECT count(*) AS n FROM tags WHERE name = 'now'")).toBe(0)
+  })
+
+  test("makes a restoration once, whoever wrote meanwhile", async () => {
+    const { id } = await create(alice, "articles", { title: "first", author: alice.id })
+    await patch(alice, "articles", id, { title: "second" })
+    const restore = (version: number) =>
+      call(alice, "POST", `/records/articles/${id}/restorations`, { version }, key("back"))
+    const restored = await read(restore(1), 200)
+    expect(restored).toMatchObject({ title: "first", version: 3 })
+    await patch(alice, "articles", id, { title: "third" })
+    expect(await read(restore(1), 200)).toEqual(restored)
+    expect((await refused(restore(2), 422)).code).toBe("idempotency_mismatch")
+    expect(await read(call(alice, "GET", `/records/articles/${id}`), 200)).toMatchObject({
+      title: "third",
+    })
+  })
+})
