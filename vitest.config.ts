@@ -36,6 +36,13 @@ const variables = {
   HOOK_SILENT: "",
 }
 
+/** For two cores that run everything at once: what hangs is told late, and what is slow is not told as if it hung. */
+const patience = {
+  testTimeout: 240_000,
+  hookTimeout: 240_000,
+  expect: { poll: { timeout: 60_000 } },
+}
+
 const worker = (main: string) =>
   cloudflareTest({
     main,
@@ -58,8 +65,7 @@ export default defineConfig({
         test: {
           name: "core",
           server,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
           include: ["test/core/**/*.test.ts", "test/conformance/**/*.test.ts"],
           exclude: ["test/core/expression/**"],
           setupFiles: ["test/support/migrate.ts"],
@@ -71,8 +77,7 @@ export default defineConfig({
         test: {
           name: "app",
           server,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
           include: ["test/app/**/*.test.ts"],
           setupFiles: ["test/support/migrate-app.ts"],
         },
@@ -87,8 +92,7 @@ export default defineConfig({
             "test/client/**/*.test.ts",
             "test/console/**/*.test.ts",
           ],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...patience,
         },
       },
     ],

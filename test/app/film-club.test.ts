@@ -161,9 +161,7 @@ test("who has a film on a watch list is told of a new review, once, and nobody e
   await call(watcher, "POST", "/records/watchlists", { name: "Really soon", films: [of] })
   await newReview(bob, of, 5)
   await expect
-    .poll(async () => (await body(await call(watcher, "GET", "/records/notices"))).items, {
-      timeout: 10_000,
-    })
+    .poll(async () => (await body(await call(watcher, "GET", "/records/notices"))).items)
     .toMatchObject([{ owner: watcher.id, film: of, stars: 5 }])
   expect((await body(await call(bob, "GET", "/records/notices"))).items).toEqual([])
   expect(

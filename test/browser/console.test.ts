@@ -62,7 +62,6 @@ describe.skipIf(!executablePath)("the console in Chromium", () => {
       }
       await visitor.leave()
     },
-    120_000,
   )
 
   test("nothing sticks out sideways on a narrow screen, where the menu opens by its button", async () => {
@@ -79,7 +78,7 @@ describe.skipIf(!executablePath)("the console in Chromium", () => {
     await page.getByRole("link", { name: "Users" }).click()
     await page.getByRole("heading", { name: "Users", level: 2 }).waitFor()
     await visitor.leave()
-  }, 120_000)
+  })
 
   test("the palette leads everywhere by keyboard", async () => {
     const visitor = await visitConsole(browser, server)

@@ -85,7 +85,7 @@ test(`killed ${kills} times each, an import and a change of many do all of it on
   } finally {
     await stop()
   }
-}, 180_000)
+}, 600_000)
 
 const file = (): string =>
   `number,label\n${Array.from({ length: rows }, (_, n) => `${(n + 1) % 50 === 0 ? 0 : n + 1},old`).join("\n")}\n`

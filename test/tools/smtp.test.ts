@@ -52,7 +52,7 @@ beforeAll(async () => {
       miniflare.dispatchFetch(`http://worker${path}`, init) as unknown as Promise<Response>
   }
   dispatch = await start()
-}, 60_000)
+})
 
 afterAll(async () => {
   for (const stop of stops) await stop()

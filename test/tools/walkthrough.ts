@@ -70,7 +70,7 @@ export function startShell(directory: string, env: NodeJS.ProcessEnv) {
       shell.stdin.write(`${commands}\necho "<done $?>"\n`)
       await waitFor(
         () => output.includes("<done "),
-        60,
+        180,
         () => `the shell is stuck after: ${output}`,
       )
       return output
@@ -101,7 +101,7 @@ export async function startDev(directory: string, env: NodeJS.ProcessEnv) {
       const ended = () => child.exitCode !== null
       await waitFor(
         () => missing().length === 0 || ended(),
-        60,
+        180,
         () => `npm run dev never said ${missing().join("\n")}, but: ${output}`,
       )
       if (missing().length > 0) throw new Error(`npm run dev has ended: ${output}`)

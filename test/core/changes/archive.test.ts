@@ -14,6 +14,7 @@ import {
 } from "../../../src/core/records/fields.ts"
 import { linkCollections } from "../../../src/core/records/link.ts"
 import type { App } from "../../../src/platform/app.ts"
+import { eventually } from "../../support/eventually.ts"
 import { call as callFixtures, costOf, type Person, signedIn } from "../../support/people.ts"
 import { type Json, query, read, refused, type Stored } from "../records/cast.ts"
 import { openWorkshop, toolApp, type Workshop } from "../records/workshop.ts"
@@ -226,10 +227,10 @@ VALUES ('j', 'changes.deliver', 1, '{}', ?, 'dead', 1, '', 0, '', '', '2026-01-0
     expect(await inDatabase()).toHaveLength(2)
     // The tests' own worker has a listener, whose pump passes all lines once it is woken.
     await callFixtures(alice, "POST", "/records/parcels", { label: "wakes the pump" })
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await run(later())
       expect(await inDatabase()).toHaveLength(1)
-    }, 10_000)
+    })
   })
 })
 

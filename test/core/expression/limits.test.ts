@@ -28,7 +28,7 @@ beforeAll(async () => {
     .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
     .all() as { sql: string }[]
   await database.batch(tables.map((table) => database.prepare(table.sql)))
-}, 60_000)
+})
 afterAll(() => miniflare.dispose())
 
 const repeat = (count: number, part: (n: number) => string, separator: string): string =>

@@ -213,11 +213,17 @@ describe("rotation", () => {
   test("makes a key of the same kind, and both are good for the overlap", async () => {
     const old = await issue(alice, ["articles:*"], { expiresAt: null })
     const path = `/auth/api-keys/${old.id}/rotations`
-    const next = await read<Issued>(call(alice, "POST", path, { overlapSeconds: 1 }), 201)
+    const next = await read<Issued>(call(alice, "POST", path, { overlapSeconds: 60 }), 201)
     expect(next).toMatchObject({ scopes: ["articles:*"], expiresAt: null, user: alice.id })
     expect(next.key).not.toBe(old.key)
     for (const one of [old, next]) expect((await writeArticle(withKey(one))).status).toBe(200)
-    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    const [state] = await rows("SELECT endsAt FROM api_key_states WHERE id = ?", old.id)
+    const seconds = (Date.parse(state?.endsAt as string) - Date.now()) / 1_000
+    expect(seconds).toBeGreaterThan(0)
+    expect(seconds).toBeLessThanOrEqual(60)
+    // The overlap ends: it is the database's clock that says so.
+    await rows("UPDATE api_key_states SET endsAt = '2026-01-01' WHERE id = ?", old.id)
+    await rows("UPDATE api_keys SET expiresAt = '2026-01-01' WHERE id = ?", old.id)
     expect((await writeArticle(withKey(old))).status).toBe(401)
     expect((await readArticle(withKey(old))).status).toBe(401)
     expect((await writeArticle(withKey(next))).status).toBe(200)

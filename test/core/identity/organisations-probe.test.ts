@@ -74,7 +74,7 @@ beforeAll(async () => {
   await addPersona("administrator-in", [0], true)
   await addPersona("administrator-out", [], true)
   for (const { as, active } of personas) if (as && active) await furnish(as, active)
-}, 120_000)
+})
 
 /** A person of several organisations is a persona for each of them, and one for none. */
 async function addPersona(name: string, joined: number[], administrator = false): Promise<void> {

@@ -122,7 +122,7 @@ test("what is uncertain, failed or suppressed is delivered when an administrator
   expect(answer.headers.get("server-timing")).toContain('trips;desc="2"')
   expect(await json(answer, 202)).toMatchObject({ id, state: "waiting", error: null })
   // From here on it is the engine's, with the deployment's own driver.
-  await expect.poll(() => stateOf(app, id), { timeout: 20_000 }).toBe("sent")
+  await expect.poll(() => stateOf(app, id)).toBe("sent")
   expect(await mailOf(app, id)).toMatchObject({ driver: "outbox", attempts: 2 })
   const jobs = await jobsOf(app, id)
   expect(await code(call(root, "POST", `/mails/${id}/deliveries`), 409)).toBe("conflict")
@@ -135,7 +135,7 @@ test("what is uncertain, failed or suppressed is delivered when an administrator
 test("a mail to a person goes to the address that the directory has, by the engine", async () => {
   const id = await caused(app, { user: bob.id })
   await call(root, "POST", `/mails/${id}/deliveries`)
-  await expect.poll(() => stateOf(app, id), { timeout: 20_000 }).toBe("sent")
+  await expect.poll(() => stateOf(app, id)).toBe("sent")
   expect(await mailOf(app, id)).toMatchObject({ address: bob.email, name: "bob" })
 })
 

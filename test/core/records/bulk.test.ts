@@ -12,6 +12,7 @@ import { parseFilter } from "../../../src/core/records/query.ts"
 import { viewFor } from "../../../src/core/records/view.ts"
 import { system, type UserActor } from "../../../src/platform/app.ts"
 import { fixtures } from "../../support/collections.ts"
+import { eventually } from "../../support/eventually.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, get, type Json, linesOf, listPath, nowhere, query, read, refused } from "./cast.ts"
 import { toolApp } from "./workshop.ts"
@@ -61,14 +62,11 @@ async function finished(as: Person, answer: Response | Promise<Response>): Promi
   const response = await answer
   const { id } = await read<Operation>(response, 202)
   expect(response.headers.get("location")).toBe(`/bulk-operations/${id}`)
-  return vi.waitFor(
-    async () => {
-      const operation = await read<Operation>(call(as, "GET", `/bulk-operations/${id}`), 200)
-      expect(operation.state).not.toBe("running")
-      return operation
-    },
-    { timeout: 15_000, interval: 50 },
-  )
+  return eventually(async () => {
+    const operation = await read<Operation>(call(as, "GET", `/bulk-operations/${id}`), 200)
+    expect(operation.state).not.toBe("running")
+    return operation
+  }, 50)
 }
 
 /** So many articles of hers, titled alike. */
@@ -238,7 +236,7 @@ describe("in the background", () => {
     ).toBe(1_050)
     const gone = await finished(alice, remove(alice, "articles", 'title = "lots"', {}, background))
     expect(gone).toMatchObject({ kind: "delete", state: "succeeded", deleted: 1_050 })
-  }, 20_000)
+  })
 
   test("a file is imported, refusals can be read to the last, and nobody else sees any of it", async () => {
     const csv = `name\n${Array.from({ length: 2_300 }, (_, n) => (n % 10 === 9 ? "" : `bg-${n}`)).join("\n")}\n`
@@ -268,7 +266,7 @@ describe("in the background", () => {
     await refused(call(bob, "GET", `/bulk-operations/${operation.id}/refusals`), 404)
     await refused(call(null, "GET", `/bulk-operations/${operation.id}`), 401)
     await refused(call(alice, "GET", "/bulk-operations/7"), 404)
-  }, 20_000)
+  })
 
   test("a dry run tells the same, and writes nothing", async () => {
     const before = await count("SELECT count(*) AS n FROM tags")
@@ -314,7 +312,7 @@ describe("in the background", () => {
     await query("UPDATE bulk_operations SET actor = json_set(actor, '$.epoch', 99) WHERE id = ?", [
       id,
     ])
-    const state = await vi.waitFor(async () => {
+    const state = await eventually(async () => {
       const [row] = await query("SELECT state, problem FROM bulk_operations WHERE id = ?", [id])
       expect(row?.state).not.toBe("running")
       return row
