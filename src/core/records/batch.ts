@@ -6,9 +6,9 @@ import type { Draft } from "./draft.ts"
 import { expectedVersions, onlyOf } from "./etag.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollections } from "./link.ts"
+import { refuseAnonymous } from "./plan.ts"
 import { maxJsonDepth } from "./validators.ts"
 import type { View } from "./view.ts"
-import { refuseAnonymous } from "./write.ts"
 
 /** Each costs D1 some six statements; an invocation has a thousand. */
 export const maxOperations = 100

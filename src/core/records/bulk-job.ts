@@ -13,7 +13,7 @@ import {
   moveOn,
   type StoredOperation,
 } from "./bulk-operation.ts"
-import type { BulkRefusal, Counts } from "./bulk-report.ts"
+import { type BulkRefusal, type Counts, maxTrips } from "./bulk-report.ts"
 import { changeThese, type ManyChange, nextMatching } from "./change-many.ts"
 import type { Writer } from "./commit-accepted.ts"
 import { isOvertaken } from "./guard.ts"
@@ -26,9 +26,6 @@ import { parseUpsert } from "./upsert.ts"
 import { viewFor } from "./view.ts"
 
 const payload = z.object({ operation: z.string() })
-
-/** Batches in one invocation of the Worker, which may ask D1 a thousand questions. */
-const batchesAtATime = 100
 
 const batchesAStep = 25
 
@@ -48,7 +45,7 @@ export const bulkJob = (collections: LinkedCollections) =>
       if (operation?.state !== "running") return
       try {
         const next = await stepsOf(app, collections, operation)
-        for (let batch = 0; batch < batchesAtATime; batch++) {
+        for (let batch = 0; app.cost.trips < maxTrips; batch++) {
           run.signal.throwIfAborted()
           const done = await goOn(next)
           if (done === null) return

@@ -63,6 +63,9 @@ const reasonOf = ({ code, details }: Problem): Reason => ({
   ...(details.errors && { errors: details.errors.slice(0, maxErrors) }),
 })
 
+/** D1 answers an invocation of the Worker a thousand times; a batch of rows that has begun needs some hundred and fifty at most. */
+export const maxTrips = 800
+
 /** Refusals are told one by one as far as this, and counted beyond. */
 export const maxRefusals = 1_000
 

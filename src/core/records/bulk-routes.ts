@@ -59,7 +59,7 @@ export function bulkRoutes(collections: LinkedCollections): Hono<Http> {
     const importer = createImporter(c.get("app"), c.get("actor"), collections, collection, query)
     if (!wantsAsync(request)) {
       const rows = rowsOfFile(view, collection, format, query.columns, textOfBody(request))
-      const report = await importRows(importer, collection, query, rows)
+      const report = await importRows(c.get("app"), importer, collection, query, rows)
       await assertStanding(c)
       return c.json(report)
     }

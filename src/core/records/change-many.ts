@@ -122,7 +122,10 @@ export async function changeThese(
     patch === null
       ? { action: "delete", collection, id, expected: [version] }
       : { action: "update", collection, id, input: patch, expected: [version] }
-  const resultOf = (changed: number, unchanged = 0): ManyResult => ({
+  // Server-written fields are passed over, as in the patch of one: then there is nothing that could change.
+  const nothing =
+    patch !== null && Object.keys(patch).length === 0 && !collection.definition.options.beforeWrite
+  const resultOf = (changed: number, unchanged = nothing ? changed : 0): ManyResult => ({
     counts: {
       ...noCounts(),
       rows: changed + refusals.length,
@@ -136,15 +139,26 @@ export async function changeThese(
     items: records
       .filter((record) => !barred.includes(record))
       .map((record) => ({ draft: draftOf(record), record, looks: 1 })),
-    async refuse({ record: { id }, looks }, problem) {
-      if (problem.code === "not_found") return null
-      if (problem.code === "precondition_failed" && looks < maxLooks) {
-        const again = sql`SELECT ${own("id")}, ${own("version")} FROM ${matching(view, change, [sql`${own("id")} = ${id}`])}`
-        const [found] = (await writer.app.db.all(again)) as unknown as FoundRecord[]
-        return found ? { draft: draftOf(found), record: found, looks: looks + 1 } : null
+    async refuse(refused) {
+      const overtaken = refused.filter(
+        ({ item, problem }) => problem.code === "precondition_failed" && item.looks < maxLooks,
+      )
+      for (const one of refused) {
+        if (one.problem.code === "not_found" || overtaken.includes(one)) continue
+        refusals.push(recordRefusal(one.item.record.id, one.problem))
       }
-      refusals.push(recordRefusal(id, problem))
-      return null
+      if (overtaken.length === 0) return new Map()
+      const ids = JSON.stringify(overtaken.map(({ item }) => item.record.id))
+      const these = sql`${own("id")} IN (SELECT value FROM json_each(${ids}))`
+      const again = sql`SELECT ${own("id")}, ${own("version")} FROM ${matching(view, change, [these])}`
+      const found = (await writer.app.db.all(again)) as unknown as FoundRecord[]
+      const now = new Map(found.map((record) => [record.id, record]))
+      return new Map(
+        overtaken.flatMap(({ item }) => {
+          const record = now.get(item.record.id)
+          return record ? [[item, { draft: draftOf(record), record, looks: item.looks + 1 }]] : []
+        }),
+      )
     },
     options: (left) => ({ rehearsal: dryRun, along: along(resultOf(left.length)) }),
   })
@@ -152,7 +166,7 @@ export async function changeThese(
   const unchanged = written.filter(
     ({ id, version }) => version !== null && before.get(id) === version,
   ).length
-  return resultOf(accepted.length, unchanged)
+  return nothing ? resultOf(accepted.length) : resultOf(accepted.length, unchanged)
 }
 
 /** Beyond it a change takes longer than a request should. */

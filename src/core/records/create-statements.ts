@@ -15,6 +15,8 @@ import {
 } from "./objections.ts"
 import type { CreateOperation, NewRecord, WriteContext } from "./operations.ts"
 import { manyFields } from "./rows.ts"
+import { andPasses, passes, unlessRefused } from "./sieve.ts"
+import { endedUnseen } from "./versions.ts"
 import { organisationOf, type View } from "./view.ts"
 
 /* How records come to be, as SQL: one statement for one row or a thousand. No I/O. */
@@ -34,7 +36,7 @@ const givenColumns = (collection: LinkedCollection): string[] =>
  */
 function judged(
   writing: WriteContext,
-  { collection, records }: Creates,
+  { collection, records, chosenIds = false }: Creates,
   ifExists: IfExists,
 ): { fresh: Sql; exists: Sql; objections: Objection[] } {
   const { view } = writing
@@ -52,15 +54,18 @@ function judged(
     sql`${at0(0)} AS "id"`,
     ...columns.map((name, i) => sql`${at0(i + 1)} AS ${identifier(name)}`),
     ...many.map(({ name }, i) => sql`${at0(columns.length + 1 + i)} AS ${identifier(name)}`),
-  ])} FROM json_each(${rows})) AS n`
+  ])} FROM json_each(${rows})${writing.sieve ? sql` WHERE ${passes(writing.sieve)}` : raw("")}) AS n`
   const exists = sql`EXISTS (SELECT 1 FROM ${identifier(collection.name)} x WHERE x."id" = n."id")`
   const revival = records[0]?.revival
   const source = newRowSource(collection, writtenBy(writing, revival))
   const organisation = organisationOf(view.actor)
+  // What was another's stays so when it is gone: a stranger under its id would be taken for it, and bar its return.
+  const ended = chosenIds && !revival ? endedUnseen(view, collection, raw('n."id"')) : raw("0")
   const occupied = (outcome: "taken" | "stale"): Objection[] =>
-    ifExists === outcome ? [{ outcome, condition: exists, detail: "id" }] : []
+    ifExists === outcome ? [{ outcome, condition: sql`(${exists} OR ${ended})`, detail: "id" }] : []
 
   const speaksAgainst: Objection[] = [
+    ...(ifExists === "skip" ? [{ outcome: "not_found", condition: ended } as const] : []),
     ...ruleObjections(view, view.writeRule(collection, "create", collection.rules.create), source),
     ...unscopedObjection(collection, organisation),
     ...writableObjections(
@@ -107,7 +112,7 @@ export function refusedCreates(
   operation: CreateOperation,
   first: readonly Objection[],
 ): Sql | null {
-  const writing = { app, view, at: new Date(app.now()).toISOString(), first }
+  const writing = { app, view, at: new Date(app.now()).toISOString(), first, sieve: null }
   const { fresh, objections } = judged(writing, operation, "taken")
   return refusals(raw('n."#"'), objections, fresh)
 }
@@ -122,7 +127,7 @@ export function createStatements(
   index: number,
   ifExists: IfExists,
 ): Sql[] {
-  const { app, view } = writing
+  const { app, view, sieve } = writing
   const { collection, records, chosenIds = false } = creates
   const absentOnly = ifExists === "skip"
   const columns = givenColumns(collection)
@@ -130,7 +135,7 @@ export function createStatements(
   const by = writtenBy(writing, records[0]?.revival)
   const organisation = organisationOf(view.actor)
   const { fresh, exists, objections } = judged(writing, creates, ifExists)
-  const check = guard(sql`(${raw(String(index))} + n."#")`, objections, fresh)
+  const check = guard(sql`(${raw(String(index))} + n."#")`, objections, fresh, sieve)
 
   const system = [
     "id",
@@ -160,7 +165,7 @@ export function createStatements(
   const [only] = records
   const written =
     only && records.length === 1
-      ? sql`t."id" = ${only.id}`
+      ? sql`t."id" = ${unlessRefused(sieve, only.id)}`
       : sql`t."id" IN (SELECT value FROM json_each(${JSON.stringify(records.map(({ id }) => id))}))`
   const links = many.flatMap((field) => {
     const pairs = records.flatMap((record) =>
@@ -168,7 +173,7 @@ export function createStatements(
     )
     if (pairs.length === 0) return []
     return [
-      sql`INSERT INTO ${identifier(joinTableOf(collection.name, field.name))} ("source", "target", "position") SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(${JSON.stringify(pairs)}) WHERE ${absentOnly ? unlogged(collection, sql`json_extract(value, '$[0]')`) : raw("1")}`,
+      sql`INSERT INTO ${identifier(joinTableOf(collection.name, field.name))} ("source", "target", "position") SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(${JSON.stringify(pairs)}) WHERE ${absentOnly ? unlogged(collection, sql`json_extract(value, '$[0]')`) : raw("1")}${andPasses(sieve)}`,
     ]
   })
   const log = logStatement(

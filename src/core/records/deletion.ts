@@ -8,6 +8,7 @@ import { ruleObjections, staleObjections } from "./objections.ts"
 import type { DeleteOperation, WriteContext } from "./operations.ts"
 import { current, literalText, manyFields } from "./rows.ts"
 import { visibleRow } from "./selection.ts"
+import { passes, type Sieve, unlessRefused } from "./sieve.ts"
 import { tableSource, type View } from "./view.ts"
 
 /*
@@ -27,8 +28,9 @@ export function deleteStatements(
   operation: DeleteOperation,
   index: number,
 ): Sql[] {
-  const { view } = writing
-  const { collection, id, expected } = operation
+  const { view, sieve } = writing
+  const { collection, expected } = operation
+  const id = unlessRefused(sieve, operation.id)
   const plan = deletionPlan(collection)
   const alone = !takesAlong(plan)
   const rule = view.writeRule(collection, "delete", collection.rules.delete)
@@ -39,22 +41,19 @@ export function deleteStatements(
     ...staleObjections(expected),
     ...(alone ? plan.restricting.map((pointer) => pointedAt(view, collection, pointer, id)) : []),
   ]
-  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id))
+  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id), sieve)
   return [
     ...(check ? [check] : []),
-    ...(alone ? loneDeletion(writing, operation) : cascade(writing, operation, plan, index)),
+    ...(alone
+      ? loneDeletion(writing, collection, id)
+      : cascade(writing, collection, id, plan, index)),
   ]
 }
 
 // ---- where nothing can go along
 
 /** A record that points at itself is no obstacle to its own end. */
-function pointedAt(
-  view: View,
-  collection: LinkedCollection,
-  pointer: Pointer,
-  id: string,
-): Objection {
+function pointedAt(view: View, collection: LinkedCollection, pointer: Pointer, id: Sql): Objection {
   const { from, field } = pointer
   const key = field.kind === "relations" ? "source" : "id"
   const table = field.kind === "relations" ? joinTableOf(from.name, field.name) : from.name
@@ -66,7 +65,7 @@ function pointedAt(
   }
 }
 
-function loneDeletion(writing: WriteContext, { collection, id }: DeleteOperation): Sql[] {
+function loneDeletion(writing: WriteContext, collection: LinkedCollection, id: Sql): Sql[] {
   const scope = writing.view.scope(collection.shape, `"${collection.name}"`)
   return [
     lineOf(writing, collection, id),
@@ -79,7 +78,7 @@ function loneDeletion(writing: WriteContext, { collection, id }: DeleteOperation
 }
 
 /** The line of the record that is named, by the rule that let it be deleted. */
-const lineOf = ({ app, view }: WriteContext, collection: LinkedCollection, id: string): Sql =>
+const lineOf = ({ app, view }: WriteContext, collection: LinkedCollection, id: Sql): Sql =>
   logStatement(
     app,
     view,
@@ -94,11 +93,12 @@ const lineOf = ({ app, view }: WriteContext, collection: LinkedCollection, id: s
 
 function cascade(
   writing: WriteContext,
-  { collection, id }: DeleteOperation,
+  collection: LinkedCollection,
+  id: Sql,
   plan: DeletionPlan,
   index: number,
 ): Sql[] {
-  const { app, view } = writing
+  const { app, view, sieve } = writing
   const releasing = groupedByOrigin(plan.releasing)
   const refusal = guard(
     raw(String(index)),
@@ -111,15 +111,17 @@ function cascade(
       ...plan.restricting.map((pointer) => stayingPointer(view, collection, pointer)),
     ],
     raw("(SELECT 1)"),
+    sieve,
   )
   const alsoDeleted = (of: LinkedCollection) =>
     of === collection
       ? sql`t."id" IN ${chosen(of, "deleted")} AND t."id" <> ${id}`
       : sql`t."id" IN ${chosen(of, "deleted")}`
   return [
-    reachOf(collection, id, plan),
+    reachOf(collection, id, plan, sieve),
     ...plan.releasing.map(releasedBy),
     ...(refusal ? [refusal] : []),
+    ...(sieve ? [sql`DELETE FROM cascades WHERE NOT (${passes(sieve)})`] : []),
     // Records may point at one another in circles: references are checked when the batch is complete.
     raw("PRAGMA defer_foreign_keys = ON"),
     lineOf(writing, collection, id),
@@ -149,7 +151,12 @@ const enough = raw(String(maxTakenAlong + 2))
  * The record and all that goes with it, to any depth. Each record is asked once who points at it, by an index; a CASE on its
  * collection stands for the many SELECTs of which D1 allows but five.
  */
-function reachOf(collection: LinkedCollection, id: string, { cascading }: DeletionPlan): Sql {
+function reachOf(
+  collection: LinkedCollection,
+  id: Sql,
+  { cascading }: DeletionPlan,
+  sieve: Sieve | null,
+): Sql {
   const cases = [...Map.groupBy(cascading, ({ to }) => to)].map(([to, pointers]) => {
     const followers = [...groupedByOrigin(pointers)].map(([from, fields]) => {
       const points = join(
@@ -161,7 +168,7 @@ function reachOf(collection: LinkedCollection, id: string, { cascading }: Deleti
     })
     return sql`WHEN ${literalText(to.name)} THEN ${jsonObject(followers)}`
   })
-  const start = sql`SELECT ${literalText(collection.name)}, ${id}`
+  const start = sql`SELECT ${literalText(collection.name)}, ${id}${sieve ? sql` WHERE ${passes(sieve)}` : raw("")}`
   const step =
     cases.length === 0
       ? raw("")

@@ -32,6 +32,8 @@ export type Draft =
       readonly input: Input
       readonly expected: ExpectedVersions
       readonly only: "create" | "replace" | null
+      /** What is changed of a record that is there, instead of replacing all of it. */
+      readonly patch?: Input
     }
   | {
       readonly action: "delete"

@@ -1,6 +1,7 @@
 import { Refusal, UniqueViolation } from "../../platform/database.ts"
 import { type InputError, Problem, type ProblemCode } from "../../platform/problem.ts"
 import { literal, raw, type Sql, sql } from "../../platform/sql.ts"
+import { kept, type Sieve } from "./sieve.ts"
 
 /*
  * Refusals inside a batch. A guard is a SELECT that looks at what a write is about to do and names the first thing that
@@ -13,6 +14,7 @@ export type Outcome =
   | "replayed"
   | "rehearsed"
   | "overtaken"
+  | "sifted"
   | "not_found"
   | "forbidden"
   | "stale"
@@ -32,9 +34,15 @@ export interface Objection {
  * The statement that aborts with the first objection that holds, for the first row of `from` (with the columns that the
  * conditions name). `index` is SQL for the operation's position.
  */
-export function guard(index: Sql, objections: readonly Objection[], from: Sql): Sql | null {
+export function guard(
+  index: Sql,
+  objections: readonly Objection[],
+  from: Sql,
+  sieve: Sieve | null = null,
+): Sql | null {
   const found = refusals(index, objections, from)
-  return found && sql`INSERT INTO refusals ${found} LIMIT 1`
+  if (!found) return null
+  return sieve ? kept(sieve, found) : sql`INSERT INTO refusals ${found} LIMIT 1`
 }
 
 /** The same as a question: a row with `refusal` for each row of `from` that is objected to. */

@@ -11,10 +11,10 @@ import { expectedVersions } from "./etag.ts"
 import { getVersion, type HistoryReach, listHistory, withoutHistory } from "./history.ts"
 import { isReplay, readIdempotency, replay } from "./idempotency.ts"
 import type { LinkedCollections } from "./link.ts"
+import { refuseAnonymous } from "./plan.ts"
 import { parseLimit, readParameters } from "./query.ts"
 import { restore } from "./restorations.ts"
 import { viewFor } from "./view.ts"
-import { refuseAnonymous } from "./write.ts"
 
 /** The body of a restoration. */
 export const newRestoration = z.strictObject({

@@ -21,7 +21,7 @@ import {
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import type { CreateOperation, NewRecord } from "./operations.ts"
 import { statementsOf } from "./statements.ts"
-import { findByKey } from "./upsert.ts"
+import { findByKey, keyText } from "./upsert.ts"
 import type { View } from "./view.ts"
 import { viewFor } from "./view.ts"
 
@@ -237,23 +237,23 @@ async function writeInTurn(
   rows: readonly (FileRow | Refusal)[],
   along: Along = () => [],
 ): Promise<ChunkResult> {
-  const { app, way } = into
-  const known = way.upsert
-    ? await findByKey(app, into.view, into.collection, way.upsert, rows.filter(isFileRow))
-    : new Map<FileRow, { id: string; version: number }>()
-  const sorted = sortOut(rows, (row) => ({ draft: draftOf(into, row, known.get(row)?.id) }))
-  const before = new Map([...known.values()].map(({ id, version }) => [id, version]))
+  const { way } = into
+  const drafted = await draftsOf(into, rows)
+  const sorted = sortOut(rows, drafted.draftOf)
   const { refusals } = sorted
   const countsOf = (drafts: readonly { draft: Draft }[]): Pick<Counts, "created" | "updated"> => {
     if (way.atomic && refusals.length > 0) return { created: 0, updated: 0 }
-    const updated = drafts.filter(({ draft }) => draft.action === "update").length
-    return { created: drafts.length - updated, updated }
+    const made = new Set<string>()
+    for (const { draft } of drafts) if (draft.action !== "update") made.add(draft.id)
+    return { created: made.size, updated: drafts.length - made.size }
   }
   const { accepted, written } = await commitAccepted(into, {
     items: sorted.items,
-    refuse({ line, draft }, problem) {
-      refusals.push(refusalOf(line, asOfRow(problem, draft)))
-      return null
+    async refuse(refused) {
+      for (const { item, problem } of refused) {
+        refusals.push(refusalOf(item.line, asOfRow(problem, item)))
+      }
+      return new Map()
     },
     options: (left) => ({
       rehearsal: way.dryRun || (way.atomic && refusals.length > 0),
@@ -261,36 +261,90 @@ async function writeInTurn(
     }),
   })
   const { created, updated } = countsOf(accepted)
-  const unchanged = written.filter(
-    ({ id, version }) => version !== null && before.get(id) === version,
-  ).length
+  const versions = new Map(drafted.versions)
+  let unchanged = 0
+  for (const { id, version } of written) {
+    if (version === null) continue
+    if (versions.get(id) === version) unchanged++
+    versions.set(id, version)
+  }
   return resultOf(rows.length, refusals, { created, updated: updated - unchanged, unchanged })
 }
 
 /** JSON has ids that are no text, and cannot even be made one. @throws {Problem} */
 const chosenId = (given: unknown): string => parseNewId(typeof given === "string" ? given : "")
 
-/** A record is made as by a PUT that only creates: of an id that exists the row says it is taken. */
-function draftOf(
-  { app, collection, view }: Target,
-  { values }: FileRow,
-  known: string | undefined,
-): Draft {
-  const { id: given, ...rest } = values
-  if (known !== undefined) {
-    const input = parsePatch(view, collection, known, rest)
-    return { action: "update", collection, id: known, input, expected: null }
-  }
-  if (given === undefined || given === null) {
-    const id = app.newId()
-    return { action: "create", collection, id, input: parseReplacement(view, collection, id, rest) }
-  }
-  const id = chosenId(given)
-  const input = parseReplacement(view, collection, id, rest)
-  return { action: "put", collection, id, input, expected: null, only: "create" }
+interface DraftedRow {
+  readonly draft: Draft
+  /** What speaks against it where the row before it under the same key is not there for it. */
+  readonly alone?: Problem
 }
 
-const asOfRow = (problem: Problem, { action }: Draft): Problem =>
-  action === "put" && problem.code === "precondition_failed"
+interface Drafted {
+  /** In the order of the rows. @throws {Problem} */
+  draftOf(row: FileRow): DraftedRow
+  /** Of the records that are there already. */
+  readonly versions: ReadonlyMap<string, number>
+}
+
+/**
+ * A record is made as by a PUT that only creates: of an id that exists the row says it is taken. A row of an upsert changes
+ * the record under its key; where an earlier row of the chunk is to make that, it makes it itself if that one is refused.
+ */
+async function draftsOf(
+  { app, collection, view, way: { upsert } }: Target,
+  rows: readonly (FileRow | Refusal)[],
+): Promise<Drafted> {
+  const known = upsert
+    ? await findByKey(app, view, collection, upsert, rows.filter(isFileRow))
+    : new Map<FileRow, { id: string; version: number }>()
+  const first = new Map<string, string>()
+  return {
+    versions: new Map([...known.values()].map(({ id, version }) => [id, version])),
+    draftOf(row) {
+      const { id: given, ...rest } = row.values
+      const stored = known.get(row)?.id
+      if (stored !== undefined) {
+        const input = parsePatch(view, collection, stored, rest)
+        return { draft: { action: "update", collection, id: stored, input, expected: null } }
+      }
+      const key = upsert && keyText(collection, upsert, row)
+      const earlier = key === null ? undefined : first.get(key)
+      if (earlier !== undefined) return followerOf(view, collection, upsert ?? [], earlier, rest)
+      const chosen = given !== undefined && given !== null
+      const id = chosen ? chosenId(given) : app.newId()
+      const input = parseReplacement(view, collection, id, rest)
+      if (key !== null) first.set(key, id)
+      if (!chosen) return { draft: { action: "create", collection, id, input } }
+      return { draft: { action: "put", collection, id, input, expected: null, only: "create" } }
+    },
+  }
+}
+
+function followerOf(
+  view: View,
+  collection: LinkedCollection,
+  key: readonly string[],
+  id: string,
+  rest: Readonly<Record<string, unknown>>,
+): DraftedRow {
+  const input = parsePatch(view, collection, id, rest)
+  const update: Draft = { action: "update", collection, id, input, expected: null }
+  try {
+    const whole = parseReplacement(view, collection, id, rest)
+    assertComplete(collection, withDefaults(view, collection, whole))
+    const draft: Draft = { ...update, action: "put", input: whole, only: null, patch: input }
+    // Whoever may not read what they have made does not find it by its key.
+    return { draft, alone: problemOf({ kind: "system" }, "taken", key.join(",")) }
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status >= 500) throw error
+    return { draft: update, alone: error }
+  }
+}
+
+function asOfRow(problem: Problem, { draft, alone }: DraftedRow): Problem {
+  if (alone && problem.code === "not_found") return alone
+  return draft.action === "put" && problem.code === "precondition_failed"
     ? problemOf({ kind: "system" }, "taken", "id")
     : problem
+}

@@ -3,7 +3,7 @@ import { isRefusal, type Refusal, refusalOf } from "./bulk-report.ts"
 import type { Importer, ImportWay } from "./import-chunk.ts"
 import type { FileRow } from "./import-file.ts"
 import type { LinkedCollection } from "./link.ts"
-import { keyOf } from "./upsert.ts"
+import { keyText } from "./upsert.ts"
 
 /** Rows of a file as they come in, some of them refused already. */
 export type FileRows = AsyncIterable<readonly (FileRow | Refusal)[]>
@@ -11,7 +11,7 @@ export type FileRows = AsyncIterable<readonly (FileRow | Refusal)[]>
 /** A chunk travels to D1 as one value of 2 MB at most, and a character may take six bytes of JSON. */
 export const chunkCharacters = 300_000
 
-/** The rows in chunks that one batch can take, and in which no row stands in another's way. */
+/** The rows in chunks that one batch can take, and in which each row can be told what it will find. */
 export async function* chunksOf(
   { chunkRows }: Pick<Importer, "chunkRows">,
   collection: LinkedCollection,
@@ -22,11 +22,14 @@ export async function* chunksOf(
   let chunk: (FileRow | Refusal)[] = []
   let characters = 0
   let given: string | null = null
-  let keys = new Set<string>()
+  // Rows before which nothing can be told of what they will find: a hook is shown what is stored.
+  const apart = collection.definition.options.beforeWrite !== undefined
+  let keys = new Map<string, unknown>()
   for await (const piece of rows) {
     for (const read of piece) {
       const row = transportable(read)
-      const key = upsert && !isRefusal(row) ? JSON.stringify(keyOf(collection, upsert, row)) : null
+      const key = upsert && !isRefusal(row) ? keyText(collection, upsert, row) : null
+      const id = isRefusal(row) ? undefined : (row.values.id ?? undefined)
       // Whoever gives a restricted field is judged by it, and nobody else.
       const gives: string | null = isRefusal(row)
         ? given
@@ -36,19 +39,19 @@ export async function* chunksOf(
         chunk.length === chunkRows ||
         characters + length > chunkCharacters ||
         (given !== null && gives !== given) ||
-        // What one row makes under a key, the next has to find.
-        (key !== null && key !== "null" && keys.has(key))
+        // What one row makes under a key, the next changes; under another id it might make another, if that one fails.
+        (key !== null && keys.has(key) && (apart || (id !== undefined && id !== keys.get(key))))
       if (full && chunk.length > 0) {
         yield chunk
         chunk = []
         characters = 0
         given = null
-        keys = new Set()
+        keys = new Map()
       }
       chunk.push(row)
       characters += length
       given = isRefusal(row) ? given : gives
-      if (key !== null) keys.add(key)
+      if (key !== null && !keys.has(key)) keys.set(key, id)
     }
   }
   if (chunk.length > 0) yield chunk

@@ -1,6 +1,6 @@
 import type { Actor, App } from "../../platform/app.ts"
-import { invalidInput } from "../../platform/problem.ts"
-import { addTo, newReport, type Report, withReport } from "./bulk-report.ts"
+import { invalidInput, type Problem } from "../../platform/problem.ts"
+import { addTo, maxTrips, newReport, type Report, withReport } from "./bulk-report.ts"
 import { refusalProblem } from "./guard.ts"
 import type { Importer, ImportWay } from "./import-chunk.ts"
 import { chunkCharacters, chunksOf, type FileRows } from "./import-chunks.ts"
@@ -17,6 +17,7 @@ import { viewFor } from "./view.ts"
  * rights end or the database fails. Of an atomic import, when any row is refused: then nothing is written.
  */
 export async function importRows(
+  app: App,
   importer: Importer,
   collection: LinkedCollection,
   way: ImportWay,
@@ -26,6 +27,7 @@ export async function importRows(
   try {
     const chunks = chunksOf(importer, collection, way, rows)
     for await (const chunk of way.atomic ? onlyOne(importer, chunks) : chunks) {
+      if (app.cost.trips > maxTrips) throw tooLong()
       addTo(report, await importer.run(chunk))
     }
   } catch (error) {
@@ -36,6 +38,12 @@ export async function importRows(
   throw withReport(invalidInput({ path: "body", code: "refused", message: detail }), report)
 }
 
+const tooLong = (): Problem => {
+  const message =
+    "One request can ask the database no more: what the report tells is imported. Send the rest anew, or all of it in the background."
+  return invalidInput({ path: "body", code: "too_many", message })
+}
+
 /** All or nothing is one batch, and nothing may be written before the file has ended. */
 async function* onlyOne<Chunk>(
   { chunkRows }: Importer,
@@ -44,7 +52,7 @@ async function* onlyOne<Chunk>(
   const found: Chunk[] = []
   for await (const chunk of chunks) {
     if (found.push(chunk) > 1) {
-      const message = `An atomic import is one batch: at most ${chunkRows} rows and ${chunkCharacters} characters here, no key twice.`
+      const message = `An atomic import is one batch: at most ${chunkRows} rows and ${chunkCharacters} characters here, and of one key no two ids.`
       throw invalidInput({ path: "body", code: "too_many", message })
     }
   }

@@ -1,6 +1,7 @@
 import type { App } from "../../platform/app.ts"
 import type { Objection } from "./guard.ts"
 import type { LinkedCollection } from "./link.ts"
+import type { Sieve } from "./sieve.ts"
 import type { StoredValue } from "./values.ts"
 import type { View } from "./view.ts"
 
@@ -12,6 +13,8 @@ export interface WriteContext {
   readonly at: string
   /** Objections to the caller itself, asked before those to the write. */
   readonly first: readonly Objection[]
+  /** Set where the write is only to be judged, among others. */
+  readonly sieve: Sieve | null
 }
 
 /** A merge patch (RFC 7396) of a `json` field, as JSON text: laid over what is stored, by SQLite. */

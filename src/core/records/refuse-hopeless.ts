@@ -2,8 +2,8 @@ import type { App } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import type { LinkedCollection } from "./link.ts"
+import { refuseAnonymous } from "./plan.ts"
 import type { View } from "./view.ts"
-import { refuseAnonymous } from "./write.ts"
 
 /**
  * Refuses before anything is read of what may be long, where no record could make a difference. A guard would say the same

@@ -14,11 +14,12 @@ import { isReplay, readIdempotency, replay } from "./idempotency.ts"
 import { parseCreate, parseNewId, parsePatch, parseReplacement } from "./input.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import { findRecord, listRecords } from "./list.ts"
+import { refuseAnonymous } from "./plan.ts"
 import { parseListQuery, parseRecordQuery, readParameters } from "./query.ts"
 import { findCollection, notAllowed, parametersOf } from "./route-context.ts"
 import { askSavedView } from "./saved-views.ts"
 import { isShaped, select } from "./selection.ts"
-import { commit, refuseAnonymous } from "./write.ts"
+import { commit } from "./write.ts"
 
 const patchTypes = ["application/merge-patch+json", "application/json"]
 

@@ -336,7 +336,7 @@ export function visibility(
 }
 
 /** One row in any case: with the record, where the actor sees it, and otherwise with nulls. */
-export const visibleRow = (view: View, collection: LinkedCollection, id: string): Sql =>
+export const visibleRow = (view: View, collection: LinkedCollection, id: Sql): Sql =>
   sql`(SELECT 1) LEFT JOIN ${identifier(collection.name)} ${raw(mainAlias)} ON ${raw(`${mainAlias}."id"`)} = ${id} AND ${visibility(view, collection, mainAlias, true)}`
 
 /** A row of `selectList`, as the API answers it. */

@@ -23,6 +23,7 @@ import type {
 } from "./operations.ts"
 import { assigned, changedRowSource, current } from "./rows.ts"
 import { orderedIds, visibility, visibleRow } from "./selection.ts"
+import { type Sieve, unlessRefused } from "./sieve.ts"
 import { organisationOf, tableSource, type View } from "./view.ts"
 
 /*
@@ -38,8 +39,9 @@ export function statementsOf(
   operation: Operation,
   index: number,
   first: readonly Objection[] = [],
+  sieve: Sieve | null = null,
 ): Sql[] {
-  const writing: WriteContext = { app, view, at: new Date(app.now()).toISOString(), first }
+  const writing: WriteContext = { app, view, at: new Date(app.now()).toISOString(), first, sieve }
   switch (operation.action) {
     case "create":
       return createStatements(writing, operation, index, "taken")
@@ -55,8 +57,9 @@ export function statementsOf(
 // ---- update
 
 function updateStatements(writing: WriteContext, operation: UpdateOperation, index: number): Sql[] {
-  const { collection, id, changes, given, expected } = operation
-  const { view } = writing
+  const { collection, changes, given, expected } = operation
+  const { view, sieve } = writing
+  const id = unlessRefused(sieve, operation.id)
   const before = tableSource(current)
   const after = changedRowSource(collection, changes)
   const rules = collection.rules.update
@@ -81,7 +84,7 @@ function updateStatements(writing: WriteContext, operation: UpdateOperation, ind
     ...referenceObjections(view, collection, changed, after),
     ...takenObjections(collection, organisationOf(view.actor), after, changed),
   ]
-  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id))
+  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id), sieve)
   return [...(check ? [check] : []), ...replaceStatements(writing, collection, id, changes, given)]
 }
 
@@ -110,7 +113,7 @@ export function permissionQuery(
 function replaceStatements(
   writing: WriteContext,
   collection: LinkedCollection,
-  id: string,
+  id: Sql,
   changes: StoredFields,
   given: ReadonlySet<string>,
 ): Sql[] {
@@ -175,13 +178,14 @@ function unreadable(view: View, collection: LinkedCollection, name: string): Sql
 
 function putStatements(writing: WriteContext, operation: PutOperation, index: number): Sql[] {
   const { collection, record, replacement, expected, only } = operation
-  const { view } = writing
+  const { view, sieve } = writing
+  const id = unlessRefused(sieve, record.id)
   const create = { collection, records: [record], chosenIds: true }
   if (only === "create") return createStatements(writing, create, index, "stale")
   const table = identifier(collection.name)
-  const taken = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${record.id})`
+  const taken = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${id})`
   // To replace what the actor does not see is to replace nothing: hidden and absent are one to it.
-  const seen = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${record.id} AND ${visibility(view, collection, "x", true)})`
+  const seen = sql`EXISTS (SELECT 1 FROM ${table} x WHERE x."id" = ${id} AND ${visibility(view, collection, "x", true)})`
   const precondition =
     only === null
       ? null
@@ -189,6 +193,7 @@ function putStatements(writing: WriteContext, operation: PutOperation, index: nu
           raw(String(index)),
           [{ outcome: "stale", condition: sql`NOT ${seen}` }],
           raw("(SELECT 1)"),
+          sieve,
         )
   const before = tableSource(current)
   const after = changedRowSource(collection, replacement)
@@ -217,14 +222,14 @@ function putStatements(writing: WriteContext, operation: PutOperation, index: nu
     ...it,
     condition: sql`(${taken} AND ${it.condition})`,
   }))
-  const first = guard(raw(String(index)), writing.first, raw("(SELECT 1)"))
-  const check = guard(raw(String(index)), objections, visibleRow(view, collection, record.id))
+  const first = guard(raw(String(index)), writing.first, raw("(SELECT 1)"), sieve)
+  const check = guard(raw(String(index)), objections, visibleRow(view, collection, id), sieve)
   return [
     ...(first ? [first] : []),
     ...(precondition ? [precondition] : []),
     ...(check ? [check] : []),
     // First the replacement, which finds nothing where there is no record; then the creation, which skips what exists.
-    ...replaceStatements(writing, collection, record.id, replacement, record.given),
+    ...replaceStatements(writing, collection, id, replacement, record.given),
     ...createStatements(writing, create, index, "skip"),
   ]
 }

@@ -43,6 +43,15 @@ export const cascades = sqliteTable(
   ],
 )
 
+/** What is refused of many writes, while they are judged together. Empty outside of a batch. */
+export const sifted = sqliteTable("sifted", {
+  /** Position of the write. */
+  place: integer().primaryKey(),
+  /** 1 where what follows cannot be judged. */
+  halts: integer().notNull(),
+  refusal: text().notNull(),
+})
+
 /** In which organisations of this database a member has a place; the projection of the directory's own table. */
 export const memberOrganisations = sqliteTable(
   "member_organisations",

@@ -59,6 +59,16 @@ export function keyOf(
   return key
 }
 
+/** The same, to compare by. */
+export function keyText(
+  collection: LinkedCollection,
+  fields: readonly string[],
+  row: FileRow,
+): string | null {
+  const key = keyOf(collection, fields, row)
+  return key && JSON.stringify(key)
+}
+
 /** The records that the actor sees under the keys of rows. One trip. */
 export async function findByKey(
   app: App,

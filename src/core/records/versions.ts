@@ -85,6 +85,19 @@ export function isSeenDeleted(view: View, collection: LinkedCollection, image: R
   return sql`(${isSeen(view, collection, image)} AND (${deletable}))`
 }
 
+/**
+ * SQL that is true of an id under which a record ended that the actor may not bring back: to it, that id is another's as
+ * much as that of a record which is there and hidden. Of what has left the log for the archive no rule can be asked.
+ */
+export function endedUnseen(view: View, collection: LinkedCollection, id: Sql): Sql {
+  const image = imageSource(collection, lineAlias, null)
+  const last = (table: string) =>
+    sql`(SELECT max(l.version) FROM ${raw(table)} l WHERE l.subject = ${collection.name} AND l.record = ${id})`
+  const ended = sql`EXISTS (SELECT 1 FROM changes c WHERE c.subject = ${collection.name} AND c.record = ${id} AND c.version = ${last("changes")} AND c.kind = 'deleted' AND (${isSeenDeleted(view, collection, image)}) IS NOT TRUE)`
+  if (view.passes(collection)) return ended
+  return sql`(${ended} OR ifnull(${last("archived_changes")} > ifnull(${last("changes")}, 0), 0))`
+}
+
 /** The columns of a line: who, when, and whether it is seen; the record itself where it is. */
 export function lineColumns(
   view: View,

@@ -98,6 +98,23 @@ describe("all that a filter finds", () => {
     ).toBe(139)
   })
 
+  test("is counted as it is where a patch names nothing but what the server writes", async () => {
+    const title = `Server's ${crypto.randomUUID()}`
+    await furnish(alice, title, 3)
+    const filter = `title = "${title}"`
+    for (const patch of [{}, { version: 7, updatedAt: "2026-01-01T00:00:00.000Z" }]) {
+      for (const more of [{}, { dryRun: "true" }]) {
+        const report = await read<Report>(change(alice, "articles", filter, patch, more), 200)
+        expect(report).toMatchObject({ rows: 3, updated: 0, unchanged: 3, refused: 0 })
+      }
+      const operation = await finished(
+        alice,
+        change(alice, "articles", filter, patch, {}, background),
+      )
+      expect(operation).toMatchObject({ rows: 3, updated: 0, unchanged: 3, refused: 0 })
+    }
+  })
+
   test("is counted by a dry run, which writes nothing", async () => {
     const before = await count("SELECT count(*) AS n FROM changes")
     const dry = { dryRun: "true" }

@@ -225,6 +225,64 @@ test("versions go on when a deleted record is made again", async () => {
   ])
 })
 
+test("an id whose record somebody else has deleted stays theirs, as if the record were there and hidden", async () => {
+  const hidden = await create(alice, "articles", { title: "Hidden" })
+  const shown = await published({ title: "Seen by all" })
+  const gone = await create(alice, "articles", { title: "Gone" })
+  for (const { id } of [gone, shown]) await call(alice, "DELETE", articles(id))
+  const taking: [string, (id: string) => Promise<Response>][] = [
+    ["put", (id) => call(bob, "PUT", articles(id), { title: "Taken" })],
+    [
+      "put if there is none",
+      (id) => call(bob, "PUT", articles(id), { title: "Taken" }, { "if-none-match": "*" }),
+    ],
+    [
+      "put if it matches",
+      (id) => call(bob, "PUT", articles(id), { title: "Taken" }, { "if-match": "*" }),
+    ],
+    [
+      "a batch",
+      (id) =>
+        call(bob, "POST", "/batch", {
+          operations: [{ method: "PUT", path: articles(id), body: { title: "Taken" } }],
+        }),
+    ],
+    ["history", (id) => call(bob, "GET", `${articles(id)}/history`)],
+  ]
+  for (const [name, attempt] of taking) {
+    const answers = []
+    for (const { id } of [hidden, gone, shown]) {
+      const { status, ...rest } = await refused(
+        await attempt(id),
+        name === "put if there is none" || name === "put if it matches" ? 412 : 404,
+      )
+      answers.push({ status, ...rest, requestId: "" })
+    }
+    expect(answers[1]).toEqual(answers[0])
+    expect(answers[2]).toEqual(answers[0])
+  }
+  for (const { id } of [gone, shown]) {
+    expect(await linesOf(id)).toHaveLength(2)
+    const back = await call(alice, "POST", `${articles(id)}/restorations`, { version: 1 })
+    expect(await read(back, 200)).toMatchObject({ version: 3, author: alice.id })
+  }
+})
+
+test("what has left the log for the archive keeps its id as well, but to administrators", async () => {
+  const { id } = await published()
+  await call(alice, "DELETE", articles(id))
+  await query("INSERT INTO change_segments VALUES (900, 'none', '', 0, 0, '')")
+  await query(
+    "INSERT INTO archived_changes SELECT seq, subject, record, version, at, organisation, 900 FROM changes WHERE record = ?",
+    [id],
+  )
+  await query("DELETE FROM changes WHERE record = ?", [id])
+  await refused(call(alice, "PUT", articles(id), { title: "Mine" }), 404)
+  const admin = await signedIn("reviver", ["administrator"])
+  const made = await call(admin, "PUT", articles(id), { title: "Again", author: admin.id })
+  expect((await read(made, 201)).version).toBe(3)
+})
+
 describe("PUT", () => {
   test("replaces the whole record, and what is left out falls back", async () => {
     const tag = await create(alice, "tags", { name: "put" })

@@ -493,4 +493,100 @@ describe("rows that decide about each other are judged in turn", () => {
       { a: 2, twice: 4 },
     ])
   })
+
+  test("in the same few trips, however many of them are refused", async () => {
+    const filled = await read(workshop.call(alice, "POST", "/records/rooms", { name: "f" }), 201)
+    const none = crypto.randomUUID()
+    const cases: [string, string, (n: number) => string, number][] = [
+      // Of each kind a hundred of which none can be, and a hundred of which some are.
+      ["nodes", "name,parent", (n) => `n${n},${none}`, 0],
+      ["nodes", "name,parent", (n) => `n${n},${n % 3 === 0 ? "" : none}`, 34],
+      ["desks", "name,room", (n) => `d${n},${filled.id}`, 3],
+      ["desks", "name,room", (n) => `${n % 2 ? "" : "d"},${none}`, 0],
+    ]
+    for (const [name, header, row, made] of cases) {
+      const csv = `${header}\n${Array.from({ length: 100 }, (_, n) => row(n)).join("\n")}\n`
+      const answer = await send(alice, name, csv)
+      expect(costOf(answer).trips, name).toBe(made > 0 ? 3 : 2)
+      const report = await read<Report>(answer, 200)
+      expect(report, name).toMatchObject({ created: made, refused: 100 - made })
+      expect(report.refusals.map(({ line }) => line)).toEqual(
+        report.refusals.map(({ line }) => line).toSorted((a, b) => a - b),
+      )
+    }
+    const bobs = Array.from({ length: 100 }, (_, n) => `hundred-${n}`)
+    await load(bob, "things", `code\n${bobs.join("\n")}\n`)
+    const upsert = { upsert: "code" }
+    const csv = `code,name\n${bobs.map((code) => `${code},taken`).join("\n")}\n`
+    const answer = await send(alice, "things", csv, upsert)
+    // The keys are looked up, too.
+    expect(costOf(answer).trips).toBe(3)
+    expect(await read<Report>(answer, 200)).toMatchObject({ updated: 0, refused: 100 })
+  })
+
+  test("and of a file with the same few keys again and again a hundred are one batch", async () => {
+    const rows = Array.from({ length: 1_000 }, (_, n) => `alt-${n % 2},${n}`)
+    const answer = await send(alice, "things", `code,size\n${rows.join("\n")}\n`, {
+      upsert: "code",
+    })
+    // Ten batches: the keys, and the rows.
+    expect(costOf(answer).trips).toBe(20)
+    expect(await read<Report>(answer, 200)).toMatchObject({ created: 2, updated: 998, refused: 0 })
+    expect(await query("SELECT size, version FROM things WHERE code LIKE 'alt-%'")).toEqual([
+      { size: 998, version: 500 },
+      { size: 999, version: 500 },
+    ])
+  })
+
+  test("a request that has asked the database for long enough says how far it came", async () => {
+    // A hook is shown what is stored, so that each of these is a batch of its own.
+    const id = crypto.randomUUID()
+    const rows = Array.from({ length: 1_000 }, (_, n) => `${id},${n + 20}`)
+    const answer = send(alice, "sums", `id,a\n${rows.join("\n")}\n`, { upsert: "id" })
+    const { errors, report } = await failure(answer, 400)
+    expect(errors).toMatchObject([{ path: "body", code: "too_many" }])
+    expect(report?.rows).toBeGreaterThan(100)
+    expect(report?.rows).toBeLessThan(1_000)
+    expect(await count("sums", `id = '${id}' AND version = ${report?.rows}`)).toBe(1)
+  })
+
+  test("as if each came alone, whatever they are and however they repeat each other", async () => {
+    const row = fc.record({
+      code: fc.constantFrom("p1", "p2", "p3", "p4"),
+      name: fc.option(fc.constantFrom("forbidden", "a", "b", "c"), { nil: undefined }),
+      size: fc.option(fc.constantFrom(1, 2, "no"), { nil: undefined }),
+      flag: fc.option(fc.constant("f"), { nil: undefined, freq: 6 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 12 }), async (rows) => {
+        const import_ = async (parts: readonly unknown[][]) => {
+          await query("DELETE FROM things_friends")
+          await query("DELETE FROM things")
+          const reports: Report[] = []
+          for (const part of parts) {
+            const file = part.map((one) => JSON.stringify(one)).join("\n")
+            const sent = send(alice, "things", file, { upsert: "code" }, "application/x-ndjson")
+            reports.push(await read<Report>(sent, 200))
+          }
+          const stored = await query(
+            "SELECT code, name, size, flag, version FROM things ORDER BY code",
+          )
+          const sum = (count: (report: Report) => number) =>
+            reports.reduce((total, report) => total + count(report), 0)
+          return {
+            stored,
+            created: sum(({ created }) => created),
+            updated: sum(({ updated }) => updated),
+            unchanged: sum(({ unchanged }) => unchanged),
+            reasons: reports.flatMap(({ refusals }) =>
+              refusals.map(({ code, detail }) => [code, detail]),
+            ),
+          }
+        }
+        const together = await import_([rows])
+        expect(together).toEqual(await import_(rows.map((one) => [one])))
+      }),
+      { numRuns: 25 },
+    )
+  }, 30_000)
 })

@@ -358,14 +358,24 @@ test("the past of another organisation does not exist: no history, bin, change o
   expect(await binned(abe)).toBe(true)
   // A position is of one database.
   await refused(call(fay, "GET", `/changes?since=${start}`), 400)
-  // Whoever makes a record under an id that was another's finds nothing of what it was.
-  const taken = await read(
-    call(tom, "PUT", `/records/tickets/${gone.id}`, { subject: "theirs" }),
-    201,
-  )
-  const { items } = await read<{ items: Json[] }>(call(tom, "GET", path(gone.id, "history")), 200)
-  expect(items).toMatchObject([{ version: taken.version, kind: "created" }])
-  await refused(call(tom, "POST", path(gone.id, "restorations"), { version: 1 }), 404)
-  await refused(call(ann, "GET", path(gone.id, "history")), 404)
+  // An id that was another's is another's: hidden and gone are one, and its record can still come back.
+  for (const person of [tom, nobody]) {
+    for (const id of [own.id, gone.id]) {
+      const put = (headers = {}) =>
+        call(person, "PUT", `/records/tickets/${id}`, { subject: "theirs" }, headers)
+      await refused(put(), 404)
+      await refused(put({ "if-none-match": "*" }), person === tom ? 412 : 403)
+      const file = `{"id":"${id}","subject":"theirs"}`
+      const ndjson = { "content-type": "application/x-ndjson" }
+      for (const way of ["", "?upsert=id"]) {
+        const sent = call(person, "POST", `/records/tickets/import${way}`, file, ndjson)
+        const { refusals } = await read<{ refusals: Json[] }>(sent, 200)
+        expect(refusals).toMatchObject([{ code: person === tom ? "conflict" : "forbidden" }])
+      }
+    }
+  }
+  expect(await binned(abe)).toBe(true)
+  const back = await read(call(abe, "POST", path(gone.id, "restorations"), { version: 1 }), 200)
+  expect(back.id).toBe(gone.id)
   expect(await binned(abe)).toBe(false)
 })
