@@ -88,8 +88,9 @@ export function createClient<All extends Collections>(options: ClientOptions): C
     changes: async (query = {}) =>
       (await send({ method: "GET", path: `/changes${search(query)}` })).json(),
     async request<T>(call: Call): Promise<T> {
-      const response = await send(call)
-      return response.status === 204 ? (undefined as T) : response.json()
+      // A 204 has no body, and most that are 202 have none.
+      const text = await (await send(call)).text()
+      return text === "" ? (undefined as T) : JSON.parse(text)
     },
   }
 }

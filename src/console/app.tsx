@@ -1,7 +1,9 @@
 import { Center, Loader } from "@mantine/core"
+import { useQueryClient } from "@tanstack/react-query"
 import { useEffect, useState } from "react"
 import type { User } from "../client/session.ts"
 import { backend } from "./backend.ts"
+import { isLeaving, leave } from "./leave.ts"
 import { ProblemNotice } from "./problem.tsx"
 import { Shell } from "./shell.tsx"
 import { ProofProvider } from "./sign-in/proof.tsx"
@@ -19,16 +21,21 @@ export function App() {
   const [user, setUser] = useState<User | null>()
   const [ended, setEnded] = useState(false)
   const [error, setError] = useState<unknown>()
+  const queries = useQueryClient()
+  const id = user?.id
+  // What one person has read is not for the next one at this screen.
+  useEffect(() => {
+    if (id !== undefined) return () => queries.clear()
+  }, [id, queries])
   useEffect(() => {
     backend.auth.me().then(setUser, setError)
     return backend.auth.onChange((now) => {
       setUser((before) => {
-        if (now || !before || signingOut) return now
+        if (now || !before || isLeaving()) return now
         setEnded(true)
         return before
       })
       if (now) setEnded(false)
-      signingOut = false
     })
   }, [])
   if (error) return <ProblemNotice error={error} onRetry={() => location.reload()} />
@@ -43,21 +50,9 @@ export function App() {
   return (
     <UserProvider value={user}>
       <ProofProvider>
-        <Shell key={user.id} onSignOut={signOut} />
+        <Shell key={user.id} onSignOut={leave} />
       </ProofProvider>
       {ended && <SignInAgain user={user} onDone={() => setEnded(false)} />}
     </UserProvider>
   )
-}
-
-/** Set while a person leaves by their own will: then nothing is kept for their return. */
-let signingOut = false
-
-async function signOut(): Promise<void> {
-  signingOut = true
-  try {
-    await backend.auth.signOut()
-  } finally {
-    signingOut = false
-  }
 }

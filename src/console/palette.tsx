@@ -8,6 +8,7 @@ import { useLocation } from "wouter"
 import { collectionsQuery } from "./data/collections.ts"
 import { pages } from "./pages.ts"
 import { useLanguage } from "./text.tsx"
+import { isAdministrator, useUser } from "./user.tsx"
 
 interface Props {
   readonly opened: boolean
@@ -21,7 +22,7 @@ export default function Palette({ opened, onClose, onSignOut }: Props) {
   const { text, language, speak } = useLanguage()
   const [, go] = useLocation()
   const { setColorScheme } = useMantineColorScheme()
-  const { data } = useQuery(collectionsQuery)
+  const { data } = useQuery({ ...collectionsQuery, enabled: isAdministrator(useUser()) })
   useHotkeys([["mod+K", () => spotlight.open()]])
   useEffect(() => {
     if (opened) spotlight.open()

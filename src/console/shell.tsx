@@ -121,7 +121,8 @@ function Pages() {
 function Navigation({ onChoose }: { onChoose: () => void }) {
   const text = useText()
   const [location] = useLocation()
-  const { data } = useQuery(collectionsQuery)
+  const administrator = isAdministrator(useUser())
+  const { data } = useQuery({ ...collectionsQuery, enabled: administrator })
   const groups = ["overview", "data", "people", "work", "own"] as const
   const titles = {
     overview: null,

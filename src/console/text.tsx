@@ -1,3 +1,4 @@
+import { createTheme, MantineThemeProvider } from "@mantine/core"
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react"
 import type { Messages } from "./messages-en.ts"
 
@@ -42,7 +43,24 @@ export function TextProvider({ first, children }: { first: Spoken; children: Rea
     }),
     [spoken],
   )
-  return <TextContext value={value}>{children}</TextContext>
+  const theme = useMemo(() => namedButtons(spoken.text.close), [spoken.text.close])
+  return (
+    <TextContext value={value}>
+      <MantineThemeProvider theme={theme}>{children}</MantineThemeProvider>
+    </TextContext>
+  )
+}
+
+/** The library's own buttons that show a cross and no word, named in the viewer's language. */
+function namedButtons(close: string) {
+  const named = { defaultProps: { closeButtonProps: { "aria-label": close } } }
+  return createTheme({
+    components: {
+      Modal: named,
+      Drawer: named,
+      Alert: { defaultProps: { closeButtonLabel: close } },
+    },
+  })
 }
 
 export function useText(): Messages {

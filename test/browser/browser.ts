@@ -27,6 +27,22 @@ export interface Visitor {
   leave(): Promise<void>
 }
 
+/** Gives the page's browser an authenticator, as laptops and phones have one. */
+export async function plugInAuthenticator(page: Page, verified = true): Promise<void> {
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send("WebAuthn.enable")
+  await devtools.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: verified,
+      isUserVerified: verified,
+      automaticPresenceSimulation: true,
+    },
+  })
+}
+
 export async function visit(
   browser: Browser,
   url: string,

@@ -1,7 +1,7 @@
 import { once } from "node:events"
-import { createServer } from "node:net"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { freePort } from "../support/free-port.ts"
 import { type OidcIssuer, startOidcIssuer } from "../support/oidc-issuer.ts"
 import { startServer, type TestServer } from "../support/server.ts"
 import { executablePath, launchBrowser, visit } from "./browser.ts"
@@ -14,14 +14,6 @@ let server: TestServer
 let origin: string
 
 const client = { clientId: "club", clientSecret: "a password of the club's own" }
-
-async function freePort(): Promise<number> {
-  const listening = createServer().listen(0, "127.0.0.1")
-  await once(listening, "listening")
-  const { port } = listening.address() as { port: number }
-  listening.close()
-  return port
-}
 
 beforeAll(async () => {
   const port = await freePort()

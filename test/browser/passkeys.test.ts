@@ -1,7 +1,13 @@
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startServer, type TestServer } from "../support/server.ts"
-import { executablePath, launchBrowser, type Visitor, visit } from "./browser.ts"
+import {
+  executablePath,
+  launchBrowser,
+  plugInAuthenticator,
+  type Visitor,
+  visit,
+} from "./browser.ts"
 
 let server: TestServer
 let browser: Browser
@@ -66,18 +72,7 @@ async function visitWithKey(key: Key = { verified: true }): Promise<Visitor> {
     route.fulfill({ contentType: "text/html", body: "<!doctype html><title>Product</title>" }),
   )
   await visitor.page.goto(page)
-  const devtools = await visitor.page.context().newCDPSession(visitor.page)
-  await devtools.send("WebAuthn.enable")
-  await devtools.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: key.verified,
-      isUserVerified: key.verified,
-      automaticPresenceSimulation: true,
-    },
-  })
+  await plugInAuthenticator(visitor.page, key.verified)
   return visitor
 }
 

@@ -296,3 +296,10 @@ test("files and many records are one call each", async () => {
   ])
   expect(server.sent[1]?.headers.get("content-type")).toBe("text/csv")
 })
+
+test("an answer without a body is none, whatever its status", async () => {
+  const nothing = new Response(null, { status: 202 })
+  const server = fakeServer(() => nothing)
+  const client = connect(server)
+  expect(await client.request({ method: "POST", path: "/auth/mail-codes" })).toBeUndefined()
+})

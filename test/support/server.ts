@@ -16,6 +16,8 @@ export interface TestServer {
   readonly url: string
   readonly admin: Login
   readonly stateDirectory: string
+  /** For what no request can bring about, such as time that has passed. */
+  readonly database: D1Database
   /** Stops it, and removes the state directory unless it was given. */
   stop(): Promise<void>
 }
@@ -26,6 +28,8 @@ interface Options {
   /** Where the data stay for the next server; a folder of its own when absent. */
   stateDirectory?: string
   port?: number
+  /** Make the administrator, unless told not to. */
+  administrator?: boolean
   /** Variables of the Worker beyond those of a development server. */
   variables?: Record<string, string>
 }
@@ -45,11 +49,12 @@ export async function startServer(options: Options = {}): Promise<TestServer> {
   const app = toolApp(server.bindings, secrets)
   const demo = options.demo ? await findDemo() : null
   await prepareDatabases({ app, bindings: server.bindings }, { demo })
-  await ensureAdministrator(app, stateDirectory, admin)
+  if (options.administrator !== false) await ensureAdministrator(app, stateDirectory, admin)
   return {
     url: server.urls.main,
     admin,
     stateDirectory,
+    database: server.bindings.DB as D1Database,
     async stop() {
       await server.stop()
       if (!options.stateDirectory) await rm(stateDirectory, { recursive: true, force: true })

@@ -1,10 +1,12 @@
-import { Alert, Button, Code, Group, Stack, Text, TextInput, Title } from "@mantine/core"
-import { type FormEvent, useState } from "react"
+import { Anchor, Code, Stack, Text, TextInput, Title } from "@mantine/core"
+import { useState } from "react"
+import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
+import { LineForm } from "../line-form.tsx"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
-import { useAction } from "../use-action.ts"
+import { recoveryPath } from "./recovery-codes.tsx"
 
 interface Authenticator {
   readonly id: string
@@ -19,34 +21,23 @@ interface Started extends Authenticator {
 }
 
 const path = "/auth/authenticators"
-const changed = [[path]]
+const changed = [[path], [recoveryPath]]
 
-export function Authenticators() {
+export function Authenticators({
+  onCodes,
+}: {
+  onCodes: (codes: readonly string[] | null) => void
+}) {
   const { text, language } = useLanguage()
-  const { busy, run } = useAction()
   const [started, setStarted] = useState<Started | null>(null)
-  const [recoveryCodes, setRecoveryCodes] = useState<readonly string[] | null>(null)
   const t = text.account
-  const add = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const name = String(new FormData(event.currentTarget).get("name"))
-    void run(async () => setStarted(await write<Started>("POST", path, { name })), { changed })
-  }
-  const confirm = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const code = String(new FormData(event.currentTarget).get("code"))
-    void run(
-      async () => {
-        const confirmed = await write<{ recoveryCodes: string[] | null }>(
-          "POST",
-          `${path}/${started?.id}/confirmations`,
-          { code },
-        )
-        setRecoveryCodes(confirmed.recoveryCodes)
-        setStarted(null)
-      },
-      { done: text.saved, changed },
-    )
+  const confirm = async ({ code }: Readonly<Record<string, string>>) => {
+    const confirmations = `${path}/${started?.id}/confirmations`
+    const confirmed = await write<{ recoveryCodes: string[] | null }>("POST", confirmations, {
+      code,
+    })
+    setStarted(null)
+    onCodes(confirmed.recoveryCodes)
   }
   return (
     <Stack component="section" gap="xs">
@@ -59,59 +50,52 @@ export function Authenticators() {
         empty={t.noAuthenticators}
         columns={[
           { head: t.name, cell: ({ name }) => name },
-          { head: text.people.since, cell: ({ confirmedAt }) => moment(confirmedAt, language) },
+          {
+            head: text.people.since,
+            cell: ({ confirmedAt }) =>
+              confirmedAt ? moment(confirmedAt, language) : t.notConfirmed,
+          },
           {
             head: text.actions,
             cell: ({ id }) => (
-              <Button
-                size="compact-xs"
-                variant="default"
-                loading={busy}
-                onClick={() =>
-                  void run(() => write("DELETE", `${path}/${id}`), { done: text.deleted, changed })
-                }
-              >
-                {text.delete}
-              </Button>
+              <ActionButton
+                label={text.delete}
+                work={() => write("DELETE", `${path}/${id}`)}
+                done={text.deleted}
+                changed={changed}
+              />
             ),
           },
         ]}
       />
       {started ? (
-        <form onSubmit={confirm}>
-          <Stack gap="xs">
-            <Text size="sm">{t.scan}</Text>
-            <Code block>{started.secret}</Code>
-            <Group align="flex-end">
-              <TextInput label={text.signIn.code} name="code" required inputMode="numeric" />
-              <Button type="submit" loading={busy}>
-                {t.confirm}
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      ) : (
-        <form onSubmit={add}>
-          <Group align="flex-end">
-            <TextInput label={t.name} name="name" required />
-            <Button type="submit" loading={busy}>
-              {t.addAuthenticator}
-            </Button>
-          </Group>
-        </form>
-      )}
-      {recoveryCodes && (
-        <Alert
-          color="orange"
-          title={t.recoveryCodes}
-          onClose={() => setRecoveryCodes(null)}
-          withCloseButton
-        >
-          <Text size="sm">{t.recoveryHint}</Text>
-          <Code block mt="xs">
-            {recoveryCodes.join("\n")}
+        <Stack gap="xs">
+          <Text size="sm">{t.scan}</Text>
+          <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
+            {started.secret}
           </Code>
-        </Alert>
+          <Anchor href={started.uri} size="sm">
+            {t.openApp}
+          </Anchor>
+          <LineForm submit={t.confirm} work={confirm} done={text.saved} changed={changed} primary>
+            <TextInput
+              label={text.signIn.code}
+              name="code"
+              required
+              inputMode="numeric"
+              autoComplete="one-time-code"
+              autoFocus
+            />
+          </LineForm>
+        </Stack>
+      ) : (
+        <LineForm
+          submit={t.addAuthenticator}
+          work={async ({ name }) => setStarted(await write<Started>("POST", path, { name }))}
+          changed={changed}
+        >
+          <TextInput label={t.name} name="name" required maxLength={100} />
+        </LineForm>
       )}
     </Stack>
   )

@@ -1,9 +1,9 @@
-import { Badge, Button, Stack, Title } from "@mantine/core"
+import { Badge, Stack, Title } from "@mantine/core"
+import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
-import { useAction } from "../use-action.ts"
 
 interface Session {
   readonly id: string
@@ -15,7 +15,6 @@ interface Session {
 
 export function OwnSessions() {
   const { text, language } = useLanguage()
-  const { busy, run } = useAction()
   return (
     <Stack component="section" gap="xs">
       <Title order={3} size="h4">
@@ -41,19 +40,12 @@ export function OwnSessions() {
             head: text.actions,
             cell: ({ id, current }) =>
               current ? null : (
-                <Button
-                  size="compact-xs"
-                  variant="default"
-                  loading={busy}
-                  onClick={() =>
-                    void run(() => write("DELETE", `/auth/sessions/${id}`), {
-                      done: text.people.done,
-                      changed: [["/auth/sessions"]],
-                    })
-                  }
-                >
-                  {text.people.end}
-                </Button>
+                <ActionButton
+                  label={text.people.end}
+                  work={() => write("DELETE", `/auth/sessions/${id}`)}
+                  done={text.people.done}
+                  changed={[["/auth/sessions"]]}
+                />
               ),
           },
         ]}

@@ -1,26 +1,32 @@
-import { Button, Group, Stack, TextInput, Title } from "@mantine/core"
-import type { FormEvent } from "react"
+import { Badge, Checkbox, Group, Stack, TextInput, Title } from "@mantine/core"
+import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
+import { LineForm } from "../line-form.tsx"
 import { PagedTable } from "../paged-table.tsx"
 import { createPasskey } from "../sign-in/passkey.ts"
 import { useLanguage } from "../text.tsx"
-import { useAction } from "../use-action.ts"
+import { recoveryPath } from "./recovery-codes.tsx"
+import { Renamed } from "./renamed.tsx"
 
 interface Passkey {
   readonly id: string
   readonly name: string
+  readonly secondFactor: boolean
   readonly createdAt: string
   readonly lastUsedAt: string | null
 }
 
 const path = "/auth/passkeys"
-const changed = [[path]]
+const changed = [[path], [recoveryPath]]
 
-export function Passkeys() {
+export function Passkeys({ onCodes }: { onCodes: (codes: readonly string[] | null) => void }) {
   const { text, language } = useLanguage()
-  const { busy, run } = useAction()
   const t = text.account
+  const add = async ({ name = "", secondFactor }: Readonly<Record<string, string>>) => {
+    const made = await createPasskey(name, secondFactor !== undefined)
+    onCodes(made.recoveryCodes ?? null)
+  }
   return (
     <Stack component="section" gap="xs">
       <Title order={3} size="h4">
@@ -31,46 +37,38 @@ export function Passkeys() {
         keyOf={({ id }) => id}
         empty={t.noPasskeys}
         columns={[
-          { head: t.name, cell: ({ name }) => name },
+          {
+            head: t.name,
+            cell: ({ id, name, secondFactor }) => (
+              <Group gap="xs">
+                <Renamed
+                  name={name}
+                  work={(name) => write("PATCH", `${path}/${encodeURIComponent(id)}`, { name })}
+                  changed={changed}
+                />
+                {secondFactor && <Badge variant="light">{text.signIn.secondFactor}</Badge>}
+              </Group>
+            ),
+          },
           { head: text.people.since, cell: ({ createdAt }) => moment(createdAt, language) },
           { head: text.people.lastUsed, cell: ({ lastUsedAt }) => moment(lastUsedAt, language) },
           {
             head: text.actions,
             cell: ({ id }) => (
-              <Button
-                size="compact-xs"
-                variant="default"
-                loading={busy}
-                onClick={() =>
-                  void run(() => write("DELETE", `${path}/${encodeURIComponent(id)}`), {
-                    done: text.deleted,
-                    changed,
-                  })
-                }
-              >
-                {text.delete}
-              </Button>
+              <ActionButton
+                label={text.delete}
+                work={() => write("DELETE", `${path}/${encodeURIComponent(id)}`)}
+                done={text.deleted}
+                changed={changed}
+              />
             ),
           },
         ]}
       />
-      <form
-        onSubmit={(event: FormEvent<HTMLFormElement>) => {
-          event.preventDefault()
-          const form = event.currentTarget
-          const name = String(new FormData(form).get("name"))
-          void run(() => createPasskey(name, false), { done: text.created, changed }).then(
-            (done) => done && form.reset(),
-          )
-        }}
-      >
-        <Group align="flex-end">
-          <TextInput label={t.passkeyName} name="name" required />
-          <Button type="submit" loading={busy}>
-            {t.addPasskey}
-          </Button>
-        </Group>
-      </form>
+      <LineForm submit={t.addPasskey} work={add} done={text.created} changed={changed}>
+        <TextInput label={t.passkeyName} name="name" required maxLength={100} />
+        <Checkbox label={t.asSecondFactor} name="secondFactor" mb={8} />
+      </LineForm>
     </Stack>
   )
 }

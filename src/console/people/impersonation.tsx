@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Text } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
-import { backend, read } from "../backend.ts"
+import { read } from "../backend.ts"
+import { leave } from "../leave.ts"
 import { useText } from "../text.tsx"
 import { useUser } from "../user.tsx"
 
@@ -23,7 +24,7 @@ export function Impersonation() {
     <Alert color="orange" mb="md" role="status">
       <Group justify="space-between">
         <Text size="sm">{text.people.impersonating(user.email ?? "–")}</Text>
-        <Button size="xs" color="orange" onClick={() => void backend.auth.signOut()}>
+        <Button size="xs" variant="default" onClick={() => void leave()}>
           {text.people.stop}
         </Button>
       </Group>

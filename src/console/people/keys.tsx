@@ -13,6 +13,7 @@ import {
   Title,
 } from "@mantine/core"
 import { type FormEvent, useState } from "react"
+import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
@@ -39,15 +40,10 @@ export default function Keys() {
   const [making, setMaking] = useState(false)
   const [issued, setIssued] = useState<string | null>(null)
   const t = text.keys
-  const issue = async (method: "POST", path: string, body: object): Promise<void> => {
-    await run(
-      async () => {
-        const { key } = await write<{ key: string }>(method, path, body)
-        setIssued(key)
-        setMaking(false)
-      },
-      { changed },
-    )
+  const issue = async (path: string, body: object): Promise<void> => {
+    const { key } = await write<{ key: string }>("POST", path, body)
+    setIssued(key)
+    setMaking(false)
   }
   return (
     <Stack>
@@ -104,28 +100,18 @@ export default function Keys() {
             head: text.actions,
             cell: ({ id }) => (
               <Group gap={4} wrap="nowrap">
-                <Button
-                  size="compact-xs"
-                  variant="default"
-                  loading={busy}
-                  onClick={() => void issue("POST", `${path}/${id}/rotations`, {})}
-                >
-                  {t.rotate}
-                </Button>
-                <Button
-                  size="compact-xs"
-                  variant="light"
-                  color="red"
-                  loading={busy}
-                  onClick={() =>
-                    void run(() => write("DELETE", `${path}/${id}`), {
-                      done: text.deleted,
-                      changed,
-                    })
-                  }
-                >
-                  {t.revoke}
-                </Button>
+                <ActionButton
+                  label={t.rotate}
+                  work={() => issue(`${path}/${id}/rotations`, {})}
+                  changed={changed}
+                />
+                <ActionButton
+                  label={t.revoke}
+                  work={() => write("DELETE", `${path}/${id}`)}
+                  done={text.deleted}
+                  changed={changed}
+                  grave
+                />
               </Group>
             ),
           },
@@ -139,7 +125,8 @@ export default function Keys() {
             const scopes = String(data.get("scopes"))
               .split(/[\s,]+/)
               .filter(Boolean)
-            void issue("POST", path, { name: String(data.get("name")), scopes })
+            const name = String(data.get("name"))
+            void run(() => issue(path, { name, scopes }), { changed })
           }}
         >
           <Stack>

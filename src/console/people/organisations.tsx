@@ -1,16 +1,17 @@
 import {
+  Autocomplete,
   Badge,
   Button,
   Drawer,
   Group,
   Modal,
-  Select,
   Stack,
   Text,
   TextInput,
   Title,
 } from "@mantine/core"
 import { type FormEvent, useState } from "react"
+import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
@@ -56,7 +57,6 @@ export default function Organisations() {
         position="right"
         size="lg"
         title={open?.name}
-        closeButtonProps={{ "aria-label": text.close }}
       >
         {open && <OrganisationDetails organisation={open} />}
       </Drawer>
@@ -141,13 +141,15 @@ function OrganisationDetails({ organisation }: { organisation: Organisation }) {
           <Text size="sm">{t.inviteHint}</Text>
           <Group align="flex-end">
             <TextInput label={text.signIn.email} name="email" type="email" required flex={1} />
-            <Select
+            {/* A product may have roles beside these. */}
+            <Autocomplete
               label={t.role}
               data={["owner", "admin", "member", "guest"]}
               value={role}
-              onChange={(value) => setRole(value ?? "member")}
-              allowDeselect={false}
-              w={120}
+              onChange={setRole}
+              filter={({ options }) => options}
+              required
+              w={140}
             />
             <Button type="submit" loading={busy}>
               {t.invite}
@@ -166,19 +168,12 @@ function OrganisationDetails({ organisation }: { organisation: Organisation }) {
           {
             head: text.actions,
             cell: ({ id }) => (
-              <Button
-                size="compact-xs"
-                variant="default"
-                loading={busy}
-                onClick={() =>
-                  void run(() => write("DELETE", `${path}/invitations/${id}`), {
-                    done: text.deleted,
-                    changed: [[`${path}/invitations`]],
-                  })
-                }
-              >
-                {t.revoke}
-              </Button>
+              <ActionButton
+                label={t.revoke}
+                work={() => write("DELETE", `${path}/invitations/${id}`)}
+                done={text.deleted}
+                changed={[[`${path}/invitations`]]}
+              />
             ),
           },
         ]}

@@ -25,8 +25,11 @@ export async function provePasskey(): Promise<PasskeyForm> {
   return { challenge: options.challenge, passkey: await answer(options) }
 }
 
-/** Makes a passkey on this device. */
-export async function createPasskey(name: string, secondFactor: boolean): Promise<unknown> {
+/** Makes a passkey on this device; with the first second factor, codes come that stand in for it. */
+export async function createPasskey(
+  name: string,
+  secondFactor: boolean,
+): Promise<{ readonly recoveryCodes: readonly string[] | null }> {
   const options = await write<PublicKeyCredentialCreationOptionsJSON>(
     "POST",
     "/auth/passkeys/registrations",

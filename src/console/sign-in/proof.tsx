@@ -13,6 +13,9 @@ import { wordsFor } from "../problem.tsx"
 import { useText } from "../text.tsx"
 import { provePasskey } from "./passkey.ts"
 
+/** Another dialog may be open below, with what was typed: an Escape here is not meant for it, as the library would have it. */
+const above = { "data-mantine-stop-propagation": "true" }
+
 type Prove = <T>(work: () => Promise<T>) => Promise<T>
 const ProofContext = createContext<Prove | null>(null)
 
@@ -65,7 +68,15 @@ export function ProofProvider({ children }: { children: ReactNode }) {
   return (
     <ProofContext value={prove}>
       {children}
-      <Modal opened={asking} onClose={() => answer.current(false)} title={text.people.proofTitle}>
+      <Modal
+        opened={asking}
+        onClose={() => answer.current(false)}
+        title={text.people.proofTitle}
+        closeOnEscape={false}
+        zIndex={400}
+        closeButtonProps={{ "aria-label": text.close, ...above }}
+        onKeyDown={(event) => event.key === "Escape" && answer.current(false)}
+      >
         <form onSubmit={submit}>
           <Stack>
             <Text size="sm">{text.people.proofHint}</Text>
@@ -79,13 +90,23 @@ export function ProofProvider({ children }: { children: ReactNode }) {
               name="password"
               autoComplete="current-password"
               data-autofocus
+              {...above}
             />
-            <TextInput label={text.people.proofCode} name="code" autoComplete="one-time-code" />
+            <TextInput
+              label={text.people.proofCode}
+              name="code"
+              autoComplete="one-time-code"
+              {...above}
+            />
             <Group justify="space-between">
-              <Button variant="default" onClick={() => void provePasskey().then(send, setError)}>
-                {text.signIn.passkey}
+              <Button
+                {...above}
+                variant="default"
+                onClick={() => void provePasskey().then(send, setError)}
+              >
+                {text.people.proofPasskey}
               </Button>
-              <Button type="submit" loading={busy}>
+              <Button {...above} type="submit" loading={busy}>
                 {text.account.confirm}
               </Button>
             </Group>

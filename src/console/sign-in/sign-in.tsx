@@ -18,6 +18,7 @@ import { backend, isProblem, write } from "../backend.ts"
 import { wordsFor } from "../problem.tsx"
 import { useText } from "../text.tsx"
 import { askForPasskey } from "./passkey.ts"
+import { takeReturn, wordsForReturn } from "./provider-return.ts"
 
 type Step =
   | { kind: "password" }
@@ -28,7 +29,12 @@ type Step =
 /** Every way in: password, passkey, mailed code, providers, second factors; and the first administrator. */
 export function SignIn({ onDone, email: known }: { onDone: (user: User) => void; email?: string }) {
   const text = useText()
-  const [step, setStep] = useState<Step>({ kind: "password" })
+  const [returned] = useState(takeReturn)
+  const [step, setStep] = useState<Step>(() =>
+    returned?.challenge
+      ? { kind: "factor", challenge: returned.challenge, recovery: false }
+      : { kind: "password" },
+  )
   const [email, setEmail] = useState(known ?? "")
   const [error, setError] = useState<unknown>()
   const [busy, setBusy] = useState(false)
@@ -74,7 +80,16 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
   )
 
   return (
-    <Frame title={titleOf(step, text)} error={error}>
+    <Frame
+      title={titleOf(step, text)}
+      words={
+        error !== undefined
+          ? wordsFor(error, text.problem.unexpected)
+          : returned && step.kind === "password"
+            ? wordsForReturn(returned, text)
+            : null
+      }
+    >
       {step.kind === "password" && (
         <>
           <Fields
@@ -226,8 +241,7 @@ const titleOf = (step: Step, text: ReturnType<typeof useText>): string =>
       ? text.signIn.firstRunTitle
       : text.signIn.title
 
-function Frame(props: { title: string; error: unknown; children: ReactNode }) {
-  const text = useText()
+function Frame(props: { title: string; words: string | null; children: ReactNode }) {
   return (
     <Center mih="100vh" p="md" component="main">
       <Paper withBorder p="xl" w="100%" maw={400} radius="lg">
@@ -235,9 +249,9 @@ function Frame(props: { title: string; error: unknown; children: ReactNode }) {
           <Title order={1} size="h3">
             {props.title}
           </Title>
-          {props.error !== undefined && (
+          {props.words && (
             <Alert color="red" role="alert">
-              {wordsFor(props.error, text.problem.unexpected)}
+              {props.words}
             </Alert>
           )}
           {props.children}

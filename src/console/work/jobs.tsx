@@ -81,7 +81,6 @@ export default function Jobs() {
         position="right"
         size="lg"
         title={t.title}
-        closeButtonProps={{ "aria-label": text.close }}
       >
         {open && <JobView id={open} />}
       </Drawer>

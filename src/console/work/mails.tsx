@@ -13,20 +13,23 @@ import {
   Title,
 } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
-import { read, write } from "../backend.ts"
+import { type Page, pathWith, read, write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
+import type { Person } from "../people/person.ts"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
 import { useParameters } from "../use-parameters.ts"
-import { Suppressions } from "./suppressions.tsx"
+import { type Suppression, Suppressions, suppressionsPath } from "./suppressions.tsx"
 
 const states = ["waiting", "sending", "sent", "suppressed", "failed", "uncertain"] as const
 
 interface Mail {
   readonly id: string
   readonly template: string
+  readonly list: string | null
+  readonly recipient: string | null
   readonly address: string | null
   readonly name: string | null
   readonly subject: string
@@ -84,7 +87,6 @@ export default function Mails() {
         position="right"
         size="xl"
         title={t.title}
-        closeButtonProps={{ "aria-label": text.close }}
       >
         {open && <MailView id={open} />}
       </Drawer>
@@ -134,8 +136,23 @@ function MailView({ id }: { id: string }) {
         </Group>
         {mail.error && (
           <Text size="sm" mt="xs">
-            {mail.error}
+            {mail.state === "suppressed" ? (t.reasons[mail.error] ?? mail.error) : mail.error}
           </Text>
+        )}
+        {mail.state !== "sent" && mail.state !== "sending" && (
+          <Button
+            mt="sm"
+            size="xs"
+            loading={busy}
+            onClick={() =>
+              void run(() => sendAgain(mail), {
+                done: t.resent,
+                changed: [["/mails"], [suppressionsPath]],
+              })
+            }
+          >
+            {mail.state === "suppressed" ? t.liftAndResend : t.resend}
+          </Button>
         )}
       </Alert>
       <Tabs defaultValue="html">
@@ -153,20 +170,21 @@ function MailView({ id }: { id: string }) {
           </Code>
         </Tabs.Panel>
       </Tabs>
-      {mail.state !== "sent" && mail.state !== "sending" && (
-        <Button
-          w="fit-content"
-          loading={busy}
-          onClick={() =>
-            void run(() => write("POST", `/mails/${id}/deliveries`), {
-              done: t.resent,
-              changed: [["/mails"]],
-            })
-          }
-        >
-          {t.resend}
-        </Button>
-      )}
     </Stack>
   )
+}
+
+/** Has it delivered; of what a suppression holds back, that goes first. */
+async function sendAgain(mail: WholeMail): Promise<void> {
+  if (mail.state === "suppressed") await liftSuppressions(mail)
+  await write("POST", `/mails/${mail.id}/deliveries`)
+}
+
+async function liftSuppressions({ address, recipient, list }: WholeMail): Promise<void> {
+  const to = address ?? (recipient && (await read<Person>(`/auth/users/${recipient}`)).email)
+  if (!to) return
+  const { items } = await read<Page<Suppression>>(pathWith(suppressionsPath, { address: to }))
+  for (const { id, list: of } of items) {
+    if (of === null || of === list) await write("DELETE", `${suppressionsPath}/${id}`)
+  }
 }

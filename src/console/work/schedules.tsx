@@ -1,9 +1,9 @@
-import { Button, Code, Stack, Title } from "@mantine/core"
+import { Code, Stack, Title } from "@mantine/core"
+import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
-import { useAction } from "../use-action.ts"
 
 interface Schedule {
   readonly name: string
@@ -16,7 +16,6 @@ interface Schedule {
 /** What happens by the clock. */
 export default function Schedules() {
   const { text, language } = useLanguage()
-  const { busy, run } = useAction()
   const t = text.jobs
   return (
     <Stack>
@@ -34,22 +33,12 @@ export default function Schedules() {
           {
             head: text.actions,
             cell: ({ name }) => (
-              <Button
-                size="compact-xs"
-                variant="default"
-                loading={busy}
-                onClick={() =>
-                  void run(
-                    () => write("POST", `/jobs/schedules/${encodeURIComponent(name)}/runs`),
-                    {
-                      done: t.started,
-                      changed: [["/jobs/schedules"], ["/jobs"]],
-                    },
-                  )
-                }
-              >
-                {t.runNow}
-              </Button>
+              <ActionButton
+                label={t.runNow}
+                work={() => write("POST", `/jobs/schedules/${encodeURIComponent(name)}/runs`)}
+                done={t.started}
+                changed={[["/jobs/schedules"], ["/jobs"]]}
+              />
             ),
           },
         ]}

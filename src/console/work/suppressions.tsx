@@ -1,12 +1,12 @@
-import { Button, Group, Stack, TextInput, Title } from "@mantine/core"
-import type { FormEvent } from "react"
+import { Stack, TextInput, Title } from "@mantine/core"
+import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
+import { LineForm } from "../line-form.tsx"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
-import { useAction } from "../use-action.ts"
 
-interface Suppression {
+export interface Suppression {
   readonly id: string
   readonly address: string
   readonly list: string | null
@@ -14,36 +14,27 @@ interface Suppression {
   readonly createdAt: string
 }
 
-const path = "/mails/suppressions"
+export const suppressionsPath = "/mails/suppressions"
+const path = suppressionsPath
 const changed = [[path]]
 
 /** Addresses that get no mail, or none of a list. */
 export function Suppressions() {
   const { text, language } = useLanguage()
-  const { busy, run } = useAction()
   const t = text.mails
   return (
     <Stack gap="xs" component="section">
       <Title order={3} size="h4">
         {t.suppressions}
       </Title>
-      <form
-        onSubmit={(event: FormEvent<HTMLFormElement>) => {
-          event.preventDefault()
-          const form = event.currentTarget
-          const address = String(new FormData(form).get("address"))
-          void run(() => write("POST", path, { address }), { done: text.saved, changed }).then(
-            (done) => done && form.reset(),
-          )
-        }}
+      <LineForm
+        submit={t.suppress}
+        work={({ address }) => write("POST", path, { address })}
+        done={text.saved}
+        changed={changed}
       >
-        <Group align="flex-end">
-          <TextInput label={t.address} name="address" type="email" required />
-          <Button type="submit" variant="default" loading={busy}>
-            {t.suppress}
-          </Button>
-        </Group>
-      </form>
+        <TextInput label={t.address} name="address" type="email" required />
+      </LineForm>
       <PagedTable<Suppression>
         path={path}
         keyOf={({ id }) => id}
@@ -53,21 +44,17 @@ export function Suppressions() {
             head: t.address,
             cell: ({ address, list }) => (list ? `${address} (${list})` : address),
           },
-          { head: t.reason, cell: ({ reason }) => reason },
+          { head: t.reason, cell: ({ reason }) => t.reasons[reason] ?? reason },
           { head: text.people.since, cell: ({ createdAt }) => moment(createdAt, language) },
           {
             head: text.actions,
             cell: ({ id }) => (
-              <Button
-                size="compact-xs"
-                variant="default"
-                loading={busy}
-                onClick={() =>
-                  void run(() => write("DELETE", `${path}/${id}`), { done: text.deleted, changed })
-                }
-              >
-                {t.lift}
-              </Button>
+              <ActionButton
+                label={t.lift}
+                work={() => write("DELETE", `${path}/${id}`)}
+                done={text.deleted}
+                changed={changed}
+              />
             ),
           },
         ]}

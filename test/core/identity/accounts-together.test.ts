@@ -1,8 +1,8 @@
 import { beforeAll, expect, test, vi } from "vitest"
 import { codeAt, stepAt } from "../../../src/core/identity/totp.ts"
+import { fromBase32 } from "../../support/base32.ts"
 import { call, type Person } from "../../support/people.ts"
 import { issue, withKey } from "./api-key-cast.ts"
-import { fromBase32 } from "./factors-cast.ts"
 import {
   type Member,
   organisationOf,

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { sql } from "../../../src/platform/sql.ts"
+import { fromBase32 } from "../../support/base32.ts"
 import { call, claimsOf, json, query, refusal, type SignedIn, signedIn, trips } from "./cast.ts"
 import {
   answer,
   challengeOf,
   codeOf,
   firstFactor,
-  fromBase32,
   guarded,
   signInTwice,
   startAuthenticator,

@@ -1,5 +1,6 @@
 import { expect } from "vitest"
 import { codeAt, stepAt } from "../../../src/core/identity/totp.ts"
+import { fromBase32 } from "../../support/base32.ts"
 import { call, json, password, type SignedIn, signedIn } from "./cast.ts"
 
 /** A person with an authenticator that counts. */
@@ -8,15 +9,6 @@ export interface Guarded extends SignedIn {
   readonly authenticator: string
   readonly secret: Uint8Array
   readonly recoveryCodes: string[]
-}
-
-export const fromBase32 = (text: string): Uint8Array => {
-  const bits = [...text]
-    .map((letter) =>
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"),
-    )
-    .join("")
-  return Uint8Array.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
 }
 
 /** The code that the app shows, or showed so many steps ago. */

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto"
 import { expect, test, vi } from "vitest"
 import { sql } from "../../../src/platform/sql.ts"
+import { fromBase32 } from "../../support/base32.ts"
 import { fetchFrom } from "../../support/deployment.ts"
 import { bindings, query } from "./cast.ts"
-import { codeOf, fromBase32 } from "./factors-cast.ts"
+import { codeOf } from "./factors-cast.ts"
 import { assertionOf, createCredential } from "./soft-authenticator.ts"
 
 /*

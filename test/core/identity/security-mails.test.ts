@@ -48,7 +48,7 @@ describe("whoever is told by mail", () => {
       call("/auth/authenticators", { body: { name: "Telefon" }, token }),
       201,
     )
-    const { fromBase32 } = await import("./factors-cast.ts")
+    const { fromBase32 } = await import("../../support/base32.ts")
     const code = codeOf(fromBase32(started.secret))
     await json(
       call(`/auth/authenticators/${started.id}/confirmations`, { body: { code }, token }),
