@@ -40,9 +40,8 @@ export const pages: readonly ConsolePage[] = [
     () => import("./data/schema-page.tsx"),
     (text) => text.nav.schema,
   ),
-  page("data", "/data/:collection", () => import("./data/collection-page.tsx")),
   page("data", "/data/:collection/import", () => import("./data/import-page.tsx")),
-  page("data", "/data/:collection/:id", () => import("./data/collection-page.tsx")),
+  page("data", "/data/:collection/:id?", () => import("./data/collection-page.tsx")),
   page(
     "data",
     "/changes",

@@ -42,6 +42,9 @@ export function useTell() {
   const text = useText()
   return {
     done: (message: ReactNode) => notifications.show({ message, color: "fir" }),
+    /** Stays long enough to be read and reached. */
+    undoable: (message: ReactNode) =>
+      notifications.show({ message, color: "fir", autoClose: 15_000 }),
     failed: (error: unknown) =>
       notifications.show({
         color: "red",
@@ -55,11 +58,19 @@ export function useTell() {
   }
 }
 
-/** One page that breaks does not take the others along. */
-export class ErrorBoundary extends Component<{ children: ReactNode }, { error: unknown }> {
+/** One page that breaks does not take the others along: at another place it begins anew. */
+export class ErrorBoundary extends Component<
+  { children: ReactNode; place: string },
+  { error: unknown }
+> {
   override state = { error: null as unknown }
   static getDerivedStateFromError(error: unknown) {
     return { error }
+  }
+  override componentDidUpdate(before: { place: string }) {
+    if (before.place !== this.props.place && this.state.error !== null) {
+      this.setState({ error: null })
+    }
   }
   override render() {
     const { error } = this.state

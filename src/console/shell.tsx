@@ -17,6 +17,7 @@ import { useQuery } from "@tanstack/react-query"
 import { lazy, Suspense, useState } from "react"
 import { Link, Route, Switch, useLocation } from "wouter"
 import { collectionsQuery } from "./data/collections.ts"
+import { ViewerProvider } from "./data/viewer.tsx"
 import { Icon } from "./icon.tsx"
 import { pages } from "./pages.ts"
 import { Impersonation } from "./people/impersonation.tsx"
@@ -80,11 +81,13 @@ export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
       <AppShell.Main id="content" tabIndex={-1}>
         <Impersonation />
         {isAdministrator(user) || location === "/account" ? (
-          <ErrorBoundary key={location}>
-            <Suspense fallback={<Loader role="status" aria-label={text.loading} />}>
-              <Pages />
-            </Suspense>
-          </ErrorBoundary>
+          <ViewerProvider>
+            <ErrorBoundary place={location}>
+              <Suspense fallback={<Loader role="status" aria-label={text.loading} />}>
+                <Pages />
+              </Suspense>
+            </ErrorBoundary>
+          </ViewerProvider>
         ) : (
           <Text>{text.problem.notAllowed}</Text>
         )}
@@ -164,7 +167,7 @@ function AccountMenu({ onSignOut }: { onSignOut: () => Promise<void> }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const user = useUser()
   return (
-    <Menu position="bottom-end" width={240}>
+    <Menu position="bottom-end" width={240} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <ActionIcon variant="default" size="lg" radius="xl" aria-label={text.nav.account}>
           <Icon name="person" />

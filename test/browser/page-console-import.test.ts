@@ -50,7 +50,8 @@ describe.skipIf(!executablePath)("files of records in the console", () => {
   test("a file is seen, mapped and tried before it is imported, and what is refused says where and why", async () => {
     const visitor = await visitConsole(browser, server, "/data/films")
     const { page } = visitor
-    await page.getByRole("link", { name: "Import" }).click()
+    await page.getByRole("button", { name: "More" }).click()
+    await page.getByRole("menuitem", { name: "Import" }).click()
     await choose(
       page,
       "films.csv",

@@ -6,7 +6,7 @@ import { useText } from "../text.tsx"
 import type { CollectionDescription, FieldDescription } from "./collections.ts"
 import { FieldInput } from "./field-input.tsx"
 import type { AnyRecord } from "./records.ts"
-import { UndoButton } from "./undo-button.tsx"
+import { restore, useUndo } from "./undo.tsx"
 
 const editable = new Set([
   "text",
@@ -36,6 +36,7 @@ export function CellEditor(props: {
   const text = useText()
   const tell = useTell()
   const queries = useQueryClient()
+  const offerUndo = useUndo()
   const [value, setValue] = useState(record[field.name])
   const [busy, setBusy] = useState(false)
   const path = `/records/${collection.name}/${record.id}`
@@ -50,20 +51,7 @@ export function CellEditor(props: {
         { [field.name]: value },
         { "if-match": `"${record.version}"` },
       )
-      tell.done(
-        <UndoButton
-          message={text.saved}
-          onUndo={async () => {
-            await write(
-              "PATCH",
-              path,
-              { [field.name]: record[field.name] },
-              { "if-match": `"${saved.version}"` },
-            )
-            await queries.invalidateQueries({ queryKey: ["records", collection.name] })
-          }}
-        />,
-      )
+      offerUndo(text.saved, collection.name, () => restore(collection.name, record, saved.version))
       await queries.invalidateQueries({ queryKey: ["records", collection.name] })
     } catch (error) {
       tell.failed(error)

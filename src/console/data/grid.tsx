@@ -1,4 +1,4 @@
-import { Center, Loader, Text, UnstyledButton } from "@mantine/core"
+import { Alert, Center, Loader, Text, UnstyledButton } from "@mantine/core"
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query"
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
@@ -15,6 +15,7 @@ import {
   titleField,
 } from "./collections.ts"
 import { type AnyRecord, type Asked, listQuery } from "./records.ts"
+import { useReader, useViewing } from "./viewer.tsx"
 
 const rowHeight = 40
 const unsortable = new Set(["json", "relations", "backRelation", "point", "markdown"])
@@ -27,17 +28,22 @@ interface Props {
   readonly onOpen: (id: string) => void
   /** A filter that the server does not take is for the filter bar to show. */
   readonly onRefused: (error: unknown) => void
+  /** Ids of the rows that are chosen; null where nothing can be done with them. */
+  readonly chosen: ReadonlySet<string> | null
+  readonly onChoose: (id: string) => void
 }
 
 /** Records without end: only the rows in sight exist, and the next page comes when its place is near. */
-export function Grid({ collection, columns, asked, onSort, onOpen, onRefused }: Props) {
+export function Grid(props: Props) {
+  const { collection, columns, asked, onSort, onOpen, onRefused, chosen, onChoose } = props
   const text = useText()
-  const query = useInfiniteQuery(listQuery(collection.name, asked))
+  const query = useInfiniteQuery(listQuery(collection.name, asked, useReader()))
   const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data])
   const area = useRef<HTMLDivElement>(null)
   const [active, setActive] = useState({ row: 0, column: 0 })
   const [editing, setEditing] = useState(false)
   const titles = useTitles()
+  const { viewer } = useViewing()
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => area.current,
@@ -56,10 +62,11 @@ export function Grid({ collection, columns, asked, onSort, onOpen, onRefused }: 
     if (refused) onRefused(error)
   }, [refused, error, onRefused])
 
-  const template = `3rem ${columns.map((field) => `minmax(${widthOf(field)}px, ${widthOf(field)}fr)`).join(" ")}`
-  const width = columns.reduce((sum, field) => sum + widthOf(field), 48)
+  const lead = chosen ? 80 : 48
+  const template = `${lead}px ${columns.map((field) => `minmax(${widthOf(field)}px, ${widthOf(field)}fr)`).join(" ")}`
+  const width = columns.reduce((sum, field) => sum + widthOf(field), lead)
   function move(event: KeyboardEvent): void {
-    if (editing) return
+    if (editing || !(event.target instanceof HTMLTableCellElement)) return
     const { row, column } = active
     const to = {
       ArrowDown: { row: row + 1, column },
@@ -88,10 +95,21 @@ export function Grid({ collection, columns, asked, onSort, onOpen, onRefused }: 
       if (record) onOpen(record.id)
     } else if (event.key === "F2") {
       event.preventDefault()
-      setEditing(true)
+      setEditing(chosen !== null)
+    } else if (event.key === " " && chosen) {
+      event.preventDefault()
+      const record = rows[row]
+      if (record) onChoose(record.id)
     }
   }
 
+  if (viewer && isProblem(error) && [401, 403, 404].includes(error.status)) {
+    return (
+      <Alert color="gray" title={text.viewAs.nothing}>
+        {error.detail}
+      </Alert>
+    )
+  }
   if (error && !refused) return <ProblemNotice error={error} onRetry={() => void query.refetch()} />
   return (
     <div className="grid" ref={area}>
@@ -133,7 +151,15 @@ export function Grid({ collection, columns, asked, onSort, onOpen, onRefused }: 
                 className="grid-row"
                 style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}
               >
-                <td aria-colindex={1} className="grid-cell">
+                <td aria-colindex={1} className="grid-cell grid-lead">
+                  {chosen && (
+                    <input
+                      type="checkbox"
+                      checked={chosen.has(record.id)}
+                      aria-label={text.bulk.choose(titleOf(collection, record))}
+                      onChange={() => onChoose(record.id)}
+                    />
+                  )}
                   <UnstyledButton
                     className="grid-open"
                     aria-label={`${text.data.open} ${titleOf(collection, record)}`}
@@ -154,7 +180,7 @@ export function Grid({ collection, columns, asked, onSort, onOpen, onRefused }: 
                       onClick={() => setActive({ row: index, column })}
                       onDoubleClick={() => {
                         setActive({ row: index, column })
-                        setEditing(isEditable(collection, field))
+                        setEditing(chosen !== null && isEditable(collection, field))
                       }}
                     >
                       {isActive && editing && isEditable(collection, field) ? (
@@ -164,6 +190,10 @@ export function Grid({ collection, columns, asked, onSort, onOpen, onRefused }: 
                           record={record}
                           onDone={() => setEditing(false)}
                         />
+                      ) : viewer && !(field.name in record) ? (
+                        <Text span size="sm" c="dimmed" fs="italic">
+                          {text.viewAs.hidden}
+                        </Text>
                       ) : (
                         <Cell
                           field={field}

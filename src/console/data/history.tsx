@@ -1,6 +1,6 @@
 import { Badge, Button, Code, Group, Stack, Text, Timeline } from "@mantine/core"
 import { useInfiniteQuery } from "@tanstack/react-query"
-import { type Page, pathWith, read, write } from "../backend.ts"
+import { type Page, pathWith } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
@@ -8,6 +8,8 @@ import { useAction } from "../use-action.ts"
 import { Cell } from "./cell.tsx"
 import type { CollectionDescription, FieldDescription } from "./collections.ts"
 import type { AnyRecord } from "./records.ts"
+import { restore as restoreRecord, useUndo } from "./undo.tsx"
+import { useReader, useViewing } from "./viewer.tsx"
 
 export interface VersionHead {
   readonly version: number
@@ -37,21 +39,29 @@ export function History({
 }) {
   const { text } = useLanguage()
   const { busy, run } = useAction()
+  const reader = useReader()
+  const { viewer } = useViewing()
+  const offerUndo = useUndo()
   const path = `/records/${collection.name}/${record.id}`
   const query = useInfiniteQuery({
-    queryKey: ["records", collection.name, "history", record.id],
+    queryKey: ["records", collection.name, "history", reader.key, record.id],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) =>
-      read<Page<HistoryItem>>(pathWith(`${path}/history`, { cursor: pageParam }), signal),
+      reader.read<Page<HistoryItem>>(pathWith(`${path}/history`, { cursor: pageParam }), signal),
     getNextPageParam: (page) => page.next,
   })
   if (query.error) return <ProblemNotice error={query.error} />
   const items = query.data?.pages.flatMap((page) => page.items) ?? []
+  const { id, version: now } = record
   const restore = (version: number) =>
     run(
-      () =>
-        write("POST", `${path}/restorations`, { version }, { "if-match": `"${record.version}"` }),
-      { done: text.data.restored, changed: [["records", collection.name]] },
+      async () => {
+        await restoreRecord(collection.name, { id, version }, now)
+        offerUndo(text.data.restored, collection.name, () =>
+          restoreRecord(collection.name, { id, version: now }, now + 1),
+        )
+      },
+      { changed: [["records", collection.name]] },
     )
   return (
     <Stack>
@@ -65,7 +75,7 @@ export function History({
                 </Text>
               )}
               <Differences collection={collection} changes={item.changes ?? {}} />
-              {item.version !== record.version && item.kind !== "deleted" && (
+              {!viewer && item.version !== record.version && item.kind !== "deleted" && (
                 <Button
                   size="compact-xs"
                   variant="default"

@@ -10,6 +10,8 @@ import { Cell } from "./cell.tsx"
 import { type CollectionDescription, titleField, writableFields } from "./collections.ts"
 import { FieldInput } from "./field-input.tsx"
 import { type AnyRecord, recordQuery } from "./records.ts"
+import { restore, useUndo } from "./undo.tsx"
+import { useReader, useViewing } from "./viewer.tsx"
 
 const History = lazy(() => import("./history.tsx").then(({ History }) => ({ default: History })))
 
@@ -26,7 +28,8 @@ export function RecordDrawer({ collection, id, onClose }: Props) {
   const [dirty, setDirty] = useState(false)
   const [parameters] = useParameters()
   const isNew = id === "new"
-  const query = useQuery({ ...recordQuery(collection.name, id), enabled: !isNew })
+  const reader = useReader()
+  const query = useQuery({ ...recordQuery(collection.name, id, reader), enabled: !isNew })
   useEffect(() => {
     if (!dirty) return
     const warn = (event: BeforeUnloadEvent) => event.preventDefault()
@@ -86,6 +89,7 @@ function RecordForm(props: {
   const { collection, record, onDirty, onDone } = props
   const { text, language } = useLanguage()
   const tell = useTell()
+  const offerUndo = useUndo()
   const queries = useQueryClient()
   const [changes, setChanges] = useState<Record<string, unknown>>({})
   /** The version that the changes are made to: the one that was opened, until its writer has seen a newer one. */
@@ -95,6 +99,9 @@ function RecordForm(props: {
   const [busy, setBusy] = useState(false)
   const [deleting, setDeleting] = useState(false)
   const path = `/records/${collection.name}`
+  const { viewer } = useViewing()
+  const fixed = collection.readOnly || viewer !== null
+  const fields = writableFields(collection).filter(({ name }) => !viewer || (base && name in base))
   const dirty = Object.keys(changes).length > 0
   useEffect(() => onDirty(dirty), [dirty, onDirty])
   // A version that came meanwhile replaces what nobody has touched.
@@ -105,13 +112,17 @@ function RecordForm(props: {
     isProblem(error) ? error.errors.map((it) => [it.path.split(".")[0], it.message]) : [],
   )
 
-  async function attempt(work: () => Promise<void>): Promise<void> {
+  async function attempt(work: () => Promise<void>, gone = false): Promise<void> {
     setBusy(true)
     setError(undefined)
     try {
       await work()
       onDirty(false)
-      await queries.invalidateQueries({ queryKey: ["records", collection.name] })
+      await queries.invalidateQueries({
+        queryKey: ["records", collection.name],
+        // What is gone is not asked for again.
+        predicate: ({ queryKey }) => !(gone && queryKey.includes(base?.id)),
+      })
       onDone()
     } catch (failure) {
       if (base && isProblem(failure, "precondition_failed")) {
@@ -127,8 +138,13 @@ function RecordForm(props: {
     event.preventDefault()
     void attempt(async () => {
       if (base) {
-        await write("PATCH", `${path}/${base.id}`, changes, { "if-match": `"${base.version}"` })
-        tell.done(text.saved)
+        const { version } = await write<AnyRecord>("PATCH", `${path}/${base.id}`, changes, {
+          "if-match": `"${base.version}"`,
+        })
+        if (version === base.version) tell.done(text.saved)
+        else {
+          offerUndo(text.saved, collection.name, () => restore(collection.name, base, version))
+        }
       } else {
         await write("POST", path, changes, { "idempotency-key": crypto.randomUUID() })
         tell.done(text.created)
@@ -137,9 +153,10 @@ function RecordForm(props: {
   }
   const remove = () =>
     attempt(async () => {
-      await write("DELETE", `${path}/${base?.id}`, undefined, { "if-match": `"${base?.version}"` })
-      tell.done(text.deleted)
-    })
+      if (!base) return
+      await write("DELETE", `${path}/${base.id}`, undefined, { "if-match": `"${base.version}"` })
+      offerUndo(text.deleted, collection.name, () => restore(collection.name, base, "deleted"))
+    }, true)
 
   return (
     <form onSubmit={save} noValidate>
@@ -147,7 +164,7 @@ function RecordForm(props: {
         {theirs && <Alert color="orange">{text.data.conflict}</Alert>}
         {error !== undefined && <ProblemNotice error={error} />}
         {collection.readOnly && <Text c="dimmed">{text.data.readOnly}</Text>}
-        {writableFields(collection).map((field) => {
+        {fields.map((field) => {
           const value = field.name in changes ? changes[field.name] : base?.[field.name]
           const conflicting = theirs && record && theirs[field.name] !== record[field.name]
           return (
@@ -155,7 +172,7 @@ function RecordForm(props: {
               <FieldInput
                 field={field}
                 value={value ?? null}
-                disabled={collection.readOnly}
+                disabled={fixed}
                 error={wrong.get(field.name)}
                 onChange={(now) =>
                   setChanges((before) => {
@@ -179,7 +196,7 @@ function RecordForm(props: {
             <Code>{base.id}</Code> · v{base.version} · {moment(base.updatedAt, language)}
           </Text>
         )}
-        {!collection.readOnly && (
+        {!fixed && (
           <Group justify="space-between" className="drawer-actions">
             {base ? (
               <Button color="red" variant="light" onClick={() => setDeleting(true)}>

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query"
-import { type Page, pathWith, read } from "../backend.ts"
+import { type Page, pathWith } from "../backend.ts"
+import type { Reader } from "./viewer.tsx"
 
 /** A record as the API answers it, whatever its collection. */
 export interface AnyRecord {
@@ -18,12 +19,16 @@ export interface Asked {
   readonly expand: string
 }
 
-export const listQuery = (collection: string, { filter, search, sort, expand }: Asked) =>
+export const listQuery = (
+  collection: string,
+  { filter, search, sort, expand }: Asked,
+  reader: Reader,
+) =>
   infiniteQueryOptions({
-    queryKey: ["records", collection, "list", filter, search, sort, expand],
+    queryKey: ["records", collection, "list", reader.key, filter, search, sort, expand],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) =>
-      read<Page<AnyRecord>>(
+      reader.read<Page<AnyRecord>>(
         pathWith(`/records/${collection}`, {
           filter,
           search,
@@ -37,24 +42,26 @@ export const listQuery = (collection: string, { filter, search, sort, expand }: 
     getNextPageParam: (page) => page.next,
   })
 
-export const countQuery = (collection: string, { filter, search }: Asked) =>
+export const countQuery = (collection: string, { filter, search }: Asked, reader: Reader) =>
   queryOptions({
-    queryKey: ["records", collection, "count", filter, search],
+    queryKey: ["records", collection, "count", reader.key, filter, search],
     queryFn: ({ signal }) =>
-      read<Page<AnyRecord>>(
-        pathWith(`/records/${collection}`, {
-          filter,
-          search,
-          limit: 1,
-          fields: "id",
-          count: "exact",
-        }),
-        signal,
-      ).then(({ count = 0 }) => count),
+      reader
+        .read<Page<AnyRecord>>(
+          pathWith(`/records/${collection}`, {
+            filter,
+            search,
+            limit: 1,
+            fields: "id",
+            count: "exact",
+          }),
+          signal,
+        )
+        .then(({ count = 0 }) => count),
   })
 
-export const recordQuery = (collection: string, id: string) =>
+export const recordQuery = (collection: string, id: string, reader: Reader) =>
   queryOptions({
-    queryKey: ["records", collection, "one", id],
-    queryFn: ({ signal }) => read<AnyRecord>(`/records/${collection}/${id}`, signal),
+    queryKey: ["records", collection, "one", reader.key, id],
+    queryFn: ({ signal }) => reader.read<AnyRecord>(`/records/${collection}/${id}`, signal),
   })

@@ -2,11 +2,12 @@ import { MultiSelect, Select } from "@mantine/core"
 import { useDebouncedValue } from "@mantine/hooks"
 import { keepPreviousData, useQuery } from "@tanstack/react-query"
 import { useState } from "react"
-import { type Page, pathWith, read } from "../backend.ts"
+import { type Page, pathWith } from "../backend.ts"
 import { useText } from "../text.tsx"
 import { shortId } from "./cell.tsx"
 import { type CollectionDescription, collectionsQuery, titleField } from "./collections.ts"
 import type { AnyRecord } from "./records.ts"
+import { useReader } from "./viewer.tsx"
 
 interface Common {
   readonly target: string
@@ -67,15 +68,16 @@ export function RelationsInput(
 function useFound(target: string, chosen: readonly string[]) {
   const [typed, setTyped] = useState("")
   const [asked] = useDebouncedValue(typed, 200)
+  const reader = useReader()
   const { data: definitions } = useQuery(collectionsQuery)
   const collection = definitions?.items.find(({ name }) => name === target)
   const title = collection ? titleField(collection) : null
   const fields = title ? `id,${title}` : "id"
   const known = useQuery({
-    queryKey: ["records", target, "chosen", chosen],
+    queryKey: ["records", target, "chosen", reader.key, chosen],
     enabled: chosen.length > 0 && collection !== undefined,
     queryFn: () =>
-      read<Page<AnyRecord>>(
+      reader.read<Page<AnyRecord>>(
         pathWith(`/records/${target}`, {
           filter: `id in (${chosen.map((id) => `"${id}"`).join(", ")})`,
           limit: 200,
@@ -88,11 +90,11 @@ function useFound(target: string, chosen: readonly string[]) {
   const shown = chosen.map((id) => titles.get(id) ?? shortId(id))
   const searching = asked !== "" && !shown.includes(asked)
   const found = useQuery({
-    queryKey: ["records", target, "found", searching ? asked : ""],
+    queryKey: ["records", target, "found", reader.key, searching ? asked : ""],
     enabled: collection !== undefined,
     placeholderData: keepPreviousData,
     queryFn: () =>
-      read<Page<AnyRecord>>(
+      reader.read<Page<AnyRecord>>(
         pathWith(`/records/${target}`, {
           ...(searching && collection && queryFor(collection, title, asked)),
           limit: 20,
