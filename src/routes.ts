@@ -79,11 +79,16 @@ export function createRoutes(
   http.route("/", docsRoutes(collections))
   // For the product's own routes; those above answer before they come here.
   http.use(async (c, next) => {
-    const { records, jobs, mail } = reachFor(c.get("app"), c.get("actor"), collections)
+    const { records, jobs, mail, integrations } = reachFor(
+      c.get("app"),
+      c.get("actor"),
+      collections,
+    )
     const own = c as unknown as Context<OwnHttp>
     own.set("records", records)
     own.set("jobs", jobs)
     own.set("mail", mail)
+    own.set("integrations", integrations)
     await next()
   })
   http.route("/", own)

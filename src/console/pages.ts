@@ -97,6 +97,12 @@ export const pages: readonly ConsolePage[] = [
     () => import("./work/mails.tsx"),
     (text) => text.nav.mails,
   ),
+  page(
+    "work",
+    "/inbound-events",
+    () => import("./work/inbound-events.tsx"),
+    (text) => text.nav.inbound,
+  ),
   page("account", "/account", () => import("./account/account.tsx")),
   ...ownPages.map(({ path, label, load }: OwnPage): ConsolePage => {
     const own = page("own", path, load)

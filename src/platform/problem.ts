@@ -35,6 +35,7 @@ export const problems = {
   internal: [500, "Something went wrong on our side"],
   misconfigured: [500, "The deployment is not configured correctly"],
   provider_failed: [502, "The identity provider did not answer as it should"],
+  integration_failed: [502, "Another service did not answer as it should"],
   captcha_unavailable: [503, "It cannot be verified now that you are no program"],
   overloaded: [503, "The database is overloaded, try again"],
 } as const satisfies Record<string, readonly [number, string]>

@@ -20,6 +20,7 @@ const filmClub: readonly string[] = [
   "src/app/digest.ts",
   "src/app/digest-mail.ts",
   "src/app/console-club.tsx",
+  "src/app/film-arrivals.ts",
   "src/app/demo.ts",
   "src/app/exposure.txt",
   "src/app/queries.ts",
@@ -40,6 +41,9 @@ export const collections = [] as const
 
 /** Pages of this product in the console at /console/. */
 export const pages: readonly OwnPage[] = []
+`,
+  "src/app/hooks.ts": `/** What other services may tell this deployment. */
+export const hooks = [] as const
 `,
   "src/app/jobs.ts": `/** What this deployment does later. A job that is not listed here does not run. */
 export const jobs = [] as const

@@ -50,6 +50,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   internal:
     "Our mistake; the log holds the cause under the `requestId`. Before you repeat a write, look whether it took effect, or send it with an `Idempotency-Key`.",
   misconfigured: "The deployment lacks a variable or a binding; its log names it.",
+  integration_failed:
+    "Another service was needed for this, and did not answer. Try again later; the log says which one.",
   captcha_unavailable:
     "Wait as many seconds as `Retry-After` says, show the widget anew, and repeat. Nothing was looked at.",
   provider_failed:

@@ -1,6 +1,7 @@
 import type { Actor, App } from "../../platform/app.ts"
 import type { Http } from "../../platform/http.ts"
 import { addressOf } from "../identity/mail-address.ts"
+import { type Integrations, integrationsFor } from "../integrations/call.ts"
 import { type Jobs, jobsFor } from "../jobs/enqueue.ts"
 import { type Mail, mailFor } from "../mail/enqueue.ts"
 import { type Records, recordsFor } from "./api.ts"
@@ -13,6 +14,8 @@ export interface Reach {
   readonly records: Records
   readonly jobs: Jobs
   readonly mail: Mail
+  /** Other services (`integration`). */
+  readonly integrations: Integrations
 }
 
 /** What the handlers of `src/app/routes.ts` find in their Hono context. */
@@ -25,4 +28,5 @@ export const reachFor = (app: App, actor: Actor, collections: LinkedCollections)
   records: recordsFor(app, actor, collections),
   jobs: jobsFor(app, organisationOf(actor)),
   mail: mailFor(app, organisationOf(actor), addressOf),
+  integrations: integrationsFor(app),
 })
