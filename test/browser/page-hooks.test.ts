@@ -76,7 +76,7 @@ describe.skipIf(!executablePath)("the console", () => {
     await drawer.getByRole("button", { name: "Apply again" }).click()
     await page.getByText("It is being applied again.").first().waitFor()
     await drawer.getByRole("link", { name: "Its job" }).click()
-    await page.getByRole("heading", { name: "Jobs", level: 2 }).waitFor()
+    await page.getByRole("dialog", { name: "Jobs" }).getByText("hooks.distributor").waitFor()
     await visitor.leave()
   }, 120_000)
 

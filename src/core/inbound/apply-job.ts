@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer"
 import * as z from "zod"
 import { sql } from "../../platform/sql.ts"
+import { describeIssue } from "../../platform/validate.ts"
 import { type Job, job, permanent } from "../jobs/job.ts"
 import type { Reach } from "../records/reach.ts"
 import type { InboundEvent, InboundHook } from "./hook.ts"
@@ -26,7 +27,10 @@ export const applyJob = (hook: InboundHook): Job<typeof payload, Reach> =>
       const stored = row as unknown as StoredEvent
       const event = eventOf(stored)
       const parsed = hook.options.payload.safeParse(payloadOf(stored, event))
-      if (!parsed.success) throw permanent("The event is not what the hook takes.", parsed.error)
+      if (!parsed.success) {
+        const [first] = parsed.error.issues.flatMap(describeIssue)
+        throw permanent(`The event is not what the hook takes: ${first?.message}`)
+      }
       await hook.options.apply({ ...run, payload: parsed.data, event }, reach)
       const at = new Date(app.now()).toISOString()
       await app.db.all(sql`UPDATE inbound_events SET appliedAt = ${at} WHERE id = ${event.id}`)

@@ -170,7 +170,8 @@ describe("a body", () => {
   test("that is not what the hook takes fails for good, and is kept", async () => {
     const body = '{"celsius":"hot"}'
     expect((await sense(body, body)).status).toBe(202)
-    expect(await settledHooks()).toMatchObject([{ state: "dead", attempts: 1 }])
+    const error = expect.stringContaining("not what the hook takes: celsius: ")
+    expect(await settledHooks()).toMatchObject([{ state: "dead", attempts: 1, error }])
     expect(await storedEvents()).toMatchObject([{ body, appliedAt: null }])
   })
 })
