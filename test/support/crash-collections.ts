@@ -1,4 +1,6 @@
 import { z } from "zod"
+import { inboundHook } from "../../src/core/inbound/hook.ts"
+import { hmac } from "../../src/core/inbound/schemes/hmac.ts"
 import { newJob } from "../../src/core/jobs/enqueue.ts"
 import { job } from "../../src/core/jobs/job.ts"
 import { collection } from "../../src/core/records/collection.ts"
@@ -22,6 +24,17 @@ async function tell(what: "packed" | "departed", turn: number): Promise<number> 
   const told = await fetch(`${process.env.WORLD}/${what}/${turn}`, { method: "POST" })
   return told.json()
 }
+
+/** Brings what the errand's job brings, from outside. */
+const courier = inboundHook("courier", {
+  verify: hmac({ header: "X-Signature" }),
+  secrets: ["HOOK_COURIER"],
+  payload: z.object({ turn: z.int() }),
+  async apply({ payload: { turn }, idFor }, { records }) {
+    await tell("departed", turn)
+    await records.ensure(deliveries, await idFor("delivery"), { turn, parcel: 0 })
+  },
+})
 
 const runErrand = job("errand.run", {
   payload: z.object({ turn: z.int() }),
@@ -63,3 +76,4 @@ const items = collection("items", {
 
 export const crashCollections = [receipts, deliveries, errands, items] as const
 export const crashJobs = [runErrand]
+export const crashHooks = [courier]

@@ -22,6 +22,9 @@ export interface CrashServer {
   stop(): Promise<void>
 }
 
+/** What its inbound hook is signed with. */
+export const courierSecret = "the-secret-of-the-courier"
+
 /** Starts `crash-worker.ts` on what the state directory holds. Its jobs find the world outside by `WORLD`. */
 export async function startCrashServer(
   bundle: Bundle,
@@ -30,7 +33,17 @@ export async function startCrashServer(
 ): Promise<CrashServer> {
   const { secrets } = await loadDevelopmentSecrets(stateDirectory)
   const { urls, bindings, stop } = await startBundles(
-    { main: { bundle, variables: { ...secrets, ENVIRONMENT: "development", WORLD: world } } },
+    {
+      main: {
+        bundle,
+        variables: {
+          ...secrets,
+          ENVIRONMENT: "development",
+          WORLD: world,
+          HOOK_COURIER: courierSecret,
+        },
+      },
+    },
     { stateDirectory },
   )
   const url = urls.main

@@ -6,7 +6,7 @@ import {
 } from "../../src/core/jobs/statements.ts"
 import type { OwnHttp } from "../../src/core/records/reach.ts"
 import { sql } from "../../src/platform/sql.ts"
-import { crashCollections, crashJobs } from "./crash-collections.ts"
+import { crashCollections, crashHooks, crashJobs } from "./crash-collections.ts"
 
 /**
  * `POST /outages/<moment>`: the outage since then, in milliseconds since the epoch, is to have lasted until every lease of
@@ -24,7 +24,12 @@ const routes = new Hono<OwnHttp>().post("/outages/:since", async (c) => {
   return c.body(null, 204)
 })
 
-const backend = createBackend({ collections: crashCollections, routes, jobs: crashJobs })
+const backend = createBackend({
+  collections: crashCollections,
+  routes,
+  jobs: crashJobs,
+  hooks: crashHooks,
+})
 
 export default backend.handler
 export const { ChangePump, JobDispatcher, MetricsStore } = backend

@@ -22,6 +22,7 @@ import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
 import { useParameters } from "../use-parameters.ts"
+import { readable } from "./readable.ts"
 
 const states = ["waiting", "applied", "failed"] as const
 
@@ -200,13 +201,4 @@ function Facts({ rows }: { rows: readonly (readonly [string, string])[] }) {
       </Table.Tbody>
     </Table>
   )
-}
-
-/** JSON with its members below one another; anything else as it came. */
-function readable(body: string): string {
-  try {
-    return JSON.stringify(JSON.parse(body), null, 2)
-  } catch {
-    return body
-  }
 }
