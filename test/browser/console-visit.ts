@@ -41,6 +41,14 @@ const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js"
 
 /** Nothing that axe calls serious or critical, by the rules of WCAG 2.2 AA. */
 export async function expectAccessible(page: Page, where: string): Promise<void> {
+  // What fades in has other colours meanwhile. What turns for ever is not waited for.
+  await page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every(
+        (it) => it.playState !== "running" || it.effect?.getComputedTiming().endTime === Infinity,
+      ),
+  )
   await page.evaluate(axe)
   const found = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: typeof import("axe-core") }
