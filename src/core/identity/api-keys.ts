@@ -15,7 +15,7 @@ import { admits } from "./organisation-policy.ts"
 import type { Calling } from "./organisations.ts"
 import type { Membership, Person } from "./person.ts"
 import { effectiveRoles } from "./sessions.ts"
-import { assertRecent } from "./step-up.ts"
+import { assertOwnName, assertRecent } from "./step-up.ts"
 
 export interface ApiKey {
   readonly id: string
@@ -158,9 +158,7 @@ export async function rotateApiKey(
  */
 export async function revokeApiKey(app: App, calling: Calling, id: string): Promise<void> {
   const { actor, caller } = calling
-  if (actor.impersonator !== null) {
-    throw new Problem("forbidden", "Nobody may do this in another's name.")
-  }
+  assertOwnName(actor)
   const { key, holder, standing } = await getApiKey(app, calling, id)
   assertFound(oversees(standing, holder))
   const at = now(app)

@@ -34,6 +34,9 @@ export interface AttemptKeys {
   readonly limits: AttemptLimits
 }
 
+/** Of sign-ups that came to nothing, of one network: each tells that an address has an account. */
+export const signUpLimit = 50
+
 /** Keys without meaning to a reader of the table: MACs of the account's and the caller's address. Each purpose counts apart. */
 export const attemptKeys = (
   secret: string,
@@ -50,6 +53,12 @@ export const attemptKeys = (
 export const arrivalKeys = (secret: string, address: string): AttemptKeys => ({
   ...attemptKeys(secret, "", address, "anonymous"),
   limits: arrivalLimits,
+})
+
+/** Of sign-ups: only the network counts. Who asks about an address must not keep its owner from signing up with it. */
+export const signUpKeys = (secret: string, address: string): AttemptKeys => ({
+  ...attemptKeys(secret, networkOf(address), address, "sign-up"),
+  limits: { account: signUpLimit, address: signUpLimit },
 })
 
 /** The same for guesses of a person's codes, whichever way they come: a count of its own, which no password takes back. */

@@ -26,6 +26,10 @@ export const clearedCookies: readonly string[] = [
   `${refreshCookie}=; Max-Age=0; ${attributes}`,
 ]
 
+/** Whether the access token came as the cookie. A program that sends it in a header keeps the next one itself. */
+export const cameByCookie = (headers: Headers): boolean =>
+  headers.get("authorization") === null && findCookie(headers.get("cookie"), accessCookie) !== null
+
 /** Of somebody who was sent to a provider; named by the state, so that two tabs do not take it from one another. */
 const ticketName = (state: string): string => `__Host-ticket-${state.slice(0, 12)}`
 

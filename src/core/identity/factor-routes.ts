@@ -12,7 +12,7 @@ import {
 } from "./authenticators.ts"
 import { callerOf } from "./caller.ts"
 import { answerChallenge } from "./challenge-answers.ts"
-import { accessCookie, accessTokenCookie, findCookie } from "./cookies.ts"
+import { accessTokenCookie, cameByCookie } from "./cookies.ts"
 import {
   authenticatorConfirmation,
   type challengeAnswer,
@@ -133,8 +133,8 @@ export const factorRoutes = new Hono<Http>()
         ? factorOf(app, c.req.raw, challenge, factors)
         : { kind: "password" as const, password }
     const proved = await renewProof(app, loadArgon2, c.get("actor"), given, callerOf(c.req.raw))
-    // A browser's script cannot set the cookie itself; a program that came without one gets none.
-    if (findCookie(c.req.header("cookie") ?? null, accessCookie)) {
+    // A browser's script cannot set the cookie itself.
+    if (cameByCookie(c.req.raw.headers)) {
       c.header("set-cookie", accessTokenCookie(proved.accessToken), { append: true })
     }
     return c.json(proved, 201)

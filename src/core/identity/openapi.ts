@@ -42,7 +42,7 @@ const operations: readonly Operation[] = [
     responses: {
       201: { description: "The person.", schema: user, headers: { Location: "`/auth/me`" } },
     },
-    problems: [...badBody, "conflict"],
+    problems: [...badBody, "conflict", "rate_limited"],
   },
   {
     method: "post",

@@ -6,7 +6,7 @@ import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { clientAddress } from "../../platform/rate-limit.ts"
 import type { Caller } from "./caller.ts"
-import { accessTokenCookie } from "./cookies.ts"
+import { accessTokenCookie, cameByCookie } from "./cookies.ts"
 import { acceptInvitation, invite, listInvitations, revokeInvitation } from "./invitations.ts"
 import {
   listMembers,
@@ -169,7 +169,9 @@ export function organisationRoutes({
         const { organisation } = c.req.valid("json")
         const caller = callerOf(c)
         const answer = await switchOrganisation(c.get("app"), c.get("actor"), caller, organisation)
-        c.header("set-cookie", accessTokenCookie(answer.accessToken), { append: true })
+        if (cameByCookie(c.req.raw.headers)) {
+          c.header("set-cookie", accessTokenCookie(answer.accessToken), { append: true })
+        }
         return c.json(answer)
       },
     )

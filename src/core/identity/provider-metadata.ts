@@ -3,6 +3,7 @@ import * as z from "zod"
 import type { App } from "../../platform/app.ts"
 import { isLoopback } from "../../platform/cors.ts"
 import type { IdentityProvider } from "../../platform/identity-provider-settings.ts"
+import { Problem } from "../../platform/problem.ts"
 import type { Settings } from "../../platform/settings.ts"
 import { askProvider, providerFailed } from "./provider-http.ts"
 
@@ -83,8 +84,12 @@ const keySet = z.object({
  * kept, promises are not: one that was made in another request must not be awaited in this one.
  */
 interface Learnt {
-  metadata?: { readonly at: number; readonly value: ProviderMetadata }
-  keys?: { readonly at: number; readonly value: JSONWebKeySet }
+  readonly metadata: Answer<ProviderMetadata>
+  readonly keys: Answer<JSONWebKeySet>
+}
+interface Answer<Value> {
+  last: { readonly at: number; readonly value: Value } | null
+  failedAt: number
 }
 const learnt = new WeakMap<Settings, Map<string, Learnt>>()
 
@@ -93,11 +98,14 @@ const freshMilliseconds = 60 * 60 * 1_000
 const staleMilliseconds = 24 * freshMilliseconds
 /** A token may name a key that we do not know yet; tokens that name none at all must not make us ask each time. */
 const keyPauseMilliseconds = 30_000
+/** A provider that is down takes its five seconds once, not of everybody who wants to sign in. */
+const failurePauseMilliseconds = 15_000
 
 function learntOf(app: App, { name }: IdentityProvider): Learnt {
   const all = learnt.get(app.settings) ?? new Map<string, Learnt>()
   learnt.set(app.settings, all)
-  const known = all.get(name) ?? {}
+  const nothing = { last: null, failedAt: Number.NEGATIVE_INFINITY }
+  const known = all.get(name) ?? { metadata: { ...nothing }, keys: { ...nothing } }
   all.set(name, known)
   return known
 }
@@ -105,15 +113,30 @@ function learntOf(app: App, { name }: IdentityProvider): Learnt {
 /** No trip; a request to the provider once an hour in each isolate. @throws {Problem} `provider_failed` */
 export async function metadataOf(app: App, provider: IdentityProvider): Promise<ProviderMetadata> {
   if (provider.kind === "github") return github
-  const known = learntOf(app, provider)
-  const age = app.now() - (known.metadata?.at ?? Number.NEGATIVE_INFINITY)
-  if (known.metadata && age < freshMilliseconds) return known.metadata.value
+  const { metadata } = learntOf(app, provider)
+  return learn(app, metadata, freshMilliseconds, () => discover(app, provider))
+}
+
+/** What was answered, while it is fresh; else what is answered now, or while that fails what was answered last. */
+async function learn<Value>(
+  app: App,
+  known: Answer<Value>,
+  milliseconds: number,
+  ask: () => Promise<Value>,
+): Promise<Value> {
+  const age = known.last ? app.now() - known.last.at : Number.POSITIVE_INFINITY
+  if (known.last && age < milliseconds) return known.last.value
   try {
-    const value = await discover(app, provider)
-    known.metadata = { at: app.now(), value }
+    const failedLately = app.now() - known.failedAt < failurePauseMilliseconds
+    if (failedLately) throw new Problem("provider_failed")
+    const value = await ask().catch((error: unknown) => {
+      known.failedAt = app.now()
+      throw error
+    })
+    known.last = { at: app.now(), value }
     return value
   } catch (error) {
-    if (known.metadata && age < staleMilliseconds) return known.metadata.value
+    if (known.last && age < staleMilliseconds) return known.last.value
     throw error
   }
 }
@@ -163,17 +186,8 @@ export async function keysOf(
   jwksUri: string,
   unknown: boolean,
 ): Promise<JSONWebKeySet> {
-  const known = learntOf(app, provider)
-  const age = app.now() - (known.keys?.at ?? Number.NEGATIVE_INFINITY)
-  if (known.keys && age < (unknown ? keyPauseMilliseconds : freshMilliseconds)) {
-    return known.keys.value
-  }
-  try {
-    const value = await askProvider(app, provider, { step: "keys", url: jwksUri, shape: keySet })
-    known.keys = { at: app.now(), value }
-    return value
-  } catch (error) {
-    if (known.keys && age < staleMilliseconds) return known.keys.value
-    throw error
-  }
+  const { keys } = learntOf(app, provider)
+  return learn(app, keys, unknown ? keyPauseMilliseconds : freshMilliseconds, () =>
+    askProvider(app, provider, { step: "keys", url: jwksUri, shape: keySet }),
+  )
 }

@@ -32,7 +32,7 @@ import {
   refreshRequest,
 } from "./schema.ts"
 import { endSession, listSessions, refresh, signIn, type Tokens } from "./sessions.ts"
-import { signUp } from "./sign-up.ts"
+import { countSignUp, signUp } from "./sign-up.ts"
 import { withSession } from "./signed-in.ts"
 import { publicKeys } from "./signing-keys.ts"
 import { createFirstAdministrator, getMe, renameMe } from "./users.ts"
@@ -48,6 +48,7 @@ export const identityRoutes = new Hono<Http>()
     const app = c.get("app")
     const caller = callerOf(c.req.raw)
     await assertHuman(app, "sign-up", c.req.header(captchaHeader) ?? null, caller)
+    await countSignUp(app, caller)
     const passwordHash = hashPassword(loadArgon2(), password, app.settings.passwordPeppers)
     const locale = preferredLocale(c.req.header("accept-language"))
     const user = await signUp(app, { email, passwordHash, name, locale, caller })

@@ -36,6 +36,7 @@ import {
 } from "./refresh-tokens.ts"
 import { assertSecondFactor } from "./second-factor.ts"
 import { outlaw, tellOfTheft } from "./session-revocations.ts"
+import { assertOwnName } from "./step-up.ts"
 
 export interface Tokens {
   readonly accessToken: string
@@ -352,9 +353,11 @@ export const sessionOf = (row: Row, actor: UserActor): Session => ({
  * Ends one of the actor's own sessions: its refresh tokens, and in the same moment its access token wherever rows are
  * read or written. Ending it again is no error, so that a failed call can be repeated.
  *
- * @throws {Problem} `not_found` for a session that is not the actor's; `token_outdated`
+ * @throws {Problem} `not_found` for a session that is not the actor's; `forbidden` for impersonators, but for the session
+ * that they act in; `token_outdated`
  */
 export async function endSession(app: App, actor: UserActor, session: string): Promise<void> {
+  if (session !== actor.session) assertOwnName(actor)
   const asks = sql`SELECT u.epoch FROM sessions s JOIN users u ON u.id = s.user
 WHERE s.id = ${actor.session} AND s.user = ${actor.id} AND (s.revokedAt IS NULL OR s.id = ${session})`
   const living = sql`EXISTS (SELECT 1 FROM sessions WHERE id = ${session} AND user = ${actor.id} AND revokedAt IS NULL)`

@@ -1,4 +1,4 @@
-import type { App, UserActor } from "../../platform/app.ts"
+import type { Actor, App, UserActor } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
 
 /** For so long after a proof of identity, sensitive calls need no new one. */
@@ -19,13 +19,18 @@ export const levelOf = (methods: readonly string[]): "aal1" | "aal2" =>
  */
 export function assertRecent(app: App, actor: UserActor, seconds = recentSeconds): void {
   if (actor.key) throw new Problem("forbidden", "API keys may not do this: sign in.")
-  if (actor.impersonator !== null) {
-    throw new Problem("forbidden", "Nobody may do this in another's name.")
-  }
+  assertOwnName(actor)
   // They have nothing to prove it with but this session.
   if (actor.anonymous) return
   if (app.now() - actor.authenticatedAt <= seconds * 1_000) return
   throw proofExpired(seconds)
+}
+
+/** For calls that change an account or its sessions. @throws {Problem} `forbidden` for whoever acts in another's name */
+export function assertOwnName(actor: Actor): void {
+  if (actor.kind === "user" && actor.impersonator !== null) {
+    throw new Problem("forbidden", "Nobody may do this in another's name.")
+  }
 }
 
 /** The person has to prove once more who they are: a proof of theirs may be at most `seconds` old. */

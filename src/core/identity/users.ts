@@ -21,6 +21,7 @@ import {
 import { type PersonUpdate, updatedPerson, updatePerson } from "./person-update.ts"
 import { commitPerson } from "./projection.ts"
 import { endImpersonationsOf } from "./session-revocations.ts"
+import { assertOwnName } from "./step-up.ts"
 
 export interface NewUser {
   email: string
@@ -122,13 +123,14 @@ export async function getMe(app: App, actor: Actor): Promise<User> {
   return toUser(personOf(found?.[0] as Row, []))
 }
 
-/** @throws {Problem} `token_outdated` */
-export const renameMe = async (app: App, actor: Actor, name: string | null): Promise<User> =>
-  toUser(
-    await changePerson(app, actor, actor.kind === "user" ? actor.id : "", (person) =>
-      name === person.name ? null : { name },
-    ),
+/** @throws {Problem} `forbidden` for impersonators; `token_outdated` */
+export async function renameMe(app: App, actor: Actor, name: string | null): Promise<User> {
+  assertOwnName(actor)
+  const id = actor.kind === "user" ? actor.id : ""
+  return toUser(
+    await changePerson(app, actor, id, (person) => (name === person.name ? null : { name })),
   )
+}
 
 /**
  * Gives and takes roles: exactly `roles` afterwards. Tokens with the former roles are outdated at once.

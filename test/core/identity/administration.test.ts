@@ -145,6 +145,21 @@ SELECT printf('01900000-0000-7000-8000-%012d', i), 'bulk' || i || '@example.com'
   await query(sql`DELETE FROM users WHERE email LIKE 'bulk%'`)
 })
 
+test("who acts in another's name ends the session that they act in", async () => {
+  const ann = await signedIn("left-alone")
+  const acting = await json<SignedIn>(
+    call(`/auth/users/${ann.user.id}/impersonations`, {
+      body: { reason: "Support request 4712" },
+      token: root.accessToken,
+    }),
+    201,
+  )
+  const { accessToken: token } = acting
+  expect((await call("/auth/sessions/current", { method: "DELETE", token })).status).toBe(204)
+  expect(await refusal(call("/auth/me", { token }), 401)).toBe("token_outdated")
+  expect((await call("/auth/me", { token: ann.accessToken })).status).toBe(200)
+})
+
 test("acting in another's name: for an hour, seen, told, recorded, and not for what is sensitive", async () => {
   const ann = await signedIn("ann")
   const answer = await call(`/auth/users/${ann.user.id}/impersonations`, {
@@ -164,6 +179,8 @@ test("acting in another's name: for an hour, seen, told, recorded, and not for w
     ["POST", "/auth/email-changes", { email: "root-2@example.com" }],
     ["DELETE", "/auth/me", undefined],
     ["GET", "/auth/me/export", undefined],
+    ["PATCH", "/auth/me", { name: "Renamed" }],
+    ["DELETE", `/auth/sessions/${claimsOf(ann.accessToken).sid}`, undefined],
   ] as const) {
     const refused = call(path, { method, token, ...(body && { body }) })
     expect(await refusal(refused, 403), path).toBe("forbidden")

@@ -318,3 +318,22 @@ test("the provider is asked what it is once an hour, and trusted a day when it i
     vi.useRealTimers()
   }
 })
+
+test("a provider that is down is asked once in a while, and not for everybody who wants to sign in", async () => {
+  const own = withProviders()
+  vi.useFakeTimers({ toFake: ["Date"] })
+  try {
+    const address = `${issuer}/.well-known/openid-configuration`
+    standIn.answers.set(address, () => new Response(null, { status: 503 }))
+    const tried = () => call("/auth/providers/acme/authorizations", { env: own, body: {} })
+    for (let n = 0; n < 5; n++) expect(await refusal(tried(), 502)).toBe("provider_failed")
+    expect(standIn.asked).toHaveLength(1)
+    standIn.answers.clear()
+    expect(await refusal(tried(), 502)).toBe("provider_failed")
+    vi.setSystemTime(Date.now() + 15_000)
+    expect((await tried()).status).toBe(201)
+    expect(standIn.asked).toHaveLength(2)
+  } finally {
+    vi.useRealTimers()
+  }
+})

@@ -8,7 +8,8 @@ test("signing up answers the person, and where to find them", async () => {
   })
   expect(answer.headers.get("location")).toBe("/auth/me")
   expect(answer.headers.get("cache-control")).toBe("private, no-store")
-  expect(trips(answer)).toBe("1")
+  // One counts it, one writes it.
+  expect(trips(answer)).toBe("2")
   const user = await json(answer, 201)
   expect(user).toEqual({
     id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
@@ -41,6 +42,26 @@ test("ten sign-ups at once with one address make one account", async () => {
   const body = { email: "race@example.com", password }
   const answers = await Promise.all(Array.from({ length: 10 }, () => call("/auth/users", { body })))
   expect(answers.map((answer) => answer.status).sort()).toEqual([201, ...Array(9).fill(409)])
+})
+
+test("a network is told fifty times that an address is taken, however fast it asks, and nothing more", async () => {
+  await signUp("taken")
+  const from = (address: string, name: string) =>
+    call("/auth/users", {
+      headers: { "cf-connecting-ip": address },
+      body: { email: `${name}@example.com`, password },
+    })
+  // Those that succeed are taken back.
+  for (const name of ["first", "second", "third"]) {
+    expect((await from("192.0.2.7", name)).status).toBe(201)
+  }
+  const tries = Array.from({ length: 70 }, () => from("192.0.2.7", "taken"))
+  const statuses = (await Promise.all(tries)).map((answer) => answer.status).sort()
+  expect(statuses).toEqual([...Array(50).fill(409), ...Array(20).fill(429)])
+  const more = await from("192.0.2.7", "nobody-yet")
+  expect(Number(more.headers.get("retry-after"))).toBeGreaterThan(0)
+  expect(await refusal(more, 429)).toBe("rate_limited")
+  expect(await refusal(from("198.51.100.7", "taken"), 409)).toBe("conflict")
 })
 
 test("who signed up is a member, and the log says so without address or hash", async () => {
