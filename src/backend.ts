@@ -1,6 +1,7 @@
 import type { Hono } from "hono"
 import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
+import { filesSweep } from "./core/files/sweep.ts"
 import { anonymousSweep } from "./core/identity/anonymous-sweep.ts"
 import { addressOf } from "./core/identity/mail-address.ts"
 import { organisationTemplates } from "./core/identity/organisation-mails.ts"
@@ -76,6 +77,7 @@ export function createBackend(product: Product) {
       ...historyArchive(collections, hasListeners(collections)),
       anonymousSweep,
       bulkSweep,
+      filesSweep,
       inboundSweep(hooks),
       ...(product.schedules ?? []),
     ],

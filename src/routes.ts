@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
+import { fileRoutes } from "./core/files/routes.ts"
 import { accountRoutes } from "./core/identity/account-routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
 import { apiKeyUse } from "./core/identity/api-key-use.ts"
@@ -58,6 +59,7 @@ export function createRoutes(
   http.route("/collections", descriptionRoutes(collections, administrators))
   http.route("/exposure", exposureRoutes(collections, roles, administrators))
   http.route("/bulk-operations", operationRoutes)
+  http.route("/files", fileRoutes)
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))

@@ -1,3 +1,4 @@
+import { type Blobs, openBlobs } from "./blobs.ts"
 import { type Bucket, openBucket } from "./bucket.ts"
 import { type Cost, type Database, openDatabase } from "./database.ts"
 import { uuidv7 } from "./ids.ts"
@@ -34,6 +35,8 @@ export interface App {
   heard(): Promise<number>
   /** Where lines of the log go when they leave `db`; null in a deployment without such a bucket. */
   readonly archive: Bucket | null
+  /** The content of files. */
+  readonly blobs: Blobs
   /** Counts something for administrators to see (`GET /metrics`). Writes nothing, and waits for nothing. */
   count: Count
   /** The same app on another database. */
@@ -158,6 +161,9 @@ export function createApp(options: AppOptions): App {
     heard: () => heard(env, open(database).name),
     get archive() {
       return openBucket(env, "ARCHIVE")
+    },
+    get blobs() {
+      return openBlobs(env, "BLOBS")
     },
     count(counter, labels) {
       if (!settings.metrics) return

@@ -1,6 +1,6 @@
 import { Problem } from "./problem.ts"
 
-/** Objects under keys. The only thing that touches an R2 binding. */
+/** Objects under keys, each small enough for memory. It and blobs.ts alone touch R2 bindings. */
 export interface Bucket {
   /** Null when there is none. */
   get(key: string): Promise<Uint8Array | null>

@@ -52,6 +52,8 @@ const smtpServer = z.url({ protocol: /^smtps?$/ }).transform((text, context): Sm
   }
 })
 
+const bytes = z.coerce.number().int().positive()
+
 /** Text of values that are separated by commas. */
 const listed = z
   .string()
@@ -68,6 +70,13 @@ const variables = z.object({
   ENVIRONMENT: z.enum(["development", "production"]).default("production"),
   /** 32 random bytes or more, in any encoding: signs bookmarks. */
   SECRET: z.string().min(32),
+  /** A secret: what SECRET was before. Links to files that were signed with it are good until they end. */
+  FORMER_SECRET: z.string().min(32).optional(),
+  /** Of one file. */
+  FILE_MAX_BYTES: bytes.default(95_000_000),
+  /** Of all files of one person, and of one organisation, in each database. */
+  FILE_QUOTA_PERSON: bytes.default(1_000_000_000),
+  FILE_QUOTA_ORGANISATION: bytes.default(100_000_000_000),
   /** JSON array of private Ed25519 JWKs with `kid`; the first one signs, all of them verify. */
   SIGNING_KEYS: json.pipe(z.array(jwk).min(1)),
   /**
@@ -202,6 +211,8 @@ export interface Pepper {
 export interface Settings {
   readonly development: boolean
   readonly secret: string
+  readonly formerSecret: string | null
+  readonly files: FileSettings
   readonly signingKeys: readonly z.infer<typeof jwk>[]
   /** The newest first; none where the deployment has none. */
   readonly passwordPeppers: readonly Pepper[]
@@ -228,6 +239,13 @@ export interface Settings {
    * neither kept nor shown.
    */
   secretNamed(name: string): string | null
+}
+
+/** In bytes. */
+export interface FileSettings {
+  readonly maxBytes: number
+  readonly quotaOfPerson: number
+  readonly quotaOfOrganisation: number
 }
 
 export interface SmtpServer {
@@ -266,6 +284,12 @@ export function parseSettings(env: object): Settings {
   return {
     development,
     secret: data.SECRET,
+    formerSecret: data.FORMER_SECRET ?? null,
+    files: {
+      maxBytes: data.FILE_MAX_BYTES,
+      quotaOfPerson: data.FILE_QUOTA_PERSON,
+      quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
+    },
     signingKeys: data.SIGNING_KEYS,
     passwordPeppers: Object.entries(data.PASSWORD_PEPPERS)
       .map(([version, secret]) => ({ version: Number(version), secret }))

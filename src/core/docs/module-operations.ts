@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { metricsDocs } from "../../platform/metrics-openapi.ts"
 import type { DocumentedModule, Operation } from "../../platform/operation.ts"
+import { filesDocs } from "../files/openapi.ts"
 import { keyDocs } from "../identity/key-openapi.ts"
 import { identityDocs } from "../identity/openapi.ts"
 import { organisationDocs } from "../identity/organisation-openapi.ts"
@@ -24,6 +25,7 @@ export const documentedModules: readonly DocumentedModule[] = [
   searchDocs,
   changesDocs,
   bulkDocs,
+  filesDocs,
   identityDocs,
   organisationDocs,
   keyDocs,

@@ -37,10 +37,14 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
     "Another record stands in the way: it has the same unique value (`errors` names the fields), or it points at the record that you want to delete.",
   identity_not_linked:
     "Sign in to the account with that address in another way, then link the provider there (`POST /auth/identities/authorizations`). It is not done by itself: whoever reads a mailbox today need not be who made the account.",
+  length_required: "Send `Content-Length`: a chunked body is not taken here.",
   precondition_failed:
     "The version that you named in `If-Match` is no longer the latest, or `If-None-Match: *` met a record. Read it again, apply your change to what you find, and repeat.",
   payload_too_large: "A JSON body may have 1 MiB (1,048,576 bytes).",
+  quota_exceeded:
+    "The person or the organisation has as many bytes as it may: delete files, or ask an administrator for more.",
   unsupported_media_type: "Say what you send: `Content-Type: application/json`.",
+  range_not_satisfiable: "`Content-Range` says how long it is.",
   idempotency_mismatch: "A key stands for one request. Take a new key for a new one.",
   budget_exceeded:
     "The route allows fewer rows to be read than this took: ask for less, or filter by what is indexed.",

@@ -25,6 +25,8 @@ const counts = [
   ["idempotency_keys", "count(*)"],
   ["refusals", "count(*)"],
   ["mails", "count(*)"],
+  ["files", "count(*) || ':' || sum(state = 'stored')"],
+  ["file_usage", "sum(bytes) || ':' || sum(files)"],
   ["account_tokens", "count(*)"],
   ["audit_events", "count(*)"],
   ["mail_suppressions", "count(*)"],

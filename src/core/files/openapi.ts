@@ -1,0 +1,114 @@
+import * as z from "zod"
+import {
+  badBody,
+  badSession,
+  type DocumentedModule,
+  jsonBody,
+  type Operation,
+} from "../../platform/operation.ts"
+import { mediaTypes } from "./media-type.ts"
+import * as shapes from "./schema.ts"
+
+const { contentQuery, file, fileLink, filePage, filesQuery, newFileLink, uploadQuery } = shapes
+
+const path = "/files/{id}"
+const pathParameters = { id: "Id of the file." }
+const content = { texts: mediaTypes }
+const headers = {
+  ETag: "Of the content, for `If-None-Match` and `If-Range`.",
+  "Content-Disposition": "The file's name, and whether browsers may show it.",
+}
+
+const operations: readonly Operation[] = [
+  {
+    method: "get",
+    path: "/files",
+    operationId: "listFiles",
+    summary: "Your files, the newest first",
+    auth: "session",
+    query: filesQuery,
+    responses: { 200: { description: "A page.", schema: filePage, headers: { Link: "`next`" } } },
+    problems: [...badSession, "not_found", "invalid_input", "invalid_cursor"],
+  },
+  {
+    method: "post",
+    path: "/files",
+    operationId: "uploadFile",
+    summary: "Send a file",
+    description:
+      "The body is the content, as it is, with `Content-Length`; `Content-Disposition` or `name` tell the name. What type it is, its content tells: what is declared counts only among types that browsers do not run. It is yours alone. What you and your organisation have together is limited.",
+    auth: "session",
+    query: uploadQuery,
+    body: { schema: z.string(), required: false, mediaTypes: ["application/octet-stream"] },
+    responses: {
+      201: { description: "It is kept.", schema: file, headers: { Location: "The content." } },
+    },
+    problems: [
+      ...badSession,
+      "forbidden",
+      "conflict",
+      "invalid_input",
+      "length_required",
+      "payload_too_large",
+      "quota_exceeded",
+    ],
+  },
+  {
+    method: "get",
+    path,
+    operationId: "readFile",
+    summary: "The content of a file",
+    description:
+      "`Range` (one), `If-Range` and `If-None-Match` are heeded, and HEAD answers without the content. Pages and drawings (HTML, SVG) are never shown, and have no rights of this origin.",
+    auth: "either",
+    pathParameters,
+    query: contentQuery,
+    responses: {
+      200: { description: "All of it.", ...content, headers },
+      206: {
+        description: "The part that was asked for.",
+        ...content,
+        headers: { ...headers, "Content-Range": "Which part." },
+      },
+      304: { description: "Your copy is still good.", headers },
+    },
+    problems: [
+      ...badSession,
+      "code_invalid",
+      "invalid_input",
+      "not_found",
+      "range_not_satisfiable",
+    ],
+  },
+  {
+    method: "delete",
+    path,
+    operationId: "deleteFile",
+    summary: "Delete a file",
+    description: "For good, and at once. Links to it lead nowhere from then on.",
+    auth: "session",
+    pathParameters,
+    responses: { 204: { description: "It is gone." } },
+    problems: [...badSession, "forbidden", "not_found"],
+  },
+  {
+    method: "post",
+    path: `${path}/links`,
+    operationId: "createFileLink",
+    summary: "A link by which anybody reads a file for a while",
+    description:
+      "Nothing of it is stored, so it cannot be taken back, but with the file. It is good for reading this file, and nothing else.",
+    auth: "session",
+    pathParameters,
+    body: jsonBody(newFileLink),
+    responses: { 201: { description: "The link.", schema: fileLink } },
+    problems: [...badSession, ...badBody, "forbidden", "not_found"],
+  },
+]
+
+export const filesDocs: DocumentedModule = {
+  tag: "files",
+  description: "Files of your own: sent, read in parts, shared by links that expire.",
+  operations,
+  shapes,
+}

@@ -1,0 +1,80 @@
+import { type Context, Hono } from "hono"
+import type { Http } from "../../platform/http.ts"
+import { isId } from "../../platform/ids.ts"
+import { jsonBody, queryOf } from "../../platform/input.ts"
+import { nextLink, pageOfQuery } from "../../platform/page.ts"
+import { invalidInput, Problem } from "../../platform/problem.ts"
+import { contentAnswer } from "./download.ts"
+import { signFileLink, verifyFileLink } from "./file-links.ts"
+import { nameInDisposition } from "./file-name.ts"
+import { assertMayHaveFiles } from "./file-rights.ts"
+import { deleteFile, getFile, getLinkedFile, listFiles } from "./files.ts"
+import { contentQuery, filesQuery, newFileLink, uploadQuery } from "./schema.ts"
+import { storeUpload } from "./uploads.ts"
+
+/** `/files…` */
+export const fileRoutes = new Hono<Http>()
+  .get("/", queryOf(filesQuery), async (c) => {
+    const actor = assertMayHaveFiles(c.get("actor"), "read")
+    const page = await listFiles(c.get("app"), actor, pageOfQuery(c.req.valid("query")))
+    return c.json(page, 200, nextLink(c.req.url, page))
+  })
+  .post("/", queryOf(uploadQuery), async (c) => {
+    const actor = assertMayHaveFiles(c.get("actor"), "create")
+    const file = await storeUpload(c.get("app"), actor, {
+      name:
+        nameInDisposition(c.req.header("content-disposition")) ?? c.req.valid("query").name ?? "",
+      type: c.req.header("content-type"),
+      sizeBytes: lengthOf(c),
+      body: c.req.raw.body as ReadableStream<Uint8Array> | null,
+    })
+    return c.json(file, 201, { location: `/files/${file.id}` })
+  })
+  .get("/:id", queryOf(contentQuery), async (c) => {
+    const { link, download } = c.req.valid("query")
+    const wanted = {
+      method: c.req.method,
+      headers: c.req.raw.headers,
+      download: download === "true",
+      linked: link !== undefined,
+    }
+    const app = c.get("app")
+    if (link !== undefined) {
+      const there = app.on(verifyFileLink(app, c.req.param("id"), link))
+      return contentAnswer(there, await getLinkedFile(there, c.req.param("id")), wanted)
+    }
+    const actor = assertMayHaveFiles(c.get("actor"), "read")
+    return contentAnswer(app, await getFile(app, actor, idOf(c)), wanted)
+  })
+  .delete("/:id", async (c) => {
+    const actor = assertMayHaveFiles(c.get("actor"), "delete")
+    await deleteFile(c.get("app"), actor, idOf(c))
+    return c.body(null, 204)
+  })
+  .post("/:id/links", jsonBody(newFileLink), async (c) => {
+    const actor = assertMayHaveFiles(c.get("actor"), "read")
+    const app = c.get("app")
+    const { id } = await getFile(app, actor, idOf(c))
+    const expiresAt = app.now() + c.req.valid("json").expiresInSeconds * 1_000
+    const link = signFileLink(app, id, expiresAt)
+    return c.json(
+      { url: `/files/${id}?link=${link}`, expiresAt: new Date(expiresAt).toISOString() },
+      201,
+    )
+  })
+
+/** An id that cannot be one is an id of nothing. */
+function idOf(c: Context<Http>): string {
+  const id = c.req.param("id") ?? ""
+  if (!isId(id)) throw new Problem("not_found")
+  return id
+}
+
+/** R2 has to be told beforehand, and so has whoever judges quotas. */
+function lengthOf(c: Context<Http>): number {
+  const header = c.req.header("content-length")
+  if (header === undefined) throw new Problem("length_required")
+  if (/^\d{1,15}$/.test(header)) return Number(header)
+  const message = "Content-Length: a number of bytes."
+  throw invalidInput({ path: "headers.content-length", code: "format", message })
+}

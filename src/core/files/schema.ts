@@ -1,0 +1,56 @@
+import * as z from "zod"
+
+const instant = z.iso.datetime({ precision: 3 }).meta({ description: "ISO 8601, UTC" })
+
+export const file = z
+  .object({
+    id: z.uuid().meta({ description: "UUIDv7" }),
+    name: z.string().meta({
+      description: "As it was sent, without what could do harm in a path, a header or on a screen.",
+      examples: ["poster.png"],
+    }),
+    type: z.string().meta({ description: "Told from the content.", examples: ["image/png"] }),
+    sizeBytes: z.int(),
+    sha256: z.string().meta({ description: "Of the content, in hex." }),
+    width: z.int().nullable().meta({ description: "In pixels, of images that say so." }),
+    height: z.int().nullable(),
+    createdAt: instant,
+  })
+  .meta({ description: "What is known of a file." })
+
+export const filePage = z
+  .object({ items: z.array(file), next: z.string().nullable() })
+  .meta({ description: "A page of files." })
+
+export const filesQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().optional(),
+})
+
+export const uploadQuery = z.strictObject({
+  name: z
+    .string()
+    .optional()
+    .meta({ description: "The file's name, where `Content-Disposition` does not tell it." }),
+})
+
+export const contentQuery = z.strictObject({
+  download: z
+    .enum(["true", "false"])
+    .default("false")
+    .meta({ description: "To be kept as a file, also where browsers could show it." }),
+  link: z.string().optional().meta({ description: "What a signed link says of itself." }),
+})
+
+export const newFileLink = z
+  .strictObject({
+    expiresInSeconds: z.int().min(1).max(604_800).default(3_600),
+  })
+  .meta({ description: "How long a link is good: an hour unless told, a week at most." })
+
+export const fileLink = z
+  .object({
+    url: z.string().meta({ description: "On this deployment: `/files/…?link=…`." }),
+    expiresAt: instant,
+  })
+  .meta({ description: "An address at which anybody reads the file, until it expires." })

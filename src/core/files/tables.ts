@@ -1,0 +1,45 @@
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core"
+
+/*
+ * What is known of files; their content is in R2 under `files/<id>`. STRICT and WITHOUT ROWID in the migration.
+ */
+
+export const files = sqliteTable(
+  "files",
+  {
+    /** UUIDv7. */
+    id: text().primaryKey(),
+    /** Id of the person who sent it. */
+    owner: text().notNull(),
+    /** That they acted in; null outside of all. */
+    organisation: text(),
+    /** The row comes before the content and leaves after it, so that no content is without a row. */
+    state: text({ enum: ["uploading", "stored", "deleted"] }).notNull(),
+    /** Cleaned (file-name.ts). */
+    name: text().notNull(),
+    /** Told from the content (media-type.ts); while it is under way, as it was declared. */
+    type: text().notNull(),
+    /** In bytes; while it is under way, so much is reserved of the quotas. */
+    size: integer().notNull(),
+    /** Hex, of the content. */
+    sha256: text(),
+    /** In pixels, of images that say so. */
+    width: integer(),
+    height: integer(),
+    createdAt: text().notNull(),
+  },
+  (table) => [
+    /** Partial: where `state` is `stored`. */
+    index("files_owner").on(table.owner, table.id),
+    /** Partial: where it is not. */
+    index("files_state").on(table.state, table.id),
+  ],
+)
+
+/** Kept by triggers on `files`. */
+export const fileUsage = sqliteTable("file_usage", {
+  /** Id of a person or of an organisation. */
+  holder: text().primaryKey(),
+  bytes: integer().notNull(),
+  files: integer().notNull(),
+})

@@ -1,0 +1,100 @@
+import type { App, UserActor } from "../../platform/app.ts"
+import { Refusal } from "../../platform/database.ts"
+import { describeError } from "../../platform/log.ts"
+import { Problem } from "../../platform/problem.ts"
+import { raw, type Sql, sql } from "../../platform/sql.ts"
+import { refuse } from "../identity/directory-guard.ts"
+import { epochRefusal } from "../identity/epoch.ts"
+import { cleanName } from "./file-name.ts"
+import { fileColumns, fileOf, keyOf, type StoredFile } from "./files.ts"
+import { imageSizeOf } from "./image-size.ts"
+import { mediaTypeOf } from "./media-type.ts"
+import { receive } from "./receive.ts"
+
+export interface Upload {
+  /** As it was sent. */
+  readonly name: string
+  readonly type: string | undefined
+  readonly sizeBytes: number
+  readonly body: ReadableStream<Uint8Array> | null
+}
+
+/**
+ * Takes a file in, while it arrives. Two trips: room is reserved before a byte is read, and what turned out to be true of
+ * the content is written when all of it is kept. Whatever goes wrong between, nothing stays: if this process is killed, the
+ * row of the reservation leads the sweep to it.
+ *
+ * @throws {Problem} `payload_too_large`, `quota_exceeded`, `token_outdated`; `invalid_input` when the length is another
+ */
+export async function storeUpload(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
+  const { sizeBytes, type, body } = upload
+  const { maxBytes } = app.settings.files
+  if (sizeBytes > maxBytes) {
+    throw new Problem("payload_too_large", `A file may have ${maxBytes} bytes at most.`)
+  }
+  const id = app.newId()
+  await reserve(app, actor, id, upload)
+  try {
+    const content = await receive(body, sizeBytes, (stream) => app.blobs.write(keyOf(id), stream))
+    const sniffed = mediaTypeOf(content.start, type)
+    const image = imageSizeOf(sniffed, content.start)
+    const [row] = await app.db.all(
+      sql`UPDATE files SET state = 'stored', type = ${sniffed}, sha256 = ${content.sha256}, width = ${image?.width ?? null}, height = ${image?.height ?? null} WHERE id = ${id} AND state = 'uploading' RETURNING ${fileColumns}`,
+    )
+    if (!row) throw new Problem("conflict", "It took so long that it was given up.")
+    return fileOf(row)
+  } catch (error) {
+    await giveUp(app, id)
+    throw error
+  }
+}
+
+/** The row of a file that is under way, unless there is no room for it. */
+async function reserve(app: App, actor: UserActor, id: string, upload: Upload): Promise<void> {
+  const { quotaOfPerson, quotaOfOrganisation } = app.settings.files
+  const { sizeBytes, name, type } = upload
+  const full = (holder: string, quota: number): Sql =>
+    sql`ifnull((SELECT bytes FROM file_usage WHERE holder = ${holder}), 0) + ${sizeBytes} > ${quota}`
+  try {
+    await app.db.batch([
+      refuse("token_outdated", epochRefusal(actor)),
+      refuse("quota_of_person", full(actor.id, quotaOfPerson)),
+      ...(actor.organisation === null
+        ? []
+        : [refuse("quota_of_organisation", full(actor.organisation, quotaOfOrganisation))]),
+      sql`INSERT INTO files (id, owner, organisation, state, name, type, size, createdAt) VALUES (${id}, ${actor.id}, ${actor.organisation}, 'uploading', ${cleanName(name)}, ${declared(type)}, ${sizeBytes}, ${new Date(app.now()).toISOString()})`,
+    ])
+  } catch (error) {
+    throw refusalOf(error)
+  }
+}
+
+/** A header from a stranger. */
+const declared = (type: string | undefined): string => (type ?? "").slice(0, 100)
+
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof Refusal)) return error
+  switch (error.outcome) {
+    case "token_outdated":
+      return new Problem("token_outdated")
+    case "quota_of_person":
+      return new Problem("quota_exceeded", "Your files would have more bytes than you may have.")
+    case "quota_of_organisation":
+      return new Problem(
+        "quota_exceeded",
+        "The files of your organisation would have more bytes than it may have.",
+      )
+    default:
+      return error
+  }
+}
+
+/** First the content, then its row: what is left of it is still known until it is gone. */
+async function giveUp(app: App, id: string): Promise<void> {
+  try {
+    await app.blobs.delete([keyOf(id)])
+    await app.db.all(sql`DELETE FROM files WHERE id = ${id} AND ${raw("state <> 'stored'")}`)
+  } catch (error) {
+    app.log("warn", "an upload is left to the sweep", { file: id, error: describeError(error) })
+  }
+}

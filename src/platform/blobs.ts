@@ -1,0 +1,37 @@
+import { Problem } from "./problem.ts"
+
+/** Content of any size under keys, as streams: never whole in memory. */
+export interface Blobs {
+  /** Resolves when all of it is there; of a stream that breaks off, nothing is. The stream has to know its length. */
+  write(key: string, content: ReadableStream<Uint8Array>): Promise<void>
+  /** Null when there is none. Without a range, all of it. */
+  read(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null>
+  /** What is not there is passed over. 1,000 keys at most. */
+  delete(keys: readonly string[]): Promise<void>
+}
+
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+/** @throws {Problem} `misconfigured` in a deployment without such a bucket. */
+export function openBlobs(env: object, binding: string): Blobs {
+  const bucket = (env as Record<string, R2Bucket | undefined>)[binding]
+  if (!bucket) {
+    throw new Problem("misconfigured", { cause: new Error(`no R2 binding ${binding}`) })
+  }
+  return {
+    async write(key, content) {
+      if (!(await bucket.put(key, content))) {
+        throw new Problem("internal", { cause: new Error(`R2 did not take ${key}`) })
+      }
+    },
+    async read(key, range) {
+      return (await bucket.get(key, range && { range }))?.body ?? null
+    },
+    async delete(keys) {
+      await bucket.delete([...keys])
+    },
+  }
+}

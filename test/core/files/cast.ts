@@ -1,0 +1,103 @@
+import { env, exports } from "cloudflare:workers"
+import { expect } from "vitest"
+import { call, type Person } from "../../support/people.ts"
+
+/* Files, sent and read over HTTP. */
+
+export interface File {
+  id: string
+  name: string
+  type: string
+  sizeBytes: number
+  sha256: string
+  width: number | null
+  height: number | null
+  createdAt: string
+}
+
+export type Content = string | Uint8Array<ArrayBuffer>
+
+export const bytesOf = (content: Content): Uint8Array<ArrayBuffer> =>
+  typeof content === "string" ? new TextEncoder().encode(content) : content
+
+/** Sends the content as it is, with the length that it has unless told otherwise. */
+export const send = (
+  as: Person | null,
+  content: Content,
+  headers: Record<string, string> = {},
+  query = "",
+): Promise<Response> =>
+  exports.default.fetch(
+    new Request(`http://127.0.0.1/files${query}`, {
+      method: "POST",
+      headers: {
+        ...(as && { authorization: `Bearer ${as.token}` }),
+        "content-length": String(bytesOf(content).byteLength),
+        ...headers,
+      },
+      body: bytesOf(content),
+    }),
+  )
+
+/** What became of it. */
+export const upload = async (
+  as: Person,
+  content: Content,
+  headers: Record<string, string> = {},
+  query = "",
+): Promise<File> => read<File>(send(as, content, headers, query), 201)
+
+export const fetchFile = (
+  as: Person | null,
+  id: string,
+  headers: Record<string, string> = {},
+  method = "GET",
+): Promise<Response> => call(as, method, `/files/${id}`, undefined, headers)
+
+/** The body of an answer that must have that status. */
+export async function read<Body = Record<string, unknown>>(
+  answer: Response | Promise<Response>,
+  status: number,
+): Promise<Body> {
+  const response = await answer
+  const text = await response.text()
+  expect(response.status, text).toBe(status)
+  return (text ? JSON.parse(text) : null) as Body
+}
+
+export const refused = async (answer: Response | Promise<Response>, status: number) =>
+  (await read<{ code: string }>(answer, status)).code
+
+/** The content as bytes, of an answer that must have that status. */
+export async function contentOf(
+  answer: Response | Promise<Response>,
+  status = 200,
+): Promise<Uint8Array> {
+  const response = await answer
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  expect(response.status, new TextDecoder().decode(bytes.subarray(0, 300))).toBe(status)
+  return bytes
+}
+
+export const sha256Of = async (content: Content): Promise<string> =>
+  [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(content)))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("")
+
+/** Ids of the content that R2 holds. */
+export const kept = async (): Promise<string[]> =>
+  (await env.BLOBS.list({ prefix: "files/" })).objects.map(({ key }) => key.slice(6)).sort()
+
+export async function query(statement: string, ...params: unknown[]) {
+  const { results } = await env.DB.prepare(statement)
+    .bind(...params)
+    .all()
+  return results
+}
+
+/** What counts for quotas. */
+export const usageOf = async (holder: string) =>
+  (await query("SELECT bytes, files FROM file_usage WHERE holder = ?", holder))[0] ?? {
+    bytes: 0,
+    files: 0,
+  }

@@ -1,0 +1,287 @@
+import { env } from "cloudflare:workers"
+import { beforeAll, describe, expect, test, vi } from "vitest"
+import { sweepFiles } from "../../../src/core/files/sweep.ts"
+import { createApp } from "../../../src/platform/app.ts"
+import { settingsOf } from "../../../src/platform/http.ts"
+import { fetchFrom } from "../../support/deployment.ts"
+import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
+import { keyed, organisationOf } from "../identity/api-key-cast.ts"
+import {
+  bytesOf,
+  contentOf,
+  fetchFile,
+  kept,
+  query,
+  read,
+  refused,
+  send,
+  sha256Of,
+  upload,
+  usageOf,
+} from "./cast.ts"
+
+let alice: Person
+let bob: Person
+beforeAll(async () => {
+  vi.spyOn(console, "info").mockImplementation(() => {})
+  vi.spyOn(console, "warn").mockImplementation(() => {})
+  vi.spyOn(console, "error").mockImplementation(() => {})
+  alice = await signedIn("alice")
+  bob = await signedIn("bob")
+})
+
+/** A deployment in which little may be kept. */
+const small = (more: object = {}) => ({ ...env, FILE_MAX_BYTES: "1000", ...more })
+
+const sendTo = (deployment: object, as: Person, size: number) =>
+  fetchFrom(
+    deployment,
+    new Request("http://127.0.0.1/files", {
+      method: "POST",
+      headers: { authorization: `Bearer ${as.token}`, "content-length": String(size) },
+      body: new Uint8Array(size),
+    }),
+  )
+
+/** A body that ends, or breaks, after it has given so much. */
+const broken = (given: number, end: "ends" | "fails") =>
+  new ReadableStream<Uint8Array>({
+    type: "bytes",
+    start(controller) {
+      if (given) controller.enqueue(new Uint8Array(given))
+      if (end === "fails") controller.error(new Error("connection lost"))
+      else controller.close()
+    },
+  })
+
+const sendStream = (as: Person, length: number, body: ReadableStream) =>
+  fetchFrom(
+    env,
+    new Request("http://127.0.0.1/files", {
+      method: "POST",
+      headers: { authorization: `Bearer ${as.token}`, "content-length": String(length) },
+      body,
+    }),
+  )
+
+const appAt = (milliseconds: number) =>
+  createApp({
+    env,
+    settings: settingsOf(env),
+    requestId: "test",
+    database: "main",
+    bookmark: null,
+    waitUntil: () => {},
+    now: () => milliseconds,
+  })
+
+const hour = 3_600_000
+
+describe("an upload", () => {
+  test("is answered with what its content says, and read back to the byte", async () => {
+    const content = crypto.getRandomValues(new Uint8Array(60_000))
+    const answer = await send(alice, content, {}, "?name=noise.bin")
+    expect(costOf(answer).trips).toBe(2)
+    const file = await read<Record<string, unknown>>(answer, 201)
+    expect(file).toEqual({
+      id: expect.any(String),
+      name: "noise.bin",
+      type: "application/octet-stream",
+      sizeBytes: 60_000,
+      sha256: await sha256Of(content),
+      width: null,
+      height: null,
+      createdAt: expect.any(String),
+    })
+    expect(answer.headers.get("location")).toBe(`/files/${file.id}`)
+    const back = await fetchFile(alice, file.id as string)
+    expect(costOf(back)).toMatchObject({ trips: 1, rowsWritten: 0 })
+    expect(await contentOf(back)).toEqual(content)
+  })
+
+  test.each([0, 1, 65_535, 65_536, 65_537, 262_144, 262_145, 6_000_000])(
+    "of %i bytes comes back as it was",
+    async (size) => {
+      const content = new Uint8Array(size).map((_, i) => (i * 7) % 251)
+      const file = await upload(alice, content)
+      expect(file).toMatchObject({ sizeBytes: size, sha256: await sha256Of(content) })
+      expect(await sha256Of(new Uint8Array(await contentOf(fetchFile(alice, file.id))))).toBe(
+        file.sha256,
+      )
+      expect((await call(alice, "DELETE", `/files/${file.id}`)).status).toBe(204)
+    },
+  )
+
+  test("that does not say how long it is, is refused before it is read", async () => {
+    const body = broken(10, "ends")
+    const headers = { authorization: `Bearer ${alice.token}` }
+    const request = new Request("http://127.0.0.1/files", { method: "POST", headers, body })
+    expect(await refused(fetchFrom(env, request), 411)).toBe("length_required")
+  })
+
+  test("whose length is no number is refused", async () => {
+    expect(await refused(send(alice, "x", { "content-length": "1e3" }), 400)).toBe("invalid_input")
+  })
+
+  test.each([
+    ["ends early", 100, broken(99, "ends"), 400],
+    ["goes on", 100, broken(101, "ends"), 400],
+    ["breaks off", 100_000, broken(70_000, "fails"), 500],
+    ["never begins", 100, broken(0, "fails"), 500],
+  ] as const)("that %s leaves nothing", async (_, length, body, status) => {
+    const before = [await kept(), await usageOf(alice.id), await query("SELECT id FROM files")]
+    await read(sendStream(alice, length, body), status)
+    expect([await kept(), await usageOf(alice.id), await query("SELECT id FROM files")]).toEqual(
+      before,
+    )
+  })
+
+  test("is open to people with an account alone", async () => {
+    expect(await refused(send(null, "x"), 401)).toBe("unauthenticated")
+    const anonymous = fetchFrom(
+      { ...env, ANONYMOUS_SESSIONS: "on" },
+      new Request("http://127.0.0.1/auth/sessions", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ kind: "anonymous" }),
+      }),
+    )
+    const { accessToken } = await read<{ accessToken: string }>(anonymous, 201)
+    const nobody: Person = { id: "", email: "", token: accessToken }
+    expect(await refused(send(nobody, "x"), 403)).toBe("account_required")
+  })
+
+  test("by a session that has ended is refused before a byte is kept", async () => {
+    const { token } = await signIn(alice.email)
+    const ended: Person = { ...alice, token }
+    expect((await call(ended, "DELETE", "/auth/sessions/current")).status).toBe(204)
+    const before = await kept()
+    expect(await refused(send(ended, "x"), 401)).toBe("token_outdated")
+    expect(await kept()).toEqual(before)
+  })
+
+  test("by a program goes as far as the scopes of its key", async () => {
+    const reader = await keyed(bob, ["files:read"])
+    const writer = await keyed(bob, ["files:create"])
+    const stranger = await keyed(bob, ["articles:*"])
+    const file = await upload(writer, "by a program")
+    expect(await refused(send(reader, "x"), 403)).toBe("forbidden")
+    expect(await refused(send(stranger, "x"), 403)).toBe("forbidden")
+    expect(await contentOf(fetchFile(reader, file.id))).toEqual(bytesOf("by a program"))
+    expect(await refused(fetchFile(writer, file.id), 404)).toBe("not_found")
+    expect(await refused(fetchFile(stranger, file.id), 404)).toBe("not_found")
+    expect(await refused(call(reader, "DELETE", `/files/${file.id}`), 403)).toBe("forbidden")
+    expect(await contentOf(fetchFile(bob, file.id))).toEqual(bytesOf("by a program"))
+  })
+})
+
+describe("how much may be kept", () => {
+  test("a file that is too large is refused by what it says, before it is read", async () => {
+    const carol = await signedIn("carol")
+    expect(await refused(sendTo(small(), carol, 1_001), 413)).toBe("payload_too_large")
+    expect((await sendTo(small(), carol, 1_000)).status).toBe(201)
+  })
+
+  test("of fifty uploads at once against a person's quota, as many are kept as fit, and no more", async () => {
+    const dave = await signedIn("dave")
+    const deployment = small({ FILE_QUOTA_PERSON: "1000" })
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => sendTo(deployment, dave, 100)),
+    )
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(10)
+    const others = answers.filter(({ status }) => status !== 201)
+    for (const answer of others) expect(await refused(answer, 413)).toBe("quota_exceeded")
+    expect(await usageOf(dave.id)).toEqual({ bytes: 1_000, files: 10 })
+  })
+
+  test("the members of an organisation share its quota", async () => {
+    const [eve, frank] = [await signedIn("eve"), await signedIn("frank")]
+    const organisation = await organisationOf([
+      [eve, []],
+      [frank, []],
+    ])
+    const [inEve, inFrank] = [await signIn(eve.email), await signIn(frank.email)]
+    const deployment = small({ FILE_QUOTA_ORGANISATION: "150" })
+    expect((await sendTo(deployment, inEve, 100)).status).toBe(201)
+    expect(await refused(sendTo(deployment, inFrank, 51), 413)).toBe("quota_exceeded")
+    expect((await sendTo(deployment, inFrank, 50)).status).toBe(201)
+    expect(await usageOf(organisation)).toEqual({ bytes: 150, files: 2 })
+  })
+
+  test("what is deleted makes room at once", async () => {
+    const grace = await signedIn("grace")
+    const deployment = small({ FILE_QUOTA_PERSON: "100" })
+    const { id } = await read<{ id: string }>(sendTo(deployment, grace, 100), 201)
+    expect(await refused(sendTo(deployment, grace, 1), 413)).toBe("quota_exceeded")
+    expect((await call(grace, "DELETE", `/files/${id}`)).status).toBe(204)
+    expect((await sendTo(deployment, grace, 100)).status).toBe(201)
+  })
+})
+
+describe("the sweep", () => {
+  /** As a process leaves it that was killed in the middle: the row, and perhaps the content. */
+  async function killed(at: number, withContent: boolean): Promise<string> {
+    const id = crypto.randomUUID()
+    await query(
+      "INSERT INTO files (id, owner, state, name, type, size, createdAt) VALUES (?, ?, 'uploading', 'x', '', 7, ?)",
+      id,
+      alice.id,
+      new Date(at).toISOString(),
+    )
+    if (withContent) await env.BLOBS.put(`files/${id}`, "content")
+    return id
+  }
+
+  test("takes away what killed processes left, after a day, and gives the room back", async () => {
+    const now = Date.now()
+    const before = await usageOf(alice.id)
+    const old = [await killed(now - 25 * hour, true), await killed(now - 25 * hour, false)]
+    const fresh = await killed(now - 23 * hour, true)
+    const file = await upload(alice, "stays")
+    await sweepFiles(appAt(now))
+    const left = await kept()
+    expect(left).toContain(file.id)
+    expect(left).toContain(fresh)
+    for (const id of old) expect(left).not.toContain(id)
+    const rows = await query("SELECT id FROM files WHERE id IN (?, ?)", ...old)
+    expect(rows).toEqual([])
+    expect(await contentOf(fetchFile(alice, file.id))).toEqual(bytesOf("stays"))
+    await sweepFiles(appAt(now + 2 * hour))
+    expect(await kept()).not.toContain(fresh)
+    await call(alice, "DELETE", `/files/${file.id}`)
+    expect(await usageOf(alice.id)).toEqual(before)
+  })
+
+  test("takes away content that a deletion left behind", async () => {
+    const file = await upload(alice, "gone")
+    await query("UPDATE files SET state = 'deleted' WHERE id = ?", file.id)
+    expect(await kept()).toContain(file.id)
+    await sweepFiles(appAt(Date.now()))
+    expect(await kept()).not.toContain(file.id)
+    expect(await query("SELECT id FROM files WHERE id = ?", file.id)).toEqual([])
+  })
+
+  test("takes away the files of whoever deleted their account, and leaves everybody else's", async () => {
+    const henry = await signedIn("henry")
+    const [his, hers] = [await upload(henry, "his"), await upload(alice, "hers")]
+    await sweepFiles(appAt(Date.now()))
+    expect(await kept()).toContain(his.id)
+    expect((await call(henry, "DELETE", "/auth/me")).status).toBe(204)
+    await sweepFiles(appAt(Date.now()))
+    const left = await kept()
+    expect(left).not.toContain(his.id)
+    expect(left).toContain(hers.id)
+    expect(await usageOf(henry.id)).toEqual({ bytes: 0, files: 0 })
+  })
+
+  test("takes away the files of an organisation without members", async () => {
+    const iris = await signedIn("iris")
+    const organisation = await organisationOf([[iris, []]])
+    const file = await upload(await signIn(iris.email), "ours")
+    await sweepFiles(appAt(Date.now() + 25 * hour))
+    expect(await kept()).toContain(file.id)
+    await query("DELETE FROM member_organisations WHERE organisation = ?", organisation)
+    await sweepFiles(appAt(Date.now() + 25 * hour))
+    expect(await kept()).not.toContain(file.id)
+  })
+})
