@@ -7,6 +7,7 @@ import { amount } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
+import { refreshRecords } from "./refresh.ts"
 
 /** What takes longer than a request, and how far it is. */
 export interface BulkOperation {
@@ -51,7 +52,7 @@ export function useOperation(
   const over = data !== undefined && data.state !== "running"
   useEffect(() => {
     if (!over || !data) return
-    if (!data.dryRun) void queries.invalidateQueries({ queryKey: ["records", data.collection] })
+    if (!data.dryRun) void refreshRecords(queries, data.collection)
     onEnd?.(data)
   }, [over, id])
   return id === null ? undefined : data

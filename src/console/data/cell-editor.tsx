@@ -6,6 +6,7 @@ import { useText } from "../text.tsx"
 import type { CollectionDescription, FieldDescription } from "./collections.ts"
 import { FieldInput } from "./field-input.tsx"
 import type { AnyRecord } from "./records.ts"
+import { refreshRecords } from "./refresh.ts"
 import { restore, useUndo } from "./undo.tsx"
 
 const editable = new Set([
@@ -52,7 +53,7 @@ export function CellEditor(props: {
         { "if-match": `"${record.version}"` },
       )
       offerUndo(text.saved, collection.name, () => restore(collection.name, record, saved.version))
-      await queries.invalidateQueries({ queryKey: ["records", collection.name] })
+      await refreshRecords(queries, collection.name, { saved })
     } catch (error) {
       tell.failed(error)
     } finally {

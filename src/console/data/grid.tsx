@@ -6,14 +6,14 @@ import { isProblem } from "../backend.ts"
 import { Icon } from "../icon.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { useText } from "../text.tsx"
-import { Cell } from "./cell.tsx"
-import { CellEditor, isEditable } from "./cell-editor.tsx"
+import { isEditable } from "./cell-editor.tsx"
 import {
   type CollectionDescription,
   collectionsQuery,
   type FieldDescription,
   titleField,
 } from "./collections.ts"
+import { GridRow, type RowActions } from "./grid-row.tsx"
 import { type AnyRecord, type Asked, listQuery } from "./records.ts"
 import { useReader, useViewing } from "./viewer.tsx"
 
@@ -44,6 +44,7 @@ export function Grid(props: Props) {
   const [editing, setEditing] = useState(false)
   const titles = useTitles()
   const { viewer } = useViewing()
+  const actions = useActions(props, setActive, setEditing)
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => area.current,
@@ -144,67 +145,23 @@ export function Grid(props: Props) {
         <tbody className="grid-body" style={{ height: virtual.getTotalSize() }}>
           {shown.map(({ index, start }) => {
             const record = rows[index] as AnyRecord
+            const isActive = active.row === index
             return (
-              <tr
-                aria-rowindex={index + 2}
+              <GridRow
                 key={record.id}
-                className="grid-row"
-                style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}
-              >
-                <td aria-colindex={1} className="grid-cell grid-lead">
-                  {chosen && (
-                    <input
-                      type="checkbox"
-                      checked={chosen.has(record.id)}
-                      aria-label={text.bulk.choose(titleOf(collection, record))}
-                      onChange={() => onChoose(record.id)}
-                    />
-                  )}
-                  <UnstyledButton
-                    className="grid-open"
-                    aria-label={`${text.data.open} ${titleOf(collection, record)}`}
-                    onClick={() => onOpen(record.id)}
-                  >
-                    <Icon name="edit" />
-                  </UnstyledButton>
-                </td>
-                {columns.map((field, column) => {
-                  const isActive = active.row === index && active.column === column
-                  return (
-                    <td
-                      key={field.name}
-                      aria-colindex={column + 2}
-                      className="grid-cell"
-                      tabIndex={isActive ? 0 : -1}
-                      data-active={isActive || undefined}
-                      onClick={() => setActive({ row: index, column })}
-                      onDoubleClick={() => {
-                        setActive({ row: index, column })
-                        setEditing(chosen !== null && isEditable(collection, field))
-                      }}
-                    >
-                      {isActive && editing && isEditable(collection, field) ? (
-                        <CellEditor
-                          collection={collection}
-                          field={field}
-                          record={record}
-                          onDone={() => setEditing(false)}
-                        />
-                      ) : viewer && !(field.name in record) ? (
-                        <Text span size="sm" c="dimmed" fs="italic">
-                          {text.viewAs.hidden}
-                        </Text>
-                      ) : (
-                        <Cell
-                          field={field}
-                          value={record[field.name]}
-                          title={relatedTitle(titles, field, record)}
-                        />
-                      )}
-                    </td>
-                  )
-                })}
-              </tr>
+                collection={collection}
+                columns={columns}
+                titles={titles}
+                record={record}
+                index={index}
+                start={start}
+                template={template}
+                active={isActive ? active.column : null}
+                editing={isActive && editing}
+                chosen={chosen?.has(record.id) ?? null}
+                viewed={viewer !== null}
+                actions={actions}
+              />
             )
           })}
         </tbody>
@@ -222,6 +179,31 @@ export function Grid(props: Props) {
         </Center>
       )}
     </div>
+  )
+}
+
+/** Bound to what the grid was given last, and themselves always the same. */
+function useActions(
+  props: Props,
+  setActive: (cell: { row: number; column: number }) => void,
+  setEditing: (editing: boolean) => void,
+): RowActions {
+  const given = useRef(props)
+  given.current = props
+  return useMemo(
+    () => ({
+      open: (id) => given.current.onOpen(id),
+      choose: (id) => given.current.onChoose(id),
+      activate: (row, column) => setActive({ row, column }),
+      edit(row, column) {
+        const { collection, columns, chosen } = given.current
+        const field = columns[column]
+        setActive({ row, column })
+        setEditing(chosen !== null && field !== undefined && isEditable(collection, field))
+      },
+      endEdit: () => setEditing(false),
+    }),
+    [setActive, setEditing],
   )
 }
 
@@ -273,20 +255,4 @@ function useTitles(): ReadonlyMap<string, string | null> {
     () => new Map(data?.items.map((collection) => [collection.name, titleField(collection)])),
     [data],
   )
-}
-
-function relatedTitle(
-  titles: ReadonlyMap<string, string | null>,
-  { name, options }: FieldDescription,
-  record: AnyRecord,
-): string | undefined {
-  const related = (record.expanded as Record<string, AnyRecord | null> | undefined)?.[name]
-  const title = titles.get(options.target ?? "")
-  const value = title && related?.[title]
-  return typeof value === "string" ? value : undefined
-}
-
-function titleOf(collection: CollectionDescription, record: AnyRecord): string {
-  const title = titleField(collection)
-  return String((title && record[title]) ?? record.id)
 }

@@ -20,8 +20,8 @@ export function Mapping(props: {
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{t.column}</Table.Th>
+            <Table.Th w={200}>{t.field}</Table.Th>
             <Table.Th>{t.first}</Table.Th>
-            <Table.Th w={220}>{t.field}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -29,13 +29,6 @@ export function Mapping(props: {
             <Table.Tr key={`${at} ${column}`}>
               <Table.Td>
                 <Code>{column}</Code>
-              </Table.Td>
-              <Table.Td>
-                {preview.rows.slice(0, 3).map((row, i) => (
-                  <Text key={i} size="sm" c="dimmed" lineClamp={1} maw={320}>
-                    {row[at] || "–"}
-                  </Text>
-                ))}
               </Table.Td>
               <Table.Td>
                 <Select
@@ -48,6 +41,13 @@ export function Mapping(props: {
                   searchable
                   clearable
                 />
+              </Table.Td>
+              <Table.Td>
+                {preview.rows.slice(0, 3).map((row, i) => (
+                  <Text key={i} size="sm" c="dimmed" lineClamp={1} maw={320}>
+                    {row[at] || "–"}
+                  </Text>
+                ))}
               </Table.Td>
             </Table.Tr>
           ))}

@@ -10,6 +10,7 @@ import { Cell } from "./cell.tsx"
 import { type CollectionDescription, titleField, writableFields } from "./collections.ts"
 import { FieldInput } from "./field-input.tsx"
 import { type AnyRecord, recordQuery } from "./records.ts"
+import { refreshRecords } from "./refresh.ts"
 import { restore, useUndo } from "./undo.tsx"
 import { useReader, useViewing } from "./viewer.tsx"
 
@@ -112,16 +113,15 @@ function RecordForm(props: {
     isProblem(error) ? error.errors.map((it) => [it.path.split(".")[0], it.message]) : [],
   )
 
-  async function attempt(work: () => Promise<void>, gone = false): Promise<void> {
+  async function attempt(work: () => Promise<AnyRecord | undefined>, gone = false): Promise<void> {
     setBusy(true)
     setError(undefined)
     try {
-      await work()
+      const saved = await work()
       onDirty(false)
-      await queries.invalidateQueries({
-        queryKey: ["records", collection.name],
-        // What is gone is not asked for again.
-        predicate: ({ queryKey }) => !(gone && queryKey.includes(base?.id)),
+      await refreshRecords(queries, collection.name, {
+        ...(saved && { saved }),
+        ...(gone && { gone: base?.id }),
       })
       onDone()
     } catch (failure) {
@@ -138,24 +138,28 @@ function RecordForm(props: {
     event.preventDefault()
     void attempt(async () => {
       if (base) {
-        const { version } = await write<AnyRecord>("PATCH", `${path}/${base.id}`, changes, {
+        const saved = await write<AnyRecord>("PATCH", `${path}/${base.id}`, changes, {
           "if-match": `"${base.version}"`,
         })
-        if (version === base.version) tell.done(text.saved)
+        if (saved.version === base.version) tell.done(text.saved)
         else {
-          offerUndo(text.saved, collection.name, () => restore(collection.name, base, version))
+          offerUndo(text.saved, collection.name, () =>
+            restore(collection.name, base, saved.version),
+          )
         }
-      } else {
-        await write("POST", path, changes, { "idempotency-key": crypto.randomUUID() })
-        tell.done(text.created)
+        return saved
       }
+      await write("POST", path, changes, { "idempotency-key": crypto.randomUUID() })
+      tell.done(text.created)
+      return undefined
     })
   }
   const remove = () =>
     attempt(async () => {
-      if (!base) return
+      if (!base) return undefined
       await write("DELETE", `${path}/${base.id}`, undefined, { "if-match": `"${base.version}"` })
       offerUndo(text.deleted, collection.name, () => restore(collection.name, base, "deleted"))
+      return undefined
     }, true)
 
   return (

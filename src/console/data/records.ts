@@ -34,7 +34,7 @@ export const listQuery = (
           search,
           sort,
           expand,
-          limit: 100,
+          limit: 200,
           cursor: pageParam,
         }),
         signal,

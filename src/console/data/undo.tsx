@@ -5,6 +5,7 @@ import { isProblem, type Page, pathWith, read, write } from "../backend.ts"
 import { useTell } from "../problem.tsx"
 import { useText } from "../text.tsx"
 import type { AnyRecord } from "./records.ts"
+import { refreshRecords } from "./refresh.ts"
 
 /** Takes something back, telling how far it is; a text that it answers is said in the end. */
 export type TakeBack = (tell: (progress: string) => void) => Promise<string | undefined>
@@ -21,7 +22,7 @@ export function useUndo() {
           try {
             return await takeBack(progress)
           } finally {
-            await queries.invalidateQueries({ queryKey: ["records", collection] })
+            await refreshRecords(queries, collection)
           }
         }}
       />,
