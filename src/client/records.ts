@@ -3,7 +3,7 @@ import type { AggregateItem, AggregateQuery } from "./aggregate-types.ts"
 import type { Filter } from "./filter.ts"
 import type { History } from "./history.ts"
 import type { Call, Transport } from "./transport.ts"
-import type { Answer, Collections, ListQuery, Page, View } from "./types.ts"
+import type { Answer, Collections, ListQuery, Named, NameIn, Page, View } from "./types.ts"
 
 interface Cancellable {
   signal?: AbortSignal
@@ -42,6 +42,15 @@ export interface Records<All extends Collections, C> extends History<C> {
     query?: Exactly<Q, AggregateQuery<RecordOf<C>>>,
     options?: Cancellable,
   ): Promise<Page<AggregateItem<RecordOf<C>, Q>>>
+  /**
+   * Of a collection of saved views: what one finds, under one's own rights and now. Which fields that are, the view says:
+   * `client.records("filmViews").ask<"films">(id)`.
+   */
+  ask<Name extends NameIn<All>>(
+    id: string,
+    query?: Pick<ListQuery<unknown>, "limit" | "cursor" | "count">,
+    options?: Cancellable,
+  ): Promise<Page<Partial<RecordOf<Named<All, Name>>>>>
   get<const Q extends View<RecordOf<C>> = NoQuery>(
     id: string,
     view?: Exactly<Q, View<RecordOf<C>>>,
@@ -124,6 +133,8 @@ export function createRecords<All extends Collections, C>(
     },
     aggregate: (query, { signal } = {}) =>
       answer({ method: "GET", path: `${path}/aggregate${search(query ?? {})}`, signal }),
+    ask: (id, query = {}, { signal } = {}) =>
+      answer({ method: "GET", path: `${pathOf(id)}/records${search(query)}`, signal }),
     get: (id, view, { signal } = {}) =>
       answer({ method: "GET", path: pathOf(id) + search(view ?? {}), signal }),
     create: (body, { idempotencyKey = randomKey(), signal } = {}) =>

@@ -34,6 +34,13 @@ export interface Auth {
   signUp(person: { email: string; password: string; name?: string }): Promise<User>
   /** By any of the ways of `POST /auth/sessions`. Where a second factor is asked for, the problem's `body` has its challenge. */
   signIn(credentials: SignIn): Promise<User>
+  /**
+   * Begins a session of somebody who is nobody yet, where the deployment has such: what they make stays theirs when they
+   * take an address. `captcha` is the widget's answer, where one is asked for.
+   */
+  signInAnonymously(captcha?: string): Promise<User>
+  /** Gives the anonymous person an address and a password: the same person, with all that is theirs. */
+  takeCredentials(person: { email: string; password: string; name?: string }): Promise<User>
   /** Those that one can sign in with; none where the deployment has none. */
   providers(): Promise<Provider[]>
   /**
@@ -168,14 +175,23 @@ export function createSession({ transport, cookies, storage, key }: SessionOptio
 
   const settled = () => renewing?.catch(() => false)
 
+  async function begin(body: unknown, headers: Record<string, string> = {}): Promise<User> {
+    await settled()
+    const call: Call = { method: "POST", path: "/auth/sessions", body, headers }
+    const tokens = await json<Tokens & { user: User }>(transport(call))
+    open(tokens)
+    return tokens.user
+  }
+
   const auth: Auth = {
     signUp: (person) => json(transport({ method: "POST", path: "/auth/users", body: person })),
-    async signIn(credentials) {
+    signIn: (credentials) => begin(credentials),
+    signInAnonymously: (captcha) =>
+      begin({ kind: "anonymous" }, captcha ? { "x-captcha-response": captcha } : {}),
+    async takeCredentials(person) {
       await settled()
-      const call: Call = { method: "POST", path: "/auth/sessions", body: credentials }
-      const tokens = await json<Tokens & { user: User }>(transport(call))
-      open(tokens)
-      return tokens.user
+      const call: Call = { method: "POST", path: "/auth/me/credentials", body: person }
+      return announce(await json<User>(send(call))) as User
     },
     async providers() {
       const call: Call = { method: "GET", path: "/auth/providers" }

@@ -275,6 +275,17 @@ test("the past is asked and brought back by the paths of its record", async () =
   expect(server.sent[3]?.headers.get("if-match")).toBe('"4"')
 })
 
+test("a saved view is asked by its id, page by page", async () => {
+  const server = fakeServer(answers({ items: [{ id: "f" }], next: null, count: 1 }))
+  const page = await connect(server)
+    .records("reviews")
+    .ask<"films">("v/1", { limit: 5, cursor: "c", count: true })
+  expect(page).toEqual({ items: [{ id: "f" }], next: null, count: 1 })
+  expect(server.sent.map(({ path }) => path)).toEqual([
+    "/records/reviews/v%2F1/records?limit=5&cursor=c&count=exact",
+  ])
+})
+
 test("files and many records are one call each", async () => {
   const report = { rows: 1, refused: 0 }
   const server = fakeServer(answers(report), answers(report), answers(report), answers(report))

@@ -55,6 +55,38 @@ test("after sign-in the access token goes with every call", async () => {
   ])
 })
 
+test("an anonymous session is one like any other, and becomes that of a person with an address", async () => {
+  const nobody = { ...alice, email: null }
+  const opened = answers({ user: nobody, accessToken: "a-1", expiresIn: 900, refreshToken: "r-1" })
+  const server = fakeServer(opened, emptyList, answers(alice, {}, 201), opened)
+  const client = connect(server)
+  const seen: unknown[] = []
+  client.auth.onChange((user) => seen.push(user))
+  expect(await client.auth.signInAnonymously("widget")).toEqual(nobody)
+  await client.records("films").list()
+  expect(await client.auth.takeCredentials(credentials)).toEqual(alice)
+  await client.auth.signInAnonymously()
+  expect(seen).toEqual([nobody, alice, nobody])
+  expect(server.sent.map(({ method, path, body }) => [method, path, body])).toEqual([
+    ["POST", "/auth/sessions", { kind: "anonymous" }],
+    ["GET", "/records/films", undefined],
+    ["POST", "/auth/me/credentials", credentials],
+    ["POST", "/auth/sessions", { kind: "anonymous" }],
+  ])
+  expect(server.sent.map(({ headers }) => headers.get("authorization"))).toEqual([
+    null,
+    "Bearer a-1",
+    "Bearer a-1",
+    null,
+  ])
+  expect(server.sent.map(({ headers }) => headers.get("x-captcha-response"))).toEqual([
+    "widget",
+    null,
+    null,
+    null,
+  ])
+})
+
 test("after a fresh proof the token that knows of it goes with every call", async () => {
   const proved = answers({ accessToken: "access-2", expiresIn: 900 }, {}, 201)
   const server = fakeServer(tokens(1), proved, emptyList)

@@ -107,6 +107,15 @@ test("mistyped names do not compile", () => {
   ]
 })
 
+test("a saved view answers records of the collection that is said, each field perhaps missing", () => {
+  const _calls = async () => {
+    const { items } = await client.records("reviews").ask<"films">("v")
+    expectTypeOf(items[0]?.title).toEqualTypeOf<string | undefined>()
+    // @ts-expect-error: no such collection
+    await client.records("reviews").ask<"fims">("v")
+  }
+})
+
 test("the past has the fields of the present, each perhaps missing", () => {
   const _calls = async () => {
     const { items } = await films().history("f")
