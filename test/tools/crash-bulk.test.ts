@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, expect, test } from "vitest"
 import { bundleWorker } from "../../src/tools/bundle.ts"
 import { type CrashServer, startCrashServer } from "../support/crash-server.ts"
+import { signUpAndIn } from "../support/crash-sign-in.ts"
 
 /** Of the file; each fiftieth is refused. */
 const rows = 3_000
@@ -30,7 +31,7 @@ interface Operation {
 test(`killed ${kills} times each, an import and a change of many do all of it once`, async () => {
   const bundle = await bundleWorker("test/support/crash-worker.ts", join(directory, "bundle"))
   const server = await startCrashServer(bundle, state, "")
-  const token = await signIn(server.url)
+  const token = await signUpAndIn(server.url)
   const imported = await amidKills(
     server,
     token,
@@ -135,26 +136,4 @@ async function amidKills(
     last = await look()
   }
   return last
-}
-
-async function signIn(url: string): Promise<string> {
-  const person = {
-    email: "crash@example.test",
-    password: "correct horse battery staple",
-    name: "c",
-  }
-  const post = (path: string) =>
-    fetch(url + path, {
-      method: "POST",
-      body: JSON.stringify(person),
-      headers: { "content-type": "application/json" },
-    })
-  await post("/auth/users")
-  const { email, password } = person
-  const session = await fetch(`${url}/auth/sessions`, {
-    method: "POST",
-    body: JSON.stringify({ email, password }),
-    headers: { "content-type": "application/json" },
-  })
-  return ((await session.json()) as { accessToken: string }).accessToken
 }
