@@ -1,6 +1,7 @@
 import { printBackground } from "./bench/background.ts"
 import { measureBulk } from "./bench/bulk.ts"
 import { type BenchDeployment, startBench } from "./bench/deployment.ts"
+import { printLargeFile } from "./bench/large-file.ts"
 import { type Load, load, makeRequest, median, percentile, takeTurns } from "./bench/load.ts"
 import { type Figure, printFigure, printHead } from "./bench/report.ts"
 import { printRowsRead } from "./bench/scale.ts"
@@ -8,7 +9,8 @@ import { printRowsRead } from "./bench/scale.ts"
 /*
  * `npm run bench`: requests a second of the production bundle on workerd, beside a bare handler over the same rows; then
  * what jobs and metrics cost the requests beside them, which `-- --background` prints alone. `-- --json` prints only the
- * figures of the first, `-- --scale` how many rows are read from a thousand to a million.
+ * figures of the first, `-- --scale` how many rows are read from a thousand to a million, and what a file of 100 MB takes,
+ * which `-- --file` prints alone.
  */
 
 interface Case {
@@ -29,8 +31,11 @@ const slices = 4
 const options = { connections: 16, seconds: 0.5 }
 const json = process.argv.includes("--json")
 
-if (process.argv.includes("--scale")) await printRowsRead()
-else if (process.argv.includes("--background")) await printBackground()
+if (process.argv.includes("--file")) await printLargeFile()
+else if (process.argv.includes("--scale")) {
+  await printRowsRead()
+  await printLargeFile()
+} else if (process.argv.includes("--background")) await printBackground()
 else await main()
 
 async function main(): Promise<void> {

@@ -9,7 +9,7 @@ import { startCrashServer } from "../support/crash-server.ts"
 import { signUpAndIn } from "../support/crash-sign-in.ts"
 
 /** Of a file: wide enough that it is written down in several trips. */
-const rows = 4_000
+const rows = 2_400
 const line = (n: number) => `${n + 1},${"x".repeat(900)}\n`
 const lines = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => line(from + n)).join("")
@@ -30,7 +30,7 @@ test("an upload whose sender or server dies leaves nothing in the way, and is se
   // More often than one person may have operations.
   for (let time = 1; time <= 6; time++) {
     const upload = begin(server.url, token, `broken-${time}`)
-    upload.write(`number,label\n${lines(0, 3_000)}`)
+    upload.write(`number,label\n${lines(0, 2_300)}`)
     while (!(await parts())) await sleep(5)
     upload.destroy()
     while ((await figure(server.database, unfinished)) !== 0) await sleep(5)
@@ -38,7 +38,7 @@ test("an upload whose sender or server dies leaves nothing in the way, and is se
   }
 
   const upload = begin(server.url, token, "killed")
-  upload.write(`number,label\n${lines(0, 3_000)}`)
+  upload.write(`number,label\n${lines(0, 2_300)}`)
   while (!(await parts())) await sleep(5)
   await server.kill()
   const whole = () =>

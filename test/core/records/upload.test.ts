@@ -92,6 +92,73 @@ describe("a file for the background", () => {
     expect(operation).toMatchObject({ total: 3_000, created: 3_000, refused: 0 })
   }, 20_000)
 
+  test("of eight megabytes is never held as a whole, and comes out again as it went in", async () => {
+    await query("CREATE TABLE seen_parts (position INTEGER, rows INTEGER, bytes INTEGER) STRICT")
+    await query(
+      "CREATE TRIGGER see_parts AFTER INSERT ON bulk_parts BEGIN INSERT INTO seen_parts SELECT new.position, json_array_length(new.rows), length(CAST(new.rows AS BLOB)); END",
+    )
+    const rows = 9_000
+    const lineOf = (n: number) => `${String(n).padStart(6, "0")} ${"x".repeat(892)}\n`
+    const width = lineOf(0).length
+    const piece = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, n) => lineOf(from + n)).join("")
+    let sent = 0
+    let heldMost = 0
+    const look = async () => {
+      const written = (await count("SELECT ifnull(sum(rows), 0) AS n FROM seen_parts")) as number
+      heldMost = Math.max(heldMost, (sent - written) * width)
+    }
+    // A hundred kilobytes a piece, and a look at what is written down before each.
+    const step = 111
+    let at = 0
+    const stream = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await look()
+          if (at === 0) controller.enqueue(text("name\n"))
+          const next = Math.min(rows, at + step)
+          if (at === rows) return controller.close()
+          controller.enqueue(text(piece(at, next)))
+          sent = next
+          at = next
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const answer = await upload(alice, "tags/import", stream)
+    const operation = await ended(alice, answer)
+    expect(operation).toMatchObject({ total: rows, created: rows, refused: 0 })
+    // As many rows a part as 300,000 characters hold, and as many parts a trip as two megabytes do.
+    const rowsAPart = Math.floor(300_000 / (width - 1))
+    const parts = await query("SELECT position, rows, bytes FROM seen_parts ORDER BY position")
+    expect(parts.map((part) => part.rows)).toEqual(
+      Array.from({ length: Math.ceil(rows / rowsAPart) }, (_, n) =>
+        Math.min(rowsAPart, rows - n * rowsAPart),
+      ),
+    )
+    expect(parts.map(({ position }) => position)).toEqual(parts.map((_, n) => n))
+    const bytes = parts.map((part) => part.bytes as number)
+    let trips = 1
+    let held = 0
+    for (const more of bytes) {
+      if (held + more + 1 > 1_900_000) {
+        trips++
+        held = 0
+      }
+      held += more + 1
+    }
+    expect(Math.max(...bytes)).toBeLessThan(1_900_000)
+    expect(costOf(answer).trips).toBe(trips + 3)
+    expect(heldMost).toBeGreaterThan(1_000_000)
+    expect(heldMost).toBeLessThan(3_500_000)
+    await query("DROP TRIGGER see_parts")
+    await query("DROP TABLE seen_parts")
+
+    const path = `/records/tags/export?fields=name&sort=name&filter=${encodeURIComponent('name ~ "% xxxxxxxx%"')}`
+    const exported = await (await call(alice, "GET", path)).text()
+    expect(exported.replaceAll("\r\n", "\n")).toBe(`name\n${piece(0, rows)}`)
+  }, 40_000)
+
   test("has a hundred megabytes at most, which is told before it is read where it says so", async () => {
     const before = await kept()
     const { readable, writable } = new FixedLengthStream(100_000_001)
