@@ -27,9 +27,13 @@ import { bulkSweep } from "./core/records/bulk-sweep.ts"
 import type { Collection } from "./core/records/collection.ts"
 import { buryIn, deliverLater } from "./core/records/deliver-job.ts"
 import { linkCollections } from "./core/records/link.ts"
-import { deliverTo, hasListeners } from "./core/records/listeners.ts"
+import { deliverTo } from "./core/records/listeners.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { assertScopedRoles } from "./core/records/scoped-roles.ts"
+import { announce } from "./core/webhooks/announce.ts"
+import { webhookTemplates } from "./core/webhooks/mails.ts"
+import { webhookSender } from "./core/webhooks/sender-object.ts"
+import { webhooksSweep } from "./core/webhooks/sweep.ts"
 import { allDatabaseNames, databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
@@ -74,11 +78,12 @@ export function createBackend(product: Product) {
     [
       jobsSweep,
       mailSweep,
-      ...historyArchive(collections, hasListeners(collections)),
+      ...historyArchive(collections),
       anonymousSweep,
       bulkSweep,
       filesSweep,
       inboundSweep(hooks),
+      webhooksSweep,
       ...(product.schedules ?? []),
     ],
   )
@@ -86,14 +91,13 @@ export function createBackend(product: Product) {
     collections,
     registry,
     product.routes,
-    [...organisationTemplates, ...(product.templates ?? [])],
+    [...organisationTemplates, ...webhookTemplates, ...(product.templates ?? [])],
     organisationRoles,
     hooks,
   )
-  const listening = hasListeners(collections)
   const wakeAll = async (env: Env): Promise<void> => {
     await Promise.all([
-      ...(listening ? databaseNames(env).map((name) => poke(env, "changes", name)) : []),
+      ...databaseNames(env).map((name) => poke(env, "changes", name)),
       ...allDatabaseNames(env).map((name) => poke(env, "jobs", name)),
     ])
   }
@@ -120,8 +124,9 @@ export function createBackend(product: Product) {
   } satisfies ExportedHandler<Env, JobMessage>
   return {
     handler,
-    ChangePump: changePump(deliver, buryIn(later)),
+    ChangePump: changePump(deliver, buryIn(later), announce),
     JobDispatcher: jobDispatcher(registry),
+    WebhookSender: webhookSender(collections),
     MetricsStore,
   }
 }

@@ -33,6 +33,7 @@ import { ownRecordsOf } from "./core/records/own-records.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { recordRoutes } from "./core/records/routes.ts"
 import { searchRoutes } from "./core/records/search-routes.ts"
+import { webhookRoutes } from "./core/webhooks/routes.ts"
 import { consoleRoutes } from "./platform/console-routes.ts"
 import { healthRoutes } from "./platform/health.ts"
 import { createHttp, type Http } from "./platform/http.ts"
@@ -71,6 +72,7 @@ export function createRoutes(
       deleteOwnRecords: deleteOwnRecordsOf(collections),
     }),
   )
+  http.route("/webhooks", webhookRoutes(collections))
   http.route("/jobs", jobRoutes(jobs, administrators))
   http.route("/", mailRoutes({ administrators, templates: [...accountTemplates, ...templates] }))
   http.route("/hooks", hookRoutes(hooks))

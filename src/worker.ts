@@ -7,4 +7,4 @@ import { createBackend } from "./backend.ts"
 const backend = createBackend({ collections, routes, jobs, schedules, hooks, templates })
 
 export default backend.handler
-export const { ChangePump, JobDispatcher, MetricsStore } = backend
+export const { ChangePump, JobDispatcher, MetricsStore, WebhookSender } = backend

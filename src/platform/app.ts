@@ -7,7 +7,7 @@ import { type Count, countEvent } from "./metrics.ts"
 import { scheduleFlush } from "./metrics-flush.ts"
 import { Problem } from "./problem.ts"
 import type { Settings } from "./settings.ts"
-import { type Follower, heard, pokeLater } from "./wake.ts"
+import { beginToFollow, type Follower, heard, isUnfollowed, poke, pokeLater } from "./wake.ts"
 
 /**
  * What code may touch, for the length of one request (or job). A plain argument: a function without it has no reach.
@@ -29,6 +29,12 @@ export interface App {
   waitUntil(work: Promise<unknown>): void
   /** After a commit to `db`, without making the caller wait: what follows it may start. */
   wake(follower: Follower): void
+  /** The same for the log's reader where no listener in code waits for it, but somebody else may. */
+  wakeFollowers(): void
+  /** Tells the object of one endpoint of webhooks that something waits. */
+  wakeEndpoint(endpoint: string): Promise<void>
+  /** Said when somebody begins to follow the log of `db`. */
+  followed(): void
   /** Names of all databases, that of people too where it is one of its own. */
   readonly databases: readonly string[]
   /** Up to which line of `db`'s log its listeners have heard it. */
@@ -158,6 +164,12 @@ export function createApp(options: AppOptions): App {
     wake(follower) {
       waitUntil(pokeLater(env, follower, open(database).name, log))
     },
+    wakeFollowers() {
+      const { name } = open(database)
+      if (!isUnfollowed(name)) waitUntil(pokeLater(env, "changes", name, log))
+    },
+    wakeEndpoint: (endpoint) => poke(env, "webhooks", open(database).name, endpoint),
+    followed: () => beginToFollow(open(database).name),
     heard: () => heard(env, open(database).name),
     get archive() {
       return openBucket(env, "ARCHIVE")

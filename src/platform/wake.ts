@@ -1,13 +1,21 @@
 import { describeError, type Log } from "./log.ts"
 
-/** The Durable Objects that do what follows a commit, one of each a database: who reads the log, and who starts jobs. */
-export type Follower = "changes" | "jobs"
+/**
+ * The Durable Objects that do what follows a commit, one of each a database: who reads the log, and who starts jobs; and
+ * one for each endpoint of webhooks.
+ */
+export type Follower = "changes" | "jobs" | "webhooks"
 
-const bindings = { changes: "CHANGE_PUMP", jobs: "JOB_DISPATCHER" } as const
+const bindings = {
+  changes: "CHANGE_PUMP",
+  jobs: "JOB_DISPATCHER",
+  webhooks: "WEBHOOK_SENDER",
+} as const
 
 /** As much of such an object as others may call. */
 interface Pokable {
-  poke(database: string): Promise<void>
+  /** Answers whether anybody follows the log, where it is the one that reads it. */
+  poke(database: string, part?: string): Promise<unknown>
   status?(): Promise<{ cursor: number }>
 }
 
@@ -16,12 +24,34 @@ interface Pokable {
  * the next one, by the schedule of the worker, and by the first request of the next isolate: the database holds what is
  * due. Nothing, where there are no such objects (command-line tools).
  */
-export async function poke(env: object, follower: Follower, database: string): Promise<void> {
+export async function poke(
+  env: object,
+  follower: Follower,
+  database: string,
+  part?: string,
+): Promise<void> {
   const namespace = (env as Record<string, DurableObjectNamespace | undefined>)[bindings[follower]]
   if (!namespace) return
-  const stub = namespace.get(namespace.idFromName(database)) as unknown as Pokable
-  await stub.poke(database)
+  const name = part === undefined ? database : `${database} ${part}`
+  const stub = namespace.get(namespace.idFromName(name)) as unknown as Pokable
+  const followed = await stub.poke(database, part)
+  if (follower !== "changes") return
+  if (followed === false) quiet.set(database, Date.now() + quietMilliseconds)
+  else quiet.delete(database)
 }
+
+/**
+ * Until when this isolate takes it that nobody but listeners in code follows a database's log. Whoever begins to follow it
+ * elsewhere hears of what was written meanwhile with the next poke.
+ */
+const quiet = new Map<string, number>()
+const quietMilliseconds = 5_000
+
+/** Whether the log's reader need not be told of a commit that no listener in code waits for. */
+export const isUnfollowed = (database: string): boolean => (quiet.get(database) ?? 0) > Date.now()
+
+/** Somebody has begun to follow it. */
+export const beginToFollow = (database: string): void => void quiet.delete(database)
 
 /** Up to which line of a database's log its listeners have heard it; 0 where there is no such object. */
 export async function heard(env: object, database: string): Promise<number> {
@@ -32,7 +62,13 @@ export async function heard(env: object, database: string): Promise<number> {
 }
 
 /** The same without waiting, and without an error for the caller, whose commit stands. */
-export const pokeLater = (env: object, follower: Follower, database: string, log: Log) =>
-  poke(env, follower, database).catch((error: unknown) => {
+export const pokeLater = (
+  env: object,
+  follower: Follower,
+  database: string,
+  log: Log,
+  part?: string,
+) =>
+  poke(env, follower, database, part).catch((error: unknown) => {
     log("warn", "poke failed", { follower, database, error: describeError(error) })
   })

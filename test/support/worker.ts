@@ -1,10 +1,13 @@
 import { Hono } from "hono"
 import { createBackend } from "../../src/backend.ts"
+import { linkCollections } from "../../src/core/records/link.ts"
 import type { OwnHttp } from "../../src/core/records/reach.ts"
+import { webhookSender } from "../../src/core/webhooks/sender-object.ts"
 import { fixtures } from "./collections.ts"
 import { fixtureHooks } from "./hooks.ts"
 import { fixtureJobs, fixtureSchedules } from "./jobs.ts"
 import { fixtureRoles } from "./organisation-roles.ts"
+import { receivers } from "./receivers.ts"
 
 const backend = createBackend({
   collections: fixtures,
@@ -17,3 +20,11 @@ const backend = createBackend({
 
 export default backend.handler
 export const { ChangePump, JobDispatcher, MetricsStore } = backend
+export class WebhookSender extends webhookSender(linkCollections(fixtures), {
+  fetch: (request) => receivers.fetch(request),
+  resolve: (name) => receivers.resolve(name),
+}) {
+  override async alarm(): Promise<void> {
+    if (!receivers.still) await super.alarm()
+  }
+}

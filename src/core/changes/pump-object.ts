@@ -3,28 +3,41 @@ import { type App, createApp } from "../../platform/app.ts"
 import { describeError } from "../../platform/log.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import { sql } from "../../platform/sql.ts"
-import type { Bury, Deliver, StoredChange } from "./pump.ts"
+import type { Announce, Bury, Deliver, StoredChange } from "./pump.ts"
 import { backoffMilliseconds, batchSize, idleMilliseconds, isExhausted } from "./pump-schedule.ts"
 
 /*
  * One object a database. Storage: `database` its name, `cursor` the last line that was delivered, `attempts` at the next
- * one. The alarm is set while there may be something to do, and survives the process.
+ * one; `announced` the last line that followers know of, who do not wait for a listener that fails. The alarm is set while
+ * there may be something to do, and survives the process.
  */
 
+const anyFollower = sql`SELECT name FROM change_followers LIMIT 1`
+
 /** The Durable Object class that hands each line of the log to `deliver`, in order, at least once, or in the end to `bury`. */
-export const changePump = (deliver: Deliver, bury: Bury) =>
+export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
   class ChangePump extends DurableObject<Env> {
-    /** Called after commits. Only sets the alarm, so that there is one path on which lines are delivered. */
-    async poke(database: string): Promise<void> {
+    /**
+     * Called after commits. Only sets the alarm, so that there is one path on which lines are delivered. Answers whether
+     * anybody was seen to follow the log beside the listeners in code.
+     */
+    async poke(database: string): Promise<boolean> {
       const { storage } = this.ctx
       if ((await storage.get<string>("database")) === undefined)
         await storage.put("database", database)
       // While a line is being retried, its alarm stands in the future; new lines wait behind it. Without one (the platform
       // gives up an alarm that fails too often) nothing would ever wake the object again.
       const waiting = ((await storage.get<number>("attempts")) ?? 0) > 0
-      if (waiting && (await storage.getAlarm()) !== null) return
+      if (waiting && (await storage.getAlarm()) !== null) {
+        await this.announceAll(this.app(database))
+        return this.#followed
+      }
       await storage.setAlarm(Date.now())
+      return this.#followed
     }
+
+    /** As of the last look; taken for true before it. */
+    #followed = true
 
     /** Where the object stands, for administrators and tests. */
     async status(): Promise<{ cursor: number; attempts: number }> {
@@ -52,9 +65,13 @@ export const changePump = (deliver: Deliver, bury: Bury) =>
     /** False when the end of the log is reached, or a line has to wait for another try. */
     private async deliverBatch(app: App): Promise<boolean> {
       const cursor = (await this.ctx.storage.get<number>("cursor")) ?? 0
-      const changes = (await app.db.all(
+      const [rows = [], followers = []] = await app.db.batch([
         sql`SELECT seq, id, at, actor, organisation, subject, record, version, kind, payload FROM changes WHERE seq > ${cursor} ORDER BY seq LIMIT ${batchSize}`,
-      )) as unknown as StoredChange[]
+        anyFollower,
+      ])
+      const changes = rows as unknown as StoredChange[]
+      this.#followed = followers.length > 0
+      await this.announceUpTo(app, changes.at(-1)?.seq ?? cursor)
       for (const change of changes) {
         if (!(await this.tryDeliver(app, change))) return false
       }
@@ -62,6 +79,26 @@ export const changePump = (deliver: Deliver, bury: Bury) =>
       const last = changes.at(-1)
       if (last) await this.ctx.storage.put("cursor", last.seq)
       return changes.length > 0
+    }
+
+    /** The lines that a listener holds up, too: one step. */
+    private async announceAll(app: App): Promise<void> {
+      const [followers = [], newest = []] = await app.db.batch([
+        anyFollower,
+        sql`SELECT max(seq) AS seq FROM changes`,
+      ])
+      this.#followed = followers.length > 0
+      await this.announceUpTo(app, (newest[0]?.seq as number | null) ?? 0)
+    }
+
+    /** Of an object that has announced nothing yet, nobody has followed what it has passed. */
+    private async announceUpTo(app: App, to: number): Promise<void> {
+      const { storage } = this.ctx
+      const cursor = (await storage.get<number>("cursor")) ?? 0
+      const from = (await storage.get<number>("announced")) ?? cursor
+      if (to <= from) return
+      if (this.#followed) await announce(app, from, to)
+      await storage.put("announced", to)
     }
 
     /** False when the line has to wait for another try. */

@@ -77,3 +77,8 @@ export const archivePositions = sqliteTable("archive_positions", {
   subject: text().primaryKey().notNull(),
   seq: integer().notNull(),
 })
+
+/** Who follows the log beside the listeners in code: while there is nobody, the pump asks no further. */
+export const changeFollowers = sqliteTable("change_followers", {
+  name: text().primaryKey().notNull(),
+})

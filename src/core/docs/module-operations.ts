@@ -13,6 +13,7 @@ import { descriptionDocs } from "../records/description-openapi.ts"
 import { exposureDocs } from "../records/exposure-openapi.ts"
 import { bulkDocs } from "../records/openapi.ts"
 import { searchDocs } from "../records/search-openapi.ts"
+import { webhookDocs } from "../webhooks/openapi.ts"
 import type { Answer, DocumentedOperation, Parameter, PathItem, Schema } from "./document.ts"
 import { schemaRef } from "./document.ts"
 import { answerHeaders, requestHeader } from "./headers.ts"
@@ -29,6 +30,7 @@ export const documentedModules: readonly DocumentedModule[] = [
   identityDocs,
   organisationDocs,
   keyDocs,
+  webhookDocs,
   jobsDocs,
   mailDocs,
   inboundDocs,

@@ -66,8 +66,8 @@ export interface NameAst {
 }
 export interface PathAst {
   readonly kind: "path"
-  /** `new` for `@new.…` */
-  readonly root: "row" | "new"
+  /** `new` for `@new.…`, `old` for `@old.…` */
+  readonly root: "row" | "new" | "old"
   readonly names: readonly [NameAst, ...NameAst[]]
   readonly position: number
 }

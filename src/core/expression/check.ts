@@ -17,11 +17,13 @@ import type { Access, Shape } from "./types.ts"
 
 /**
  * Trusted: a rule, which sees everything. Client: a filter that somebody sent, through which only what
- * `access` allows can be seen. `write` adds `@new.field` and `@changed(field)`, for rules of writes.
+ * `access` allows can be seen. `write` adds `@new.field` and `@changed(field)`, for rules of writes. `event` is for conditions
+ * on changes: they ask for own fields as they are after it (`@new.field` says the same), before it (`@old.field`), and
+ * whether they differ. Evaluated with the state after it as the row, and the state before it as the next one.
  */
 export type CheckOptions =
   | { readonly mode: "trusted"; readonly write?: boolean }
-  | { readonly mode: "client"; readonly access: Access }
+  | { readonly mode: "client"; readonly access: Access; readonly event?: true }
 
 /**
  * Resolves the names of an expression and checks its types, for rows of one collection.
@@ -34,8 +36,9 @@ export type CheckOptions =
 export function checkExpression(ast: Ast, shape: Shape, options: CheckOptions): Checked {
   const trusted = options.mode === "trusted"
   const access = trusted ? null : options.access
-  const write = trusted && options.write === true
-  return check(ast, { shape, top: shape, access, write })
+  const event = !trusted && options.event === true
+  const write = event || (trusted && options.write === true)
+  return check(ast, { shape, top: shape, access, write, event })
 }
 
 function check(ast: Ast, names: Names): Checked {

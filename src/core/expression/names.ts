@@ -15,6 +15,8 @@ export interface Names {
   readonly access: Access | null
   /** Whether `@new` and `@changed` exist. */
   readonly write: boolean
+  /** About an event: own fields alone, as they are after it, and before it with `@old`. */
+  readonly event?: boolean
 }
 
 /**
@@ -23,7 +25,7 @@ export interface Names {
  * @throws {ExpressionError} `unknown_field`, also for what the caller may never read: word for word the same.
  */
 export function resolvePath(path: PathAst, names: Names): Path {
-  const { steps, shape, last } = walk(path, names)
+  const { root, steps, shape, last } = walk(path, names)
   const { field, rule } = lookUp(last, shape, names, path)
   if (field.kind === "many") {
     const problem = `"${written(path)}" holds many records`
@@ -31,7 +33,7 @@ export function resolvePath(path: PathAst, names: Names): Path {
     throw new ExpressionError("wrong_type", path.position, problem, hint)
   }
   const type = field.kind === "one" ? "text" : field.type
-  return { kind: "path", type, root: path.root, steps, field, fieldRule: rule }
+  return { kind: "path", type, root, steps, field, fieldRule: rule }
 }
 
 /** A path that ends in a point. */
@@ -44,15 +46,16 @@ export function resolvePoint(path: PathAst, names: Names): Path {
 
 /** A path that ends in a relation to many. */
 export function resolveMany(path: PathAst, names: Names): ManyPath {
-  const { steps, shape, last } = walk(path, names)
+  const { root, steps, shape, last } = walk(path, names)
   const { field, rule } = lookUp(last, shape, names, path)
+  if (names.event) throw leadsAway(path)
   if (field.kind !== "many") {
     const problem = `"${written(path)}" is no relation to many`
     throw new ExpressionError("wrong_type", path.position, problem, "compare its value instead")
   }
   const target = field.target()
   const readRule = manyReadRule(field, target, names.access)
-  return { root: path.root, steps, field, fieldRule: rule, target, readRule }
+  return { root, steps, field, fieldRule: rule, target, readRule }
 }
 
 /** The field that `@changed(…)` names. */
@@ -74,7 +77,7 @@ export function resolveChanged(name: NameAst, names: Names): ShapeField {
 
 /** As written: `@new.project.owner`. No message names a collection, which the caller might not know. */
 export const written = (path: PathAst): string =>
-  (path.root === "new" ? "@new." : "") + path.names.map(({ name }) => name).join(".")
+  (path.root === "row" ? "" : `@${path.root}.`) + path.names.map(({ name }) => name).join(".")
 
 function refuseUnlessWrite(word: string, position: number, names: Names): void {
   if (names.write) return
@@ -83,8 +86,12 @@ function refuseUnlessWrite(word: string, position: number, names: Names): void {
 }
 
 /** Follows the relations to one before the last name. */
-function walk(path: PathAst, names: Names): { steps: Step[]; shape: Shape; last: NameAst } {
-  if (path.root === "new") refuseUnlessWrite("@new", path.position, names)
+function walk(
+  path: PathAst,
+  names: Names,
+): { root: "row" | "new"; steps: Step[]; shape: Shape; last: NameAst } {
+  const root = rootOf(path, names)
+  if (names.event && path.names.length > 1) throw leadsAway(path)
   let shape = path.root === "new" ? names.top : names.shape
   const steps: Step[] = []
   for (const name of path.names.slice(0, -1)) {
@@ -95,8 +102,27 @@ function walk(path: PathAst, names: Names): { steps: Step[]; shape: Shape; last:
     steps.push({ field, fieldRule: rule, target, readRule })
     shape = target
   }
-  return { steps, shape, last: path.names.at(-1) as NameAst }
+  return { root, steps, shape, last: path.names.at(-1) as NameAst }
 }
+
+/** Of an event, the row is what it left behind, and the other state is what was before. */
+function rootOf({ root, position }: PathAst, names: Names): "row" | "new" {
+  if (names.event) return root === "old" ? "new" : "row"
+  if (root === "old") {
+    const hint = "only conditions on events know what was before"
+    throw new ExpressionError("not_allowed", position, '"@old" has no meaning', hint)
+  }
+  if (root === "new") refuseUnlessWrite("@new", position, names)
+  return root
+}
+
+const leadsAway = (path: PathAst): ExpressionError =>
+  new ExpressionError(
+    "not_allowed",
+    path.position,
+    `"${written(path)}" leads to other records`,
+    "a condition on events asks for the record's own values",
+  )
 
 function notFollowed(field: ShapeField, name: NameAst): ExpressionError {
   const many = field.kind === "many"

@@ -274,13 +274,13 @@ function parseName(parser: Parser): NameAst {
   return { name: token.source, position: token.position }
 }
 
-/** `project.owner.name`, or the same after `@new.` */
+/** `project.owner.name`, or the same after `@new.` or `@old.` */
 function parsePath(parser: Parser): PathAst {
   const { position, source } = peek(parser)
-  const root = source === "@new" ? "new" : "row"
-  if (root === "new") {
+  const root = source === "@new" ? "new" : source === "@old" ? "old" : "row"
+  if (root !== "row") {
     parser.index += 1
-    expect(parser, ".", 'a field, as in "@new.status"')
+    expect(parser, ".", `a field, as in "@${root}.status"`)
   }
   const names: [NameAst, ...NameAst[]] = [parseName(parser)]
   while (takeIf(parser, ".")) {
@@ -362,7 +362,7 @@ const actorNames: ReadonlySet<string> = new Set(["me.id", "me.email", "me.kind",
 
 function parseActor(parser: Parser): OperandAst {
   const token = peek(parser)
-  if (token.source === "@new") return parsePath(parser)
+  if (token.source === "@new" || token.source === "@old") return parsePath(parser)
   parser.index += 1
   if (token.source === "@now" || token.source === "@today") return parseTime(parser, token)
   if (token.source === "@changed") {
@@ -375,7 +375,7 @@ function parseActor(parser: Parser): OperandAst {
   const hint =
     name === "me.roles"
       ? 'ask has(@me.roles, "…")'
-      : "expected @me.id, @me.email, @me.kind, @me.roles, @org.id, @now, @today, @new or @changed"
+      : "expected @me.id, @me.email, @me.kind, @me.roles, @org.id, @now, @today, @new, @old or @changed"
   throw new ExpressionError("unknown_name", token.position, `Unknown value "@${name}"`, hint)
 }
 

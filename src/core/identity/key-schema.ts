@@ -26,7 +26,7 @@ const scope = z
   .regex(scopePattern, "must be a scope like articles:read, *:read or *:*")
   .meta({
     description:
-      "`<collection>:<action>`, with `read`, `create`, `update`, `delete`, or `*` for all; `metrics:read` and `jobs:read` for the keys of administrators.",
+      "`<collection>:<action>`, with `read`, `create`, `update`, `delete`, or `*` for all; `metrics:read` and `jobs:read` for the keys of administrators; `webhooks:<action>` for endpoints of webhooks, which only a scope that names them covers.",
     examples: ["articles:read"],
   })
 

@@ -20,6 +20,10 @@ export const grants = (scopes: readonly string[], collection: string, action: Ac
  */
 const administration: ReadonlySet<string> = new Set(["metrics", "jobs"])
 
+/** Whether a key may see or change endpoints of webhooks: they send on what it may read, so a scope has to name them. */
+export const grantsWebhooks = (scopes: readonly string[], action: Action): boolean =>
+  scopes.some((scope) => scope === "webhooks:*" || scope === `webhooks:${action}`)
+
 /** Whether a request for `path` may be made with these scopes of an administrator's key. */
 export function grantsAdministration(
   scopes: readonly string[],

@@ -51,15 +51,12 @@ export const retentionDays = (retention: string | undefined): number | null =>
   retention === undefined ? null : Number(retention.slice(0, -1))
 
 /** By the clock, in each database; nothing, where no collection lets its lines go. */
-export const historyArchive = (
-  collections: LinkedCollections,
-  listening: boolean,
-): readonly Schedule[] => {
+export const historyArchive = (collections: LinkedCollections): readonly Schedule[] => {
   const retained = [...collections.values()].some(({ definition }) => definition.options.history)
-  return retained ? [archiveSchedule(collections, listening)] : []
+  return retained ? [archiveSchedule(collections)] : []
 }
 
-const archiveSchedule = (collections: LinkedCollections, listening: boolean): Schedule =>
+const archiveSchedule = (collections: LinkedCollections): Schedule =>
   schedule("history.archive", {
     cron: "29 * * * *",
     everywhere: true,
@@ -67,8 +64,7 @@ const archiveSchedule = (collections: LinkedCollections, listening: boolean): Sc
     timeoutSeconds: 600,
     concurrency: { limit: 1 },
     async run({ app, signal }) {
-      const delivered = listening ? await app.heard() : Number.MAX_SAFE_INTEGER
-      const moved = await archiveHistory(app, collections, delivered, signal)
+      const moved = await archiveHistory(app, collections, await app.heard(), signal)
       if (moved > 0) app.log("info", "history archived", { database: app.db.name, lines: moved })
     },
   })

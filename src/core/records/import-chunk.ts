@@ -161,7 +161,10 @@ async function createTogether(
     ]
     try {
       if (statements.length > 0) await app.db.batch(statements)
-      if (!rehearsal && collection.definition.options.afterCommit) app.wake("changes")
+      if (!rehearsal) {
+        if (collection.definition.options.afterCommit) app.wake("changes")
+        else app.wakeFollowers()
+      }
       return result
     } catch (error) {
       if (rehearsal && isRehearsed(error)) return result

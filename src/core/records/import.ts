@@ -102,6 +102,7 @@ export async function importRecords(
       throw refusalProblem(error, actor.kind === "anonymous", true)
     }
     if (collection.definition.options.afterCommit) app.wake("changes")
+    else app.wakeFollowers()
   }
   return records.map(({ id }) => id)
 }

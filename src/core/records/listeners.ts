@@ -18,7 +18,3 @@ export const deliverTo =
     await listener(app, committed, reachFor(app, actor, collections))
     return true
   }
-
-/** True when a line of the log has somebody to be handed to. */
-export const hasListeners = (collections: LinkedCollections): boolean =>
-  [...collections.values()].some((collection) => collection.definition.options.afterCommit)

@@ -134,6 +134,7 @@ export async function runPlanned(
   const results = await app.db.batch(statements)
   const heard = planned.some(({ steps }) => steps.some(({ operation }) => isHeard(operation)))
   if (heard) app.wake("changes")
+  else if (!rehearsal) app.wakeFollowers()
   if (planned.some(({ jobs }) => jobs.length > 0)) app.wake("jobs")
   const written = answers.map((answer) => answer(results))
   const subjects = drafts.map(({ collection }) => collection)

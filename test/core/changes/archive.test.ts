@@ -216,10 +216,9 @@ VALUES ('j', 'changes.deliver', 1, '{}', ?, 'dead', 1, '', 0, '', '', '2026-01-0
   test("are moved by the clock, as far as their listeners have heard", async () => {
     const { id } = await create({})
     await patch(id, { count: 1 })
-    expect(historyArchive(linkCollections([stays]), true)).toEqual([])
+    expect(historyArchive(linkCollections([stays]))).toEqual([])
     const [{ job } = await Promise.reject(new Error("no schedule"))] = historyArchive(
       shop.collections,
-      true,
     )
     const run = (app: App) =>
       job.options.run({ app, signal: new AbortController().signal } as never, undefined as never)

@@ -1,0 +1,29 @@
+import { type Actor, isAdministrator, type UserActor } from "../../platform/app.ts"
+import { Problem } from "../../platform/problem.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
+import { type Action, grantsWebhooks } from "../identity/key-scopes.ts"
+
+/*
+ * Whose endpoints are whose. People see their own within the organisation that they act in, those of their keys too; a
+ * key sees what it made itself, because the rest may reach further than its scopes. Administrators of the deployment see
+ * all, may disable and delete them, and see nothing of what was sent: that is by their owners' rights, not by theirs.
+ */
+
+/** @throws {Problem} `unauthenticated`, `account_required`, `forbidden` for keys without the scope */
+export function assertMayManage(actor: Actor, action: Action): UserActor {
+  if (actor.kind !== "user") throw new Problem("unauthenticated")
+  if (actor.anonymous) throw new Problem("account_required")
+  if (actor.key && !grantsWebhooks(actor.key.scopes, action)) {
+    throw new Problem("forbidden", `This API key lacks the scope webhooks:${action}.`)
+  }
+  return actor
+}
+
+/** SQL about `webhook_endpoints e`: true of the actor's own. */
+export function isOwn(actor: UserActor): Sql {
+  const own = sql`e.owner = ${actor.id} AND e.organisation IS ${actor.organisation}`
+  return actor.key ? sql`(${own} AND e."key" ->> 'id' = ${actor.key.id})` : sql`(${own})`
+}
+
+/** SQL about `webhook_endpoints e`: true of those that the actor sees. */
+export const isVisible = (actor: UserActor): Sql => (isAdministrator(actor) ? sql`1` : isOwn(actor))

@@ -1,0 +1,43 @@
+import * as z from "zod"
+import { heading, paragraph, smallPrint } from "../mail/content.ts"
+import { type MailTemplate, mailTemplate } from "../mail/template.ts"
+
+/** To the owner of an endpoint that is sent nothing any more. */
+export const endpointDisabled = mailTemplate("webhooks.endpoint-disabled", {
+  data: z.object({
+    host: z.string(),
+    reason: z.enum(["gone", "failing", "owner"]),
+    /** ISO 8601, UTC. */
+    at: z.string(),
+  }),
+  sample: { host: "hooks.example.com", reason: "failing", at: "2026-11-28T09:30:00.000Z" },
+  messages: {
+    en: {
+      subject: "A webhook was switched off",
+      text: ({ host, reason }) =>
+        reason === "gone"
+          ? `The receiver at “${host}” says that it is gone for good, so nothing is sent to it any more.`
+          : `The receiver at “${host}” has not taken anything for five days, so nothing is sent to it any more.`,
+      at: ({ at }) => `When: ${utc(at)}`,
+      hint: "What waits is kept. Once the receiver works again, switch the endpoint on, and replay what it has missed.",
+    },
+    de: {
+      subject: "Ein Webhook wurde abgeschaltet",
+      text: ({ host, reason }) =>
+        reason === "gone"
+          ? `Der Empfänger bei „${host}“ sagt, dass es ihn nicht mehr gibt. Darum wird ihm nichts mehr geschickt.`
+          : `Der Empfänger bei „${host}“ hat fünf Tage lang nichts angenommen. Darum wird ihm nichts mehr geschickt.`,
+      at: ({ at }) => `Wann: ${utc(at)}`,
+      hint: "Was wartet, bleibt. Wenn der Empfänger wieder arbeitet, schalte den Endpunkt ein und schicke noch einmal, was er verpasst hat.",
+    },
+  },
+  content: (t) => ({
+    subject: t.subject,
+    blocks: [heading(t.subject), paragraph(t.text), paragraph(t.at), smallPrint(t.hint)],
+  }),
+})
+
+const utc = (at: string): string => `${at.slice(0, 16).replace("T", " ")} UTC`
+
+/** For the preview in development. */
+export const webhookTemplates: readonly MailTemplate[] = [endpointDisabled]
