@@ -77,6 +77,13 @@ export type Method = (typeof methods)[number]
 
 export type PathItem = Readonly<Partial<Record<Method, DocumentedOperation>>>
 
+/** What is sent to others, and what they answer. */
+export interface WebhookItem {
+  readonly post: Pick<DocumentedOperation, "tags" | "summary" | "description" | "responses"> & {
+    readonly requestBody: { readonly required: boolean; readonly content: Content }
+  }
+}
+
 export interface OpenApi {
   readonly openapi: "3.1.1"
   readonly info: {
@@ -89,6 +96,7 @@ export interface OpenApi {
   readonly servers: readonly { readonly url: string }[]
   readonly tags: readonly { readonly name: string; readonly description: string }[]
   readonly paths: Readonly<Record<string, PathItem>>
+  readonly webhooks: Readonly<Record<string, WebhookItem>>
   readonly components: {
     readonly schemas: Readonly<Record<string, Schema>>
     readonly responses: Readonly<Record<string, Answer>>

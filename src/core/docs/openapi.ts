@@ -1,6 +1,7 @@
 import type { LinkedCollection } from "../records/link.ts"
 import { aggregatePageSchema, savedViewPageSchema } from "./aggregate-operation.ts"
 import type { DocumentedOperation, OpenApi, PathItem, Schema } from "./document.ts"
+import { webhookItems } from "./event-operations.ts"
 import { answerHeaders, requestHeaders, responseHeaders } from "./headers.ts"
 import { historySchemas } from "./history-operations.ts"
 import { documentedModules, modulePaths, moduleSchemas } from "./module-operations.ts"
@@ -65,6 +66,7 @@ export function openApiDocument(reader: Reader): OpenApi {
       { name: "deployment", description: "The deployment itself." },
     ],
     paths: { ...paths, ...modulePaths(use), ...deploymentPaths(use) },
+    webhooks: webhookItems(reader, names),
     components: {
       schemas: {
         ...schemas,

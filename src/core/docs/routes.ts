@@ -7,6 +7,7 @@ import { matchesNone } from "../records/etag.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { viewFor } from "../records/view.ts"
 import type { OpenApi } from "./document.ts"
+import { eventCatalogue } from "./event-operations.ts"
 import { openApiDocument } from "./openapi.ts"
 import { referencePage } from "./page.ts"
 import { type Reader, shapeOfReader } from "./reader.ts"
@@ -61,6 +62,10 @@ export function docsRoutes(collections: LinkedCollections): Hono<Http> {
       c.header("Content-Security-Policy", policy)
       c.header("Referrer-Policy", "no-referrer")
       return answer(c, edition.page.html, "text/html; charset=utf-8")
+    })
+    .get("/webhooks/events", async (c) => {
+      const edition = await editionFor(c)
+      return c.json({ items: eventCatalogue(edition.document) })
     })
     .get("/docs/style.css", (c) => answer(c, style, "text/css; charset=utf-8"))
 }

@@ -1,4 +1,5 @@
 import {
+  badAnySession,
   badBody,
   badSession,
   type DocumentedModule,
@@ -17,6 +18,16 @@ const delivery = {
 } as const
 
 const operations: readonly Operation[] = [
+  {
+    method: "get",
+    path: "/webhooks/events",
+    operationId: "listWebhookEvents",
+    summary: "What one can hear of, with JSON Schema and an example each",
+    description: "As far as the caller may know of it. Made from the collections.",
+    auth: "either",
+    responses: { 200: { description: "All types.", schema: shapes.webhookEventTypes } },
+    problems: badAnySession,
+  },
   {
     method: "post",
     path: "/webhooks/endpoints",

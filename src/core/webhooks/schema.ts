@@ -219,3 +219,15 @@ export const webhookReplayAnswer = z
 
 export const webhookEndpointPage = z.object({ items: z.array(webhookEndpoint), next })
 export const webhookDeliveryPage = z.object({ items: z.array(webhookDelivery), next })
+
+export const webhookEventType = z
+  .object({
+    type: z.string().meta({ examples: ["films.created"] }),
+    version: z.int().meta({ description: "Rises when a receiver that worked may stop working." }),
+    description: z.string(),
+    schema: z.record(z.string(), z.unknown()).meta({ description: "JSON Schema of the payload." }),
+    example: z.unknown(),
+  })
+  .meta({ description: "A type of events that one may hear of." })
+
+export const webhookEventTypes = z.object({ items: z.array(webhookEventType) })
