@@ -43,6 +43,9 @@ export default function ViewAsDialog({ onClose }: { onClose: () => void }) {
           <Text size="sm">{t.hint}</Text>
           <Button
             variant="default"
+            h="auto"
+            py="xs"
+            styles={{ label: { whiteSpace: "normal" } }}
             onClick={() => {
               setViewer(anonymousViewer())
               onClose()
