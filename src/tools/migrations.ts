@@ -57,7 +57,7 @@ export function checkSchema(
   ]
 }
 
-const kinds = { index: "indexes", trigger: "triggers", search: "search" }
+const kinds = { index: "indexes", trigger: "triggers", search: "search", summary: "summaries" }
 
 const ownerOrSelf = (table: Table): string =>
   table.origin === "join" ? ownerOf(table) : table.name

@@ -151,6 +151,7 @@ export const tickets = collection("tickets", {
     delete: "@me.id != null",
   },
   search: ["subject"],
+  summaries: [{ span: "day(createdAt)", sum: ["number"] }],
   indexes: ["subject"],
 })
 
@@ -174,6 +175,7 @@ export const orders = collection("orders", {
     update: "buyer = @me.id",
     delete: "buyer = @me.id",
   },
+  summaries: [{ span: "month(createdAt)", group: "state", sum: ["quantity", "total"] }],
   beforeWrite: {
     needs: "record",
     run({ action, input, record, id, app }) {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
 import { expect, test } from "vitest"
 import { collection, type Fields, sqlView } from "../../src/core/records/collection.ts"
 import {
@@ -65,6 +66,48 @@ ALTER TABLE "notes" ADD COLUMN "above" TEXT REFERENCES "notes" ("id");
 -- notes: indexes
 CREATE INDEX "notes_above" ON "notes" ("above", "id");
 `)
+})
+
+test("a summary comes with the sums of what is there, is made anew when it changes, and goes", async () => {
+  const project = migrationProject()
+  const database = new DatabaseSync(":memory:")
+  let applied = 0
+  const step = async (fields: Fields, options: object, rebuild: string[] = []) => {
+    await project.migrate([notes(fields, options)], { rebuild })
+    const files = listMigrations(project.directory)
+    for (const { sql } of files.slice(applied)) database.exec(sql)
+    applied = files.length
+    expect(checkSchema([notes(fields, options)], files)).toEqual([])
+  }
+  const kept = () => database.prepare("SELECT * FROM notes_by_month_createdAt ORDER BY 1").all()
+  const write = (id: string, n: number) =>
+    database.exec(
+      `INSERT INTO notes ("id", "version", "createdAt", "updatedAt", "n") VALUES ('${id}', 1, '2026-1${n}-05', '', ${n})`,
+    )
+  const fields = { ...body, n: integer() }
+  const counts = { summaries: [{ span: "month(createdAt)" }] }
+  const sums = { summaries: [{ span: "month(createdAt)", sum: ["n"] }] }
+  await step(fields, {})
+  for (const [id, n] of Object.entries({ a: 0, b: 1, c: 1 })) write(id, n)
+  await step(fields, counts)
+  expect(kept()).toEqual([
+    { bucket: "2026-10", rows: 1 },
+    { bucket: "2026-11", rows: 2 },
+  ])
+  await step(fields, sums)
+  write("d", 2)
+  const all = [
+    { bucket: "2026-10", rows: 1, n_high: 0, n_low: 0 },
+    { bucket: "2026-11", rows: 2, n_high: 0, n_low: 2 },
+    { bucket: "2026-12", rows: 1, n_high: 0, n_low: 2 },
+  ]
+  expect(kept()).toEqual(all)
+  await step({ ...body, n: integer({ required: true }) }, sums, ["notes"])
+  expect(kept()).toEqual(all)
+  database.exec("DELETE FROM notes WHERE id = 'd'; UPDATE notes SET n = 5 WHERE id = 'b'")
+  expect(kept()).toEqual([all[0], { ...all[1], n_low: 6 }])
+  await step({ ...body, n: integer({ required: true }) }, {})
+  expect(kept).toThrow("no such table")
 })
 
 test("a point comes with what its index is made of, is renamed with it, and goes with it", async () => {

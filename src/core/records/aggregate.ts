@@ -12,6 +12,7 @@ import { filterProblem } from "./query.ts"
 import { matchQuery } from "./search.ts"
 import { visibility } from "./selection.ts"
 import { rowsOf } from "./sql-view.ts"
+import { type Summarised, summarised } from "./summarised.ts"
 import type { StoredValue } from "./values.ts"
 import { mainAlias, mainSource, organisationOf, type View } from "./view.ts"
 
@@ -26,7 +27,8 @@ export interface AggregatePage {
 /**
  * Groups of the records that the actor may see, and what is measured of each. One trip. Records that it may not read
  * are not counted; a field that it may not read is null, record by record, so that neither order nor error tells of it.
- * Every record that matches is read, or at least its line in an index: a filter over an indexed field bounds it.
+ * A summary is read where one answers (`summarised.ts`); else every record that matches is, or at least its line in an
+ * index: a filter over an indexed field bounds it.
  *
  * @throws {Problem} `invalid_cursor`; `unauthenticated` and `not_found` where the actor could read nothing at all.
  */
@@ -38,14 +40,15 @@ export async function aggregateRecords(
 ): Promise<AggregatePage> {
   assertReadable(view, collection)
   const { actor } = view
-  const columns = columnsOf(view, query)
+  const source = summarised(view, collection, query)
+  const columns = source ? summaryColumns(source, query) : columnsOf(view, query)
   const keys = orderOf(query, columns)
   const identity = `${app.db.name} ${organisationOf(actor)} ${query.identity}`
   const place =
     query.cursor === null ? null : readCursor(identity, query.cursor, keys.length, false)
   const values = place && "values" in place ? place.values : null
 
-  const statement = sql`SELECT * FROM (${groupsOf(view, collection, query, columns)}) WHERE ${values ? following(keys, values) : raw("1")} ORDER BY ${join(keys.map(({ column, descending }) => raw(`${column}${descending ? " DESC" : ""}`)))} LIMIT ${raw(String(query.limit + 1))}`
+  const statement = sql`SELECT * FROM (${groupsOf(view, collection, query, columns, source)}) WHERE ${values ? following(keys, values) : raw("1")} ORDER BY ${join(keys.map(({ column, descending }) => raw(`${column}${descending ? " DESC" : ""}`)))} LIMIT ${raw(String(query.limit + 1))}`
   const statements = [statement, ...(actor.kind === "user" ? [epochProbe(actor)] : [])]
   const [rows = [], epoch] = await app.db.batch(statements)
   if (actor.kind === "user") assertEpoch(actor, epoch)
@@ -86,6 +89,17 @@ function columnsOf(view: View, { groups, measures }: AggregateQuery): Column[] {
       measure.function === "sum" && measure.whole
         ? wholeSum(measure, `m${i}`, value(measure))
         : single(measure, `m${i}`, measured(measure, value(measure))),
+    ),
+  ]
+}
+
+function summaryColumns(source: Summarised, { groups, measures }: AggregateQuery): Column[] {
+  return [
+    ...groups.map((group, i) => single(group, `g${i}`, source.group(group))),
+    ...measures.map((measure, i) =>
+      measure.function === "count"
+        ? single(measure, `m${i}`, source.count)
+        : exactSum(measure, `m${i}`, source.sum(measure)),
     ),
   ]
 }
@@ -136,9 +150,17 @@ function measured({ function: measure }: Measure, value: Sql): Sql {
  * SQLite's sum of whole numbers fails beyond 2^63, and D1 answers none exactly beyond 2^53: so the upper and the lower 32
  * bits are added up apart. As a pair they are in the order of the sums.
  */
-function wholeSum({ name }: Measure, column: string, value: Sql): Column {
+function wholeSum(measure: Measure, column: string, value: Sql): Column {
   const lower = sql`ifnull(sum((${value}) & 4294967295), 0)`
   const upper = sql`ifnull(sum((${value}) >> 32), 0)`
+  return exactSum(measure, column, { upper, lower })
+}
+
+function exactSum(
+  { name }: Measure,
+  column: string,
+  { upper, lower }: { upper: Sql; lower: Sql },
+): Column {
   const [high, low] = [`${column}h`, `${column}l`]
   return {
     name,
@@ -159,18 +181,22 @@ function groupsOf(
   collection: LinkedCollection,
   query: AggregateQuery,
   columns: readonly Column[],
+  source: Summarised | null,
 ): Sql {
+  const selected = columns.flatMap(({ parts }) =>
+    parts.map(({ column, value }) => sql`${value} AS ${identifier(column)}`),
+  )
+  const numbers = query.groups.map((_, i) => raw(String(i + 1)))
+  const grouped = numbers.length > 0 ? sql` GROUP BY ${join(numbers)}` : raw("")
+  if (source) {
+    return sql`SELECT ${join(selected)} FROM ${source.from} ${raw(mainAlias)} WHERE ${allOf(source.conditions)}${grouped}`
+  }
   const match = query.search === null ? null : matchQuery(view, collection, query.search)
   const conditions = [visibility(view, collection, mainAlias)]
   if (query.filter) conditions.push(compileFilter(view, query.filter))
   if (query.search !== null) {
     conditions.push(match === null ? raw("0") : searched(collection, match))
   }
-  const selected = columns.flatMap(({ parts }) =>
-    parts.map(({ column, value }) => sql`${value} AS ${identifier(column)}`),
-  )
-  const numbers = query.groups.map((_, i) => raw(String(i + 1)))
-  const grouped = numbers.length > 0 ? sql` GROUP BY ${join(numbers)}` : raw("")
   return sql`SELECT ${join(selected)} FROM ${rowsOf(view, collection)} ${raw(mainAlias)} WHERE ${allOf(conditions)}${grouped}`
 }
 

@@ -3,6 +3,7 @@ import type { StoredChange } from "../changes/pump.ts"
 import type { NewJob } from "../jobs/enqueue.ts"
 import type { Computed, Field, IsRequired, ValueOf } from "./fields.ts"
 import type { Reach } from "./reach.ts"
+import type { SummaryOptions } from "./summaries.ts"
 
 export type Fields = Readonly<Record<string, Field>>
 
@@ -106,6 +107,8 @@ export interface CollectionOptions<F extends Fields> {
   rules?: Rules
   /** Columns of an index, `-` for descending: `"releasedOn"`, `["genre", "-releasedOn"]`. Relations and unique fields have theirs. */
   indexes?: readonly (string | readonly string[])[]
+  /** Counts and sums by span of time, kept with each write: aggregates that they answer read them, and not the records. */
+  summaries?: readonly SummaryOptions[]
   /** Fields that are unique together. */
   unique?: readonly (readonly string[])[]
   /** Text fields for `search=`. */

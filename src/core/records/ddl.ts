@@ -2,13 +2,14 @@ import { literal } from "../../platform/sql.ts"
 import { bandColumn, longitudeColumn } from "../expression/geo.ts"
 import { type Column, columnsOf, joinTableOf, searchColumnsOf, searchTableOf } from "./columns.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
+import { summaryObjects } from "./summaries.ts"
 
 /**
  * What a set of collections looks like on disk, as statements: the one description from which migrations are
  * generated and test databases are made. Objects are compared by their text, so the text is canonical.
  */
 export interface SchemaObject {
-  readonly kind: "table" | "joinTable" | "index" | "trigger" | "search"
+  readonly kind: "table" | "joinTable" | "index" | "trigger" | "search" | "summary"
   readonly name: string
   /** The table that it belongs to. */
   readonly table: string
@@ -26,6 +27,7 @@ export function schemaObjects(collections: Iterable<LinkedCollection>): SchemaOb
     ...own.flatMap(indexObjects),
     ...own.flatMap(searchObjects),
     ...own.flatMap(rollupTriggers),
+    ...own.flatMap(summaryObjects),
   ]
 }
 

@@ -11,6 +11,7 @@ import type { Field, FieldKind, FieldOptions } from "./fields.ts"
 import { members } from "./members.ts"
 import { shapeOf, systemFieldNames, valueTypes } from "./shape.ts"
 import { linkSqlView, type SqlView } from "./sql-view.ts"
+import { type LinkedSummary, linkSummaries } from "./summaries.ts"
 
 /** A field among the others: its relations resolved, its rules checked. */
 export interface LinkedField {
@@ -60,6 +61,7 @@ export interface LinkedCollection {
   readonly builtIn: boolean
   readonly uniques: readonly (readonly string[])[]
   readonly searchFields: readonly string[]
+  readonly summaries: readonly LinkedSummary[]
   /** Relations of other collections (and of this one) that lead here: what a deletion does to them is in their `onDelete`. */
   readonly referrers: readonly {
     readonly collection: LinkedCollection
@@ -124,7 +126,10 @@ export function linkCollections(definitions: readonly Collection[]): LinkedColle
     linked.set(definition.name, shell(definition))
   }
   for (const collection of linked.values()) resolveRelations(collection, linked)
-  for (const collection of linked.values()) resolveRollups(collection)
+  for (const collection of linked.values()) {
+    resolveRollups(collection)
+    collection.summaries = linkSummaries(collection)
+  }
   for (const collection of linked.values()) {
     if (collection.definition.options.sql !== undefined) {
       collection.sqlView = linkSqlView(collection, linked, reservedNames)
@@ -155,6 +160,7 @@ function shell(definition: Collection): Mutable<LinkedCollection> {
     builtIn: definition === members,
     uniques,
     searchFields: options.search ?? [],
+    summaries: [],
     referrers: [],
   }
   collection.shape = shapeOf(collection)
@@ -176,6 +182,12 @@ function checkName({ name, options }: Collection, linked: ReadonlyMap<string, un
   if (retention !== undefined && !/^[1-9]\d{0,4}d$/.test(retention)) {
     throw new DefinitionError(
       `The retention of "${name}" is "${retention}": write whole days, as "365d".`,
+    )
+  }
+  const rowsRead = options.budget?.rowsRead ?? 1
+  if (!Number.isSafeInteger(rowsRead) || rowsRead < 1) {
+    throw new DefinitionError(
+      `The budget of "${name}" is ${rowsRead} rows read: write a whole number from 1 on, as budget: { rowsRead: 1_000 }.`,
     )
   }
   for (const field of Object.keys(options.fields)) {

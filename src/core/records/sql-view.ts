@@ -54,7 +54,7 @@ export function linkSqlView(
       ["main", "temp"].includes(word) ||
       /^(sqlite_|pragma_|_cf_|d1_)/.test(word) ||
       (reserved.has(word) && word !== "members")
-    if (outside || isSearchTable(word, collections)) {
+    if (outside || isDerivedTable(word, collections)) {
       throw wrong(
         `names "${word}": it may read collections and nothing else. If it is a name of its own, choose another.`,
       )
@@ -80,10 +80,15 @@ const wordsOf = (text: string): ReadonlySet<string> =>
     ),
   )
 
-const isSearchTable = (word: string, collections: ReadonlyMap<string, LinkedCollection>): boolean =>
+/** Full-text indexes and summaries: made of the records of all organisations, and shadowed by nothing. */
+const isDerivedTable = (
+  word: string,
+  collections: ReadonlyMap<string, LinkedCollection>,
+): boolean =>
   [...collections.values()].some(
-    ({ name, searchFields }) =>
-      searchFields.length > 0 && word.startsWith(`${name.toLowerCase()}_search`),
+    ({ name, searchFields, summaries }) =>
+      (searchFields.length > 0 && word.startsWith(`${name.toLowerCase()}_search`)) ||
+      summaries.some(({ table }) => table.toLowerCase() === word),
   )
 
 /** Where the rows of a collection come from: its table, or the SQL of a view in parentheses. */

@@ -55,6 +55,7 @@ export const sightings = collection("sightings", {
   },
   rules: { read: "true" },
   indexes: ["seenOn"],
+  summaries: [{ span: "month(seenOn)", sum: ["animals"] }],
 })
 
 export const benchCollections = [articles, remarks, notes, sightings] as const

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import type { DatabaseSync } from "node:sqlite"
+import { isSummaryTable } from "../../core/records/summaries.ts"
 
 /** A table with rows of its own, as a database has it. */
 export interface StoredTable {
@@ -17,17 +18,17 @@ export interface StoredColumn {
 /** What migrations themselves write down is no data. */
 const bookkeeping = ["d1_migrations", "hinterland_migrations"]
 
-/** All tables that hold rows: no search indexes, which are made from them, and nothing of the platform's. */
+/** All tables that hold rows: no search indexes and summaries, which are made from them, and nothing of the platform's. */
 export function tablesOf(database: DatabaseSync, schema = "main"): StoredTable[] {
   const names = database
     .prepare(
-      `SELECT m.name FROM "${schema}".sqlite_master m
+      `SELECT m.name, m.sql FROM "${schema}".sqlite_master m
        JOIN pragma_table_list l ON l.schema = '${schema}' AND l.name = m.name AND l.type = 'table'
        WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY m.name`,
     )
-    .all() as { name: string }[]
+    .all() as { name: string; sql: string }[]
   return names
-    .filter(({ name }) => !bookkeeping.includes(name))
+    .filter(({ name, sql }) => !bookkeeping.includes(name) && !isSummaryTable(sql))
     .map(({ name }) => {
       const columns = database
         .prepare(`SELECT name, type, pk, hidden FROM pragma_table_xinfo(?, ?)`)

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import { recomputeRollups } from "../../core/records/ddl.ts"
 import type { LinkedCollections } from "../../core/records/link.ts"
+import { recomputeSummary } from "../../core/records/summaries.ts"
 import { type Alteration, planAlterations } from "./alterations.ts"
 import { type Answers, type Ask, type Dialogue, readAnswers } from "./answers.ts"
 import { compareSchemas, type Difference, isEmpty } from "./compare.ts"
@@ -133,8 +134,8 @@ const mentions = ({ text, managed, table }: Part, name: string): boolean =>
 
 /** Triggers first: they are what fails when a table or an index that they name is gone. */
 function dropParts(parts: readonly Part[]): string[] {
-  const order = { trigger: 0, search: 1, index: 2 }
-  const words = { trigger: "TRIGGER", search: "TABLE", index: "INDEX" }
+  const order = { trigger: 0, search: 1, summary: 1, index: 2 }
+  const words = { trigger: "TRIGGER", search: "TABLE", summary: "TABLE", index: "INDEX" }
   return [...parts]
     .sort((a, b) => order[a.kind] - order[b.kind])
     .map(({ kind, name }) => `DROP ${words[kind]} "${name}"`)
@@ -165,8 +166,9 @@ function writeChanges(
   dropStale(draft, difference)
   for (const table of difference.newTables) draft.step(describeNew(table), [table.sql])
   for (const { comment, statements } of alterations) draft.step(comment, statements)
-  createMissing(draft, before, desired, difference, alterations)
+  const made = createMissing(draft, before, desired, difference, alterations)
   recompute(draft, collections, difference)
+  recomputeSummaries(draft, collections, difference, made)
 }
 
 const describeNew = (table: Table): string =>
@@ -183,23 +185,28 @@ function dropStale(draft: Draft, { stale, goneTables }: Difference): void {
   }
 }
 
-/** Makes what is missing now: what was before, what was dropped for a rename, what went with a rebuilt table. */
+/** Makes what is missing now, and answers it: what was before, what was dropped for a rename, what went with a rebuilt table. */
 function createMissing(
   draft: Draft,
   before: Schema,
   desired: Schema,
   { newTables }: Difference,
   alterations: readonly Alteration[],
-): void {
+): readonly Part[] {
   const rebuilt = new Set(alterations.flatMap(({ rebuilds }) => rebuilds ?? []))
   const now = draft.schema()
   const handwritten = [...before.parts.values()].filter(
     (part) => !part.managed && rebuilt.has(part.table) && !now.parts.has(part.name),
   )
   const { missing } = compareSchemas(now, desired)
-  const kinds = { index: "indexes", search: "full-text search", trigger: "triggers" }
+  const kinds = {
+    index: "indexes",
+    search: "full-text search",
+    summary: "sums by span of time",
+    trigger: "triggers",
+  }
   const isNew = new Set(newTables.map(({ name }) => name))
-  for (const kind of ["index", "search", "trigger"] as const) {
+  for (const kind of ["index", "search", "summary", "trigger"] as const) {
     const parts = [...missing, ...handwritten].filter((part) => part.kind === kind)
     for (const [table, own] of Map.groupBy(parts, (part) => part.table)) {
       const made = new Set(own.map(({ name }) => name))
@@ -213,6 +220,7 @@ function createMissing(
   for (const { table, name } of kept) {
     draft.step(`${table}: its search reads the rebuilt rows`, refill(new Set([name])))
   }
+  return missing
 }
 
 const refill = (searches: ReadonlySet<string>): string[] =>
@@ -240,6 +248,29 @@ function recompute(
     )
     if (changed || stale) {
       draft.step(`${collection.name}: rollups of the records that exist`, [statement])
+    }
+  }
+}
+
+/** Summaries whose table or triggers are new, also because the records' table was made anew, start from the records. */
+function recomputeSummaries(
+  draft: Draft,
+  collections: LinkedCollections,
+  { newTables }: Difference,
+  made: readonly Part[],
+): void {
+  const isNew = new Set(newTables.map(({ name }) => name))
+  for (const collection of collections.values()) {
+    const stale = collection.summaries.filter(
+      ({ table }) =>
+        !isNew.has(collection.name) &&
+        made.some(({ name }) => name === table || name.startsWith(`${table}_`)),
+    )
+    if (stale.length > 0) {
+      draft.step(
+        `${collection.name}: sums of the records that exist`,
+        stale.flatMap((summary) => recomputeSummary(collection, summary)),
+      )
     }
   }
 }

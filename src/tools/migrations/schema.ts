@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite"
 import { schemaObjects } from "../../core/records/ddl.ts"
 import type { LinkedCollections } from "../../core/records/link.ts"
 import { systemFieldNames } from "../../core/records/shape.ts"
+import { isSummaryTable } from "../../core/records/summaries.ts"
 import { checkSqlViews } from "./sql-views.ts"
 import { parseTable, type TableText } from "./table.ts"
 import { normalForm, significant, unquote } from "./tokens.ts"
@@ -26,7 +27,7 @@ export interface Table extends TableText {
 
 /** Something that hangs on a table and holds no data of its own: it can be dropped and made again. */
 export interface Part {
-  readonly kind: "index" | "trigger" | "search"
+  readonly kind: "index" | "trigger" | "search" | "summary"
   readonly name: string
   readonly table: string
   readonly sql: string
@@ -64,7 +65,7 @@ export function readSchema(database: DatabaseSync, of = "main"): Schema {
   const tables = new Map<string, Table>()
   const parts = new Map<string, Part>()
   for (const row of rows) {
-    if (row.type === "table" && !isVirtual(row.sql))
+    if (row.type === "table" && !isVirtual(row.sql) && !isSummaryTable(row.sql))
       tables.set(row.name, readTable(database, row, of))
     else if (row.type !== "view") parts.set(row.name, readPart(row))
   }
@@ -95,6 +96,10 @@ function originOf(sql: string, { columns, rest }: TableText): Table["origin"] {
 
 function readPart({ type, name, tbl_name, sql }: Master): Part {
   const text = normalForm(sql)
+  if (type === "table" && isSummaryTable(sql)) {
+    const table = name.slice(0, name.indexOf("_by_"))
+    return { kind: "summary", name, table, sql, text, managed: true }
+  }
   if (type === "table") {
     const content = /content='((?:[^']|'')*)'/.exec(sql)?.[1] ?? ""
     const managed = name === `${content}_search`
@@ -108,7 +113,7 @@ function readPart({ type, name, tbl_name, sql }: Master): Part {
 function isGenerated(kind: Part["kind"], name: string, table: string, sql: string): boolean {
   const quoted = sql.includes(` "${name}" `) || sql.includes(`"${name}" `)
   if (kind === "index") return quoted && name.startsWith(`${table}_`)
-  return quoted && /_(search|rollup_\w+)_(insert|update|delete)$/.test(name)
+  return quoted && /_(search|rollup_\w+|by_\w+)_(insert|update|delete)$/.test(name)
 }
 
 /**

@@ -52,7 +52,13 @@ export async function contents(): Promise<Record<string, unknown>> {
 /** What would be wrong if something had been written by half, although its count is right. */
 export async function inconsistencies(): Promise<unknown[]> {
   const found: unknown[] = []
-  for (const { name, builtIn, fields } of collections) {
+  for (const { name, builtIn, fields, summaries } of collections) {
+    for (const { table } of summaries) {
+      const apart = await env.DB.prepare(
+        `SELECT (SELECT ifnull(sum("rows"), 0) FROM "${table}") AS kept, (SELECT count(*) FROM "${name}") AS there`,
+      ).first<{ kept: number; there: number }>()
+      if (apart?.kept !== apart?.there) found.push({ table, apart })
+    }
     const unlogged = await env.DB.prepare(
       `SELECT id, version FROM "${name}" t WHERE NOT EXISTS (SELECT 1 FROM changes c WHERE c.subject = ?1 AND c.record = t.id AND c.version = t.version)`,
     )

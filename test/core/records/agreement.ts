@@ -1,6 +1,7 @@
 import { expect } from "vitest"
 import { recomputeRollups } from "../../../src/core/records/ddl.ts"
 import type { LinkedCollections } from "../../../src/core/records/link.ts"
+import { recomputeSummary } from "../../../src/core/records/summaries.ts"
 import { type Json, type Line, query } from "./cast.ts"
 
 /** Every table is what its log says, and nothing else; links, index and rollups are what the tables say. */
@@ -51,6 +52,12 @@ export async function assertAgreement(collections: LinkedCollections): Promise<v
       const kept = () => query(`SELECT id, ${names} FROM ${collection.name} ORDER BY id`)
       const before = await kept()
       await query(recompute)
+      expect(await kept()).toEqual(before)
+    }
+    for (const summary of collection.summaries) {
+      const kept = () => query(`SELECT * FROM ${summary.table}`)
+      const before = await kept()
+      for (const statement of recomputeSummary(collection, summary)) await query(statement)
       expect(await kept()).toEqual(before)
     }
     if (collection.searchFields.length) {

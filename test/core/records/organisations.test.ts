@@ -98,6 +98,23 @@ describe("a record of another organisation", () => {
     expect((await list(tom, "tickets", { search: "common" })).items).toHaveLength(2)
   })
 
+  test("is in no sum by span of time, which is kept for each organisation", async () => {
+    const summed = async (person: Person) => {
+      const parameters = { group: "year(createdAt)", measure: "count,sum(number)" }
+      const path = `/records/tickets/aggregate?${new URLSearchParams(parameters)}`
+      return (await read<{ items: Json[] }>(call(person, "GET", path), 200)).items
+    }
+    const rows = await query(
+      "SELECT organisation, sum(rows) AS n FROM tickets_by_day_createdAt GROUP BY 1 ORDER BY 1",
+    )
+    expect(rows.map(({ organisation }) => organisation)).toEqual(["acme", "acme-two"])
+    for (const person of [ann, abe, root]) {
+      expect(await summed(person)).toMatchObject([{ count: 1, "sum(number)": 1 }])
+    }
+    expect(await summed(tom)).toMatchObject([{ count: rows[1]?.n, "sum(number)": 7 }])
+    for (const person of [fay, nobody]) expect(await summed(person)).toEqual([])
+  })
+
   test.each<[string, unknown, number]>([
     ["GET", undefined, 404],
     ["PATCH", { subject: "stolen" }, 404],
