@@ -72,6 +72,23 @@ const sums = collection("sums", {
   },
 })
 
+/** Each writes a thing as well, whose code may be taken. */
+const twins = collection("twins", {
+  fields: { code: text({ required: true, max: 20 }) },
+  rules: { read: "true", create: "@me.id != null" },
+  beforeWrite: {
+    run: ({ input, actor }) => ({
+      also: [
+        {
+          action: "create",
+          collection: "things",
+          input: { code: input?.code, owner: actor.kind === "user" ? actor.id : null },
+        },
+      ],
+    }),
+  },
+})
+
 let alice: Person
 let bob: Person
 let editor: Person
@@ -80,7 +97,7 @@ beforeAll(async () => {
   alice = await signedIn("alice")
   bob = await signedIn("bob")
   editor = await signedIn("editor", ["editor"])
-  workshop = await openWorkshop([things, desks, rooms, nodes, sums])
+  workshop = await openWorkshop([things, desks, rooms, nodes, sums, twins])
 })
 
 interface Report {
@@ -492,6 +509,21 @@ describe("rows that decide about each other are judged in turn", () => {
       { a: 1, twice: 2 },
       { a: 2, twice: 4 },
     ])
+  })
+
+  test("where what a hook writes beside a row is refused, after the row itself was", async () => {
+    const codes = ["t1", "t1", "t2", "t3", "t3", "t3", "t4"]
+    const report = await load(alice, "twins", `code\n${codes.join("\n")}\n`)
+    expect(report).toMatchObject({ created: 4, refused: 3 })
+    expect(report.refusals.map(({ line, code }) => [line, code])).toEqual([
+      [3, "conflict"],
+      [6, "conflict"],
+      [7, "conflict"],
+    ])
+    const stored = "SELECT code FROM twins ORDER BY code"
+    expect((await query(stored)).map(({ code }) => code)).toEqual(["t1", "t2", "t3", "t4"])
+    expect(await count("things", "code IN ('t1', 't2', 't3', 't4')")).toBe(4)
+    expect(await count("sifted")).toBe(0)
   })
 
   test("in the same few trips, however many of them are refused", async () => {
