@@ -99,6 +99,12 @@ export const pages: readonly ConsolePage[] = [
   ),
   page(
     "work",
+    "/webhooks",
+    () => import("./work/webhooks.tsx"),
+    (text) => text.nav.webhooks,
+  ),
+  page(
+    "work",
     "/inbound-events",
     () => import("./work/inbound-events.tsx"),
     (text) => text.nav.inbound,

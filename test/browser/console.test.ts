@@ -20,6 +20,7 @@ const pages = {
   "/jobs": "Jobs",
   "/schedules": "Schedules",
   "/mails": "Mails",
+  "/webhooks": "Webhooks",
   "/inbound-events": "Inbound events",
   "/account": "My account",
 }
