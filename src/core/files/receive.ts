@@ -1,4 +1,4 @@
-import { invalidInput, type Problem } from "../../platform/problem.ts"
+import { invalidInput, Problem } from "../../platform/problem.ts"
 
 /** What is kept of the content while it passes: enough for its type and the size of an image with large metadata. */
 const keptBytes = 262_144
@@ -21,7 +21,7 @@ export interface Received {
  *
  * @param size how many bytes it has to have
  * @param write takes what passes; it fails when that breaks off
- * @throws {Problem} `invalid_input` when it has more or fewer; whatever `write` throws
+ * @throws {Problem} `invalid_input` when it has more or fewer, or breaks off; whatever `write` throws
  */
 export async function receive(
   body: ReadableStream<Uint8Array> | null,
@@ -63,7 +63,14 @@ async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerato
   const reader = body.getReader({ mode: "byob" })
   try {
     for (let buffer = new Uint8Array(chunkBytes); ; ) {
-      const { done, value } = await reader.read(buffer)
+      const { done, value } = await reader.read(buffer).catch((cause: unknown) => {
+        // Whoever sent it is gone, and it is no failure of ours.
+        throw new Problem("invalid_input", {
+          detail: "The body broke off.",
+          errors: [{ path: "body", code: "broken_off", message: "The body broke off." }],
+          cause,
+        })
+      })
       if (done) return
       yield value
       buffer = new Uint8Array(value.buffer)

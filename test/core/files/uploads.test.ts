@@ -126,8 +126,8 @@ describe("an upload", () => {
   test.each([
     ["ends early", 100, broken(99, "ends"), 400],
     ["goes on", 100, broken(101, "ends"), 400],
-    ["breaks off", 100_000, broken(70_000, "fails"), 500],
-    ["never begins", 100, broken(0, "fails"), 500],
+    ["breaks off", 100_000, broken(70_000, "fails"), 400],
+    ["never begins", 100, broken(0, "fails"), 400],
   ] as const)("that %s leaves nothing", async (_, length, body, status) => {
     const before = [await kept(), await usageOf(alice.id), await query("SELECT id FROM files")]
     await read(sendStream(alice, length, body), status)
