@@ -5,10 +5,11 @@ import { printLargeFile } from "./bench/large-file.ts"
 import { type Load, load, makeRequest, median, percentile, takeTurns } from "./bench/load.ts"
 import { type Figure, printFigure, printHead } from "./bench/report.ts"
 import { printRowsRead } from "./bench/scale.ts"
+import { printWebhooks } from "./bench/webhooks.ts"
 
 /*
  * `npm run bench`: requests a second of the production bundle on workerd, beside a bare handler over the same rows; then
- * what jobs and metrics cost the requests beside them, which `-- --background` prints alone. `-- --json` prints only the
+ * what jobs and metrics cost the requests beside them, which `-- --background` prints alone, and webhooks, which `-- --webhooks` does. `-- --json` prints only the
  * figures of the first, `-- --scale` how many rows are read from a thousand to a million, and what a file of 100 MB takes,
  * which `-- --file` prints alone.
  */
@@ -36,6 +37,7 @@ else if (process.argv.includes("--scale")) {
   await printRowsRead()
   await printLargeFile()
 } else if (process.argv.includes("--background")) await printBackground()
+else if (process.argv.includes("--webhooks")) await printWebhooks()
 else await main()
 
 async function main(): Promise<void> {
@@ -64,6 +66,8 @@ async function main(): Promise<void> {
   if (json) return
   console.log()
   await printBackground()
+  console.log()
+  await printWebhooks()
 }
 
 async function makeCases({ database, signIn }: BenchDeployment): Promise<Case[]> {

@@ -68,7 +68,11 @@ export interface Backend {
 /** One backend in a workerd of its own, with `waiting` jobs that are not due for years. */
 export async function startBackend(
   rows: number,
-  { background, waiting }: { background: boolean; waiting: number },
+  {
+    background,
+    waiting,
+    development = false,
+  }: { background: boolean; waiting: number; development?: boolean },
 ): Promise<Backend> {
   const folder = await mkdtemp(join(tmpdir(), "bench-"))
   const bundle = await bundleWorker("src/tools/bench/worker.ts", join(folder, "backend"))
@@ -76,6 +80,8 @@ export async function startBackend(
     ...generateSecrets(),
     RATE_LIMIT: "off",
     COLLECT_METRICS: background ? "on" : "off",
+    // Where receivers may be on this machine.
+    ...(development && { ENVIRONMENT: "development" }),
   }
   const { urls, bindings, stop } = await startBundles(
     { backend: { bundle, variables } },

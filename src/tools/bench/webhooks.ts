@@ -1,0 +1,136 @@
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
+import { type Backend, startBackend } from "./deployment.ts"
+import { load, makeRequest, median, takeTurns } from "./load.ts"
+
+/*
+ * What webhooks cost and how fast they are: from a writer's answer to a receiver, many receivers of each write, and what
+ * the writer's own answer has to do with it.
+ */
+
+const rows = 1_000
+const endpoints = 50
+const single = 50
+const fanned = 20
+const rounds = 9
+const slice = { connections: 8, seconds: 0.5 }
+
+export async function printWebhooks(): Promise<void> {
+  const options = { background: true, waiting: 0, development: true }
+  const [some, none] = [await startBackend(rows, options), await startBackend(rows, options)]
+  const receiver = await startReceiver()
+  try {
+    const token = await some.signIn()
+    const first = await listen(some, token, receiver.url)
+    const waits: number[] = []
+    for (let n = 0; n < single; n++) {
+      await create(some, token)
+      const committed = performance.now()
+      await receiver.until(n + 1)
+      waits.push(Math.max(0, receiver.lastAt() - committed))
+    }
+    console.log(
+      `From a writer's answer to a fast receiver: median of ${single} events ${median(waits).toFixed(0)} ms (goal 100).`,
+    )
+    await fetch(`${some.url}/webhooks/endpoints/${first}`, {
+      method: "DELETE",
+      headers: auth(token),
+    })
+    for (let n = 0; n < endpoints; n++) await listen(some, token, receiver.url)
+    const before = receiver.count()
+    const started = performance.now()
+    for (let n = 0; n < fanned; n++) await create(some, token)
+    await receiver.until(before + fanned * endpoints)
+    const seconds = (performance.now() - started) / 1_000
+    console.log(
+      `${fanned} writes to ${endpoints} endpoints each: ${Math.round((fanned * endpoints) / seconds)} deliveries a second.`,
+    )
+    console.log(
+      `Creates as fast as they go, each of which ${endpoints} endpoints hear of, against none: ratio ${(await ratio(some, none, token)).toFixed(2)} (goal 0.95), median of ${rounds} rounds.`,
+    )
+  } finally {
+    receiver.close()
+    await Promise.all([some.stop(), none.stop()])
+  }
+}
+
+const auth = (token: string) => ({ authorization: `Bearer ${token}` })
+
+async function post(
+  backend: Backend,
+  token: string,
+  path: string,
+  body: object,
+): Promise<{ id: string }> {
+  const response = await fetch(backend.url + path, {
+    method: "POST",
+    headers: { ...auth(token), "content-type": "application/json" },
+    body: JSON.stringify(body),
+  })
+  if (response.status !== 201) throw new Error(`${path}: ${await response.text()}`)
+  return response.json()
+}
+
+const create = (backend: Backend, token: string) =>
+  post(backend, token, "/records/notes", { title: "A note" })
+
+const listen = async (backend: Backend, token: string, url: string): Promise<string> =>
+  (
+    await post(backend, token, "/webhooks/endpoints", {
+      url,
+      events: ["notes.created"],
+      ratePerSecond: 100,
+    })
+  ).id
+
+/** Of creates a second; to and fro, so that whatever else the machine does falls on both. */
+async function ratio(some: Backend, none: Backend, token: string): Promise<number> {
+  const sides = [
+    [some, token],
+    [none, await none.signIn()],
+  ] as const
+  const ratios: number[] = []
+  for (let round = 0; round <= rounds; round++) {
+    const speeds: number[] = []
+    for (const [backend, bearer] of sides) {
+      const request = makeRequest("/records/notes", {
+        method: "POST",
+        token: bearer,
+        body: { title: "A note" },
+      })
+      const { answers, seconds } = await load(backend.url, takeTurns([request]), slice)
+      speeds.push(answers / seconds)
+    }
+    // The first warms up.
+    if (round > 0) ratios.push((speeds[0] as number) / (speeds[1] as number))
+  }
+  return median(ratios)
+}
+
+async function startReceiver() {
+  let count = 0
+  let at = 0
+  const server = createServer((request, response) => {
+    request.resume().on("end", () => {
+      count += 1
+      at = performance.now()
+      response.writeHead(204).end()
+    })
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    count: () => count,
+    lastAt: () => at,
+    async until(wanted: number): Promise<void> {
+      while (count < wanted) await sleep(1)
+    },
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
