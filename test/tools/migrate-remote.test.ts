@@ -6,9 +6,11 @@ import type { Migration } from "../../src/tools/migrations/files.ts"
 import { migrateRemote, rehearseRemote } from "../../src/tools/migrations/migrate-remote.ts"
 import { isRefused } from "../../src/tools/migrations/rehearsal.ts"
 import { splitStatements } from "../../src/tools/migrations/split.ts"
+import { assertTaken } from "../support/wrangler-help.ts"
 
 /*
- * A database of the account, behind a wrangler that answers as the real one does (`d1 execute --json`).
+ * A database of the account, behind a wrangler that answers as the real one does (`d1 execute --json`), and takes
+ * what the help of the installed one names. No account is reached.
  */
 
 const notes: Migration = {
@@ -37,6 +39,7 @@ function account(rows = 3) {
     meanwhile()
   }
   const run = async ({ parameters }: Command): Promise<string> => {
+    await assertTaken(parameters)
     const [, verb] = parameters
     const sql = parameters.at(-1) as string
     if (verb === "execute") {
@@ -78,6 +81,20 @@ function account(rows = 3) {
 
 const grow = { name: "2_app_grow.sql", sql: "ALTER TABLE notes ADD COLUMN mark TEXT;" }
 const lose = { name: "2_app_lose.sql", sql: "ALTER TABLE notes DROP COLUMN size;" }
+
+test("the wrangler that is installed takes what we give it, and what we tell people to type", async () => {
+  await assertTaken(["d1", "time-travel", "restore", "club", "--bookmark=00000042-beef"])
+  await assertTaken(["d1", "list", "--json"])
+  await assertTaken(["d1", "create", "club"])
+  for (const wrong of [
+    ["d1", "time-travel", "info", "club", "--jsonn"],
+    ["d1", "execute", "club", "--remote", "--query", "SELECT 1"],
+    ["d1", "migrations", "apply", "club", "other", "--remote"],
+    ["d1", "travel", "info", "club"],
+  ]) {
+    await expect(assertTaken(wrong)).rejects.toThrow("wrangler")
+  }
+})
 
 test("it is rehearsed on a copy, the bookmark is told before anything changes, and it is compared after", async () => {
   const { options, commands, told } = account()

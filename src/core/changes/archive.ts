@@ -4,8 +4,10 @@ import type { Row } from "../../platform/database.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import {
   type ArchivedLine,
-  lineAsJson,
+  lineAsRow,
+  lineHead,
   linesAsRows,
+  lineText,
   readSegment,
   writeSegment,
 } from "./segments.ts"
@@ -57,14 +59,14 @@ export async function archiveStep(
 /** What the lines of the subject in the stretch have left behind, the oldest first, as much as one segment takes. */
 function movableLines(subject: string, start: number, end: number, held: Sql): Sql {
   const passed = sql`SELECT record, max(version) AS latest, max(iif(kind = 'deleted', version, 0)) AS ended FROM changes WHERE seq > ${start} AND seq <= ${end} AND subject = ${subject} GROUP BY record`
-  const found = sql`SELECT c.seq, ${lineAsJson} AS line FROM (${passed}) p CROSS JOIN changes c ON c.subject = ${subject} AND c.record = p.record AND (c.version < p.latest OR c.version <= p.ended) WHERE NOT (${held}) ORDER BY c.seq LIMIT ${raw(String(movedLines))}`
-  const summed = sql`SELECT seq, line, sum(length(line)) OVER (ORDER BY seq) AS size FROM (${found})`
-  return sql`SELECT seq, line FROM (${summed}) WHERE size - length(line) < ${segmentBytes} ORDER BY seq`
+  const found = sql`SELECT c.seq, ${lineHead} AS head, c.payload FROM (${passed}) p CROSS JOIN changes c ON c.subject = ${subject} AND c.record = p.record AND (c.version < p.latest OR c.version <= p.ended) WHERE NOT (${held}) ORDER BY c.seq LIMIT ${raw(String(movedLines))}`
+  const summed = sql`SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq) AS size FROM (${found})`
+  return sql`SELECT seq, head, payload FROM (${summed}) WHERE size - octet_length(payload) < ${segmentBytes} ORDER BY seq`
 }
 
 async function moveLines(app: App, bucket: Bucket, rows: readonly Row[]): Promise<void> {
   const seqs = rows.map((row) => row.seq as number)
-  const texts = rows.map((row) => row.line as string)
+  const texts = rows.map((row) => lineText(row.head as string, row.payload as string))
   const first = seqs[0] as number
   const segment = await writeSegment(app, bucket, first, seqs.at(-1) as number, texts)
   const { key, sha256, bytes } = segment
@@ -135,7 +137,7 @@ export function archivedRows(lines: readonly ArchivedLine[]): Sql[] {
   const pieces: ArchivedLine[][] = []
   let room = 0
   for (const line of lines) {
-    const size = String(line.payload).length + 500
+    const size = JSON.stringify(line).length
     if (room < size || pieces.length === 0) {
       pieces.push([])
       room = maxCharacters
@@ -143,5 +145,7 @@ export function archivedRows(lines: readonly ArchivedLine[]): Sql[] {
     pieces.at(-1)?.push(line)
     room -= size
   }
-  return pieces.map(linesAsRows)
+  return pieces.map((lines) =>
+    lines.length === 1 ? lineAsRow(lines[0] as ArchivedLine) : linesAsRows(lines),
+  )
 }

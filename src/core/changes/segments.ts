@@ -28,17 +28,30 @@ const columns = [
   "impersonator",
 ] as const
 
-/** SQL for the line `c` as it stands in a segment. */
-export const lineAsJson: Sql = raw(
-  `json_object(${columns.map((name) => `'${name}', c.${name}`).join(", ")})`,
+const headColumns = columns.filter((name) => name !== "payload")
+
+/** SQL for the line `c` as JSON, without its payload: text within text is escaped twice, and a row has 2 MB at most. */
+export const lineHead: Sql = raw(
+  `json_object(${headColumns.map((name) => `'${name}', c.${name}`).join(", ")})`,
 )
+
+/** A line as it stands in a segment. */
+export const lineText = (head: string, payload: string): string =>
+  `${head.slice(0, -1)},"payload":${JSON.stringify(payload)}}`
 
 /** A line of a segment. */
 export type ArchivedLine = Readonly<Record<(typeof columns)[number], string | number | null>>
 
 /** Rows of lines that were read from segments, with the columns of `changes`; at most 1 MB of them a statement. */
 export const linesAsRows = (lines: readonly ArchivedLine[]): Sql =>
-  sql`(SELECT ${raw(columns.map((name) => `value ->> '${name}' AS ${name}`).join(", "))} FROM json_each(${JSON.stringify(lines)}))`
+  sql`(SELECT ${selected(columns)} FROM json_each(${JSON.stringify(lines)}))`
+
+/** One line whose payload may be as long as any: a parameter of its own, which no JSON escapes once more. */
+export const lineAsRow = ({ payload, ...head }: ArchivedLine): Sql =>
+  sql`(SELECT ${selected(headColumns)}, ${payload} AS payload FROM json_each(${JSON.stringify([head])}))`
+
+const selected = (names: readonly string[]): Sql =>
+  raw(names.map((name) => `value ->> '${name}' AS ${name}`).join(", "))
 
 export interface Segment {
   readonly key: string

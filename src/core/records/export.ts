@@ -143,7 +143,10 @@ async function* recordPages(
   }
 }
 
-/** The rows of a page as far as they are short enough, one in any case; each says how many the page would have had. */
+/**
+ * The rows of a page up to the one with which it is long enough; each says how long it is till there. One window, because
+ * each puts all rows aside, and D1 counts what is read from there: three rows for each that is answered.
+ */
 function pageOf(selection: Selection, page: Sql): Sql {
   const long = [
     ...selection.columns.filter(({ kind }) => longKinds.has(kind)).map(({ name }) => name),
@@ -156,7 +159,7 @@ function pageOf(selection: Selection, page: Sql): Sql {
     ],
     " + ",
   )
-  return sql`SELECT * FROM (SELECT p.*, row_number() OVER () AS "~row", count(*) OVER () AS "~rows", sum(${size}) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "~bytes" FROM (${page}) p) WHERE "~bytes" <= ${raw(String(pageBytes))} OR "~row" = 1`
+  return sql`SELECT * FROM (SELECT p.*, ${size} AS "~size", sum(${size}) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "~bytes" FROM (${page}) p) WHERE "~bytes" - "~size" <= ${raw(String(pageBytes))}`
 }
 
 const longKinds: ReadonlySet<string> = new Set([
@@ -175,8 +178,8 @@ function inOrder(ranges: readonly Row[][]): { rows: Row[]; cut: boolean } {
   const rows: Row[] = []
   for (const range of ranges) {
     for (const row of range) rows.push(row)
-    const found = (range[0]?.["~rows"] as number | undefined) ?? 0
-    if (found > range.length || found === pageRows) return { rows, cut: true }
+    const bytes = (range.at(-1)?.["~bytes"] as number | undefined) ?? 0
+    if (bytes > pageBytes || range.length === pageRows) return { rows, cut: true }
   }
   return { rows, cut: false }
 }

@@ -1,7 +1,13 @@
 import { beforeAll, describe, expect, test, vi } from "vitest"
 import { createCsvReader } from "../../../src/core/records/csv.ts"
+import { exportText, parseExportQuery } from "../../../src/core/records/export.ts"
+import { type LinkedCollection, linkCollections } from "../../../src/core/records/link.ts"
+import { viewFor } from "../../../src/core/records/view.ts"
+import { system } from "../../../src/platform/app.ts"
+import { fixtures } from "../../support/collections.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, type Json, list, listPath, patch, query, refused, type Stored } from "./cast.ts"
+import { toolApp } from "./workshop.ts"
 
 let alice: Person
 let bob: Person
@@ -208,6 +214,25 @@ describe("a long export", () => {
     })()
     await expect(rest).rejects.toThrow()
     vi.restoreAllMocks()
+  })
+
+  test("reads three rows for each that it answers, and none twice for being long", async () => {
+    const seen = (await lines(editor, "orderEvents")).length
+    for (let n = 0; n < 20; n++) {
+      await query(
+        "INSERT INTO orderEvents (id, version, createdAt, updatedAt, \"order\") VALUES (?, 1, '2026-01-01', '2026-01-01', 'x')",
+        [`e${n}`],
+      )
+    }
+    const app = toolApp()
+    const collections = linkCollections(fixtures)
+    const collection = collections.get("orderEvents") as LinkedCollection
+    const view = viewFor(app, system, collections)
+    const asked = parseExportQuery(view, collection, new URLSearchParams({ format: "csv" }))
+    for await (const _ of exportText(app, view, collection, asked)) {
+      // What it costs is counted by the app.
+    }
+    expect(app.cost.rowsRead).toBeLessThanOrEqual(3 * (seen + 20) + 5)
   })
 
   test("that nobody reads to its end costs what was read", async () => {
