@@ -91,6 +91,8 @@ export default defineConfig({
             "test/browser/**/*.test.ts",
             "test/client/**/*.test.ts",
             "test/console/**/*.test.ts",
+            // For people who look.
+            ...(process.env.PICTURES ? ["test/browser/page-pictures.ts"] : []),
           ],
           ...patience,
         },

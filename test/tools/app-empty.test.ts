@@ -25,6 +25,7 @@ test("what is left of the app is empty, typed, formatted, and in need of no migr
   expect(readdirSync(join(directory, "src/app")).sort()).toEqual([
     "collections.ts",
     "console.ts",
+    "hooks.ts",
     "jobs.ts",
     "routes.ts",
   ])

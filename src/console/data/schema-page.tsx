@@ -1,4 +1,4 @@
-import { Badge, Code, Group, Paper, Stack, Table, Text, Title } from "@mantine/core"
+import { Anchor, Badge, Code, Group, Paper, Stack, Table, Text, Title } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { Link } from "wouter"
 import { ProblemNotice } from "../problem.tsx"
@@ -38,7 +38,9 @@ function CollectionInWords({ collection }: { collection: CollectionDescription }
       <Stack gap="sm">
         <Group gap="xs">
           <Title order={3} size="h4" id={`${collection.name}-title`}>
-            <Link href={`/data/${collection.name}`}>{collection.name}</Link>
+            <Anchor component={Link} href={`/data/${collection.name}`} inherit>
+              {collection.name}
+            </Anchor>
           </Title>
           {collection.readOnly && <Badge variant="default">{t.readOnly}</Badge>}
         </Group>
