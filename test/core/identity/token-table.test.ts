@@ -251,11 +251,12 @@ describe.each(outdated)("a token %s", (what, end) => {
     }
     expect(through).toEqual([])
     // Their own input is refused first: signatures and one-time codes come out of no generator, and that there is an account
-    // already is what the token says. There is no provider here.
+    // already is what the token says. There is no provider here, and no generator knows which events there are.
     expect(judgedBefore.sort()).toEqual([
       "addPasskey",
       "beginLinking",
       "confirmAuthenticator",
+      "createWebhookEndpoint",
       "linkIdentity",
       "takeCredentials",
     ])
@@ -272,6 +273,8 @@ test("an anonymous session is refused by every route that asks for an account", 
   const wrong: string[] = []
   for (const located of asking) {
     const answer = await ask(located, asBearer(guest))
+    // A link to a file is judged instead of whoever brings it.
+    if (name(located) === "readFile" && answer.code === "code_invalid") continue
     // Administrators' routes say that it is not one.
     if (answer.code !== "account_required" && answer.code !== "forbidden") {
       wrong.push(tell(located, answer))
