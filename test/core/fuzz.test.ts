@@ -312,7 +312,8 @@ function described({ document }: Asker, located: Located): [OpenApi, Located] {
  * One works once, with a code that this deployment does not have; tokens, signatures and one-time codes come out of no
  * generator, and without a code nobody has a second factor that recovery codes could stand in for. Nor are there anonymous
  * sessions, which are off unless told, nor an identity provider. A saved view and exposure name a collection that there is.
- * Nobody here can sign for a source, so there is no event from outside.
+ * Nobody here can sign for a source, so there is no event from outside; and an endpoint of webhooks names a public host and
+ * events that there are, so none is made, and there is none to ask about.
  */
 const beyondChance = [
   "acceptInvitation",
@@ -327,9 +328,14 @@ const beyondChance = [
   "confirmPasswordReset",
   "createFirstAdministrator",
   "createSearch",
+  "createWebhookEndpoint",
+  "deleteWebhookEndpoint",
   "getInboundEvent",
   "getUnsubscription",
+  "getWebhookDelivery",
+  "getWebhookEndpoint",
   "linkIdentity",
+  "listWebhookDeliveries",
   "measureExposure",
   "receiveEvent",
   "receiveResendEvent",
@@ -337,10 +343,15 @@ const beyondChance = [
   "replaceRecoveryCodes",
   "replaceSearch",
   "replayInboundEvent",
+  "replayWebhookDelivery",
+  "replayWebhookEvents",
+  "rotateWebhookSecret",
   "takeCredentials",
+  "testWebhookEndpoint",
   "undoEmailChange",
   "unlinkIdentity",
   "unsubscribe",
+  "updateWebhookEndpoint",
 ]
 
 test("each operation succeeds for somebody who asks as the document says", async () => {
