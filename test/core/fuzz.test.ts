@@ -391,9 +391,10 @@ async function furnishAll(): Promise<void> {
   }
   await furnishOperations()
   await furnishMail()
+  // Organisations have the first of them as a member.
+  await furnishPeople()
   await furnishOrganisations()
   await furnishPasskeys()
-  await furnishPeople()
   before = null
 }
 
