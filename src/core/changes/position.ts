@@ -23,12 +23,13 @@ export function sealPosition({ db, settings }: App, purpose: string, seq: number
   return Buffer.concat([nonce, sealed, cipher.getAuthTag()]).toString("base64url")
 }
 
-/** @throws {Problem} `invalid_cursor`, about the query parameter `name` */
+/** @throws {Problem} `invalid_cursor`, about the query parameter `name`, or what else stands at `path` */
 export function openPosition(
   { db, settings }: App,
   purpose: string,
   text: string,
   name: string,
+  path = `query.${name}`,
 ): number {
   const bytes = Buffer.from(text, "base64url")
   try {
@@ -41,7 +42,7 @@ export function openPosition(
     return Number(Buffer.concat([opened, decipher.final()]).readBigUInt64BE())
   } catch {
     const message = `${name} was not made here, or for something else: start again without it.`
-    const errors = [{ path: `query.${name}`, code: "invalid_cursor", message }]
+    const errors = [{ path, code: "invalid_cursor", message }]
     throw new Problem("invalid_cursor", { detail: message, errors })
   }
 }

@@ -64,7 +64,7 @@ function statementsOf(app: App, id: string, wanted: Replay): Sql[] {
     ]
   }
   if (wanted.since !== undefined) {
-    const seq = openPosition(app, "changes", wanted.since, "since")
+    const seq = openPosition(app, "changes", wanted.since, "since", "since")
     return [queueAnew(app, id, sql`c.seq > CAST(${seq} AS INTEGER)`)]
   }
   const { from = "", to = "9" } = wanted
@@ -78,7 +78,7 @@ const again = (app: App, endpoint: string): Sql =>
 /** Lines that the endpoint listens to, whether or not they were queued before. */
 const queueAnew = (app: App, endpoint: string, which: Sql): Sql =>
   sql`INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
-SELECT ${deliveryId(app)}, e.id, c.seq, c.id, c.subject || '.' || c.kind, 'queued', 0, ${now(app)}, ${now(app)}
+SELECT ${deliveryId(app, raw("(SELECT min(seq) FROM changes)"))}, e.id, c.seq, c.id, c.subject || '.' || c.kind, 'queued', 0, ${now(app)}, ${now(app)}
 FROM webhook_endpoints e JOIN webhook_subscriptions s ON s.endpoint = e.id JOIN changes c ON c.subject = s.subject AND c.kind = s.kind
 WHERE e.id = ${endpoint} AND (c.organisation IS NULL OR c.organisation = e.organisation) AND ${which} ORDER BY c.seq LIMIT ${raw(String(maxLines))}
 ON CONFLICT (endpoint, seq) DO UPDATE SET state = iif(state = 'queued', 'queued', 'waiting'), attempts = 0, nextAt = excluded.nextAt, finishedAt = NULL`
