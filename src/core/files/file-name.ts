@@ -4,6 +4,9 @@
 
 const maxBytes = 255
 
+/** In UTF-16 units: four times what is kept. */
+const maxRead = 1_024
+
 /** What stands for nothing that could be kept of a name. */
 const nameless = "file"
 
@@ -12,8 +15,12 @@ const nameless = "file"
  * 255 bytes of UTF-8 at most with its extension kept.
  */
 export function cleanName(given: string): string {
-  const base = given.toWellFormed().normalize("NFC").split(/[/\\]/).at(-1) as string
-  const clean = base
+  const base = given.split(/[/\\]/).at(-1) as string
+  // Nothing that is read letter by letter below is longer, whatever a header says.
+  const some = base.length > maxRead ? base.slice(0, maxRead - 64) + base.slice(-64) : base
+  const clean = some
+    .toWellFormed()
+    .normalize("NFC")
     .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, "")
     .replace(/[<>:"|?*%]/g, "_")
     .replace(/\s+/g, " ")

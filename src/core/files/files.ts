@@ -53,10 +53,16 @@ export async function getFile(app: App, actor: UserActor, id: string): Promise<S
   return found(rows)
 }
 
-/** Any, for whoever has a link to it. One trip. @throws {Problem} `not_found` */
+/**
+ * Any, for whoever has a link to it. One trip. It says no more than its owner may: of an organisation they have left, nothing.
+ *
+ * @throws {Problem} `not_found`
+ */
 export const getLinkedFile = async (app: App, id: string): Promise<StoredFile> =>
   found(
-    await app.db.all(sql`SELECT ${fileColumns} FROM files WHERE id = ${id} AND state = 'stored'`),
+    await app.db.all(
+      sql`SELECT ${fileColumns} FROM files WHERE id = ${id} AND state = 'stored' AND (organisation IS NULL OR EXISTS (SELECT 1 FROM member_organisations o WHERE o.organisation = files.organisation AND o.member = files.owner))`,
+    ),
   )
 
 function found(rows: readonly Row[] | undefined): StoredFile {

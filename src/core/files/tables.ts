@@ -31,6 +31,8 @@ export const files = sqliteTable(
   (table) => [
     /** Partial: where `state` is `stored`. */
     index("files_owner").on(table.owner, table.id),
+    /** Partial: likewise, where there is one. */
+    index("files_organisation").on(table.organisation, table.id),
     /** Partial: where it is not. */
     index("files_state").on(table.state, table.id),
   ],

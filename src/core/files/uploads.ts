@@ -26,7 +26,14 @@ export interface Upload {
  *
  * @throws {Problem} `payload_too_large`, `quota_exceeded`, `token_outdated`; `invalid_input` when the length is another
  */
-export async function storeUpload(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
+export function storeUpload(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
+  const stored = store(app, actor, upload)
+  // When the sender is gone the runtime drops what nobody waits for, and with it the tidying up.
+  app.waitUntil(stored.catch(() => {}))
+  return stored
+}
+
+async function store(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
   const { sizeBytes, type, body } = upload
   const { maxBytes } = app.settings.files
   if (sizeBytes > maxBytes) {
@@ -89,11 +96,15 @@ function refusalOf(error: unknown): unknown {
   }
 }
 
-/** First the content, then its row: what is left of it is still known until it is gone. */
+/**
+ * First the row says that it is gone, also one that is stored: D1 may have done what its answer, lost on the way, would have
+ * told, and the sender hears of a failure. Then the content, then the row: what is left is still known until it is gone.
+ */
 async function giveUp(app: App, id: string): Promise<void> {
   try {
+    await app.db.all(sql`UPDATE files SET state = 'deleted' WHERE id = ${id}`)
     await app.blobs.delete([keyOf(id)])
-    await app.db.all(sql`DELETE FROM files WHERE id = ${id} AND ${raw("state <> 'stored'")}`)
+    await app.db.all(sql`DELETE FROM files WHERE id = ${id} AND ${raw("state = 'deleted'")}`)
   } catch (error) {
     app.log("warn", "an upload is left to the sweep", { file: id, error: describeError(error) })
   }

@@ -232,11 +232,11 @@ describe("the sweep", () => {
     return id
   }
 
-  test("takes away what killed processes left, after a day, and gives the room back", async () => {
+  test("takes away what killed processes left, after two hours, and gives the room back", async () => {
     const now = Date.now()
     const before = await usageOf(alice.id)
-    const old = [await killed(now - 25 * hour, true), await killed(now - 25 * hour, false)]
-    const fresh = await killed(now - 23 * hour, true)
+    const old = [await killed(now - 3 * hour, true), await killed(now - 3 * hour, false)]
+    const fresh = await killed(now - hour, true)
     const file = await upload(alice, "stays")
     await sweepFiles(appAt(now))
     const left = await kept()
@@ -274,14 +274,83 @@ describe("the sweep", () => {
     expect(await usageOf(henry.id)).toEqual({ bytes: 0, files: 0 })
   })
 
-  test("takes away the files of an organisation without members", async () => {
+  test("takes away the files of an organisation that was deleted, and never on the word of a projection", async () => {
     const iris = await signedIn("iris")
-    const organisation = await organisationOf([[iris, []]])
-    const file = await upload(await signIn(iris.email), "ours")
-    await sweepFiles(appAt(Date.now() + 25 * hour))
-    expect(await kept()).toContain(file.id)
+    const organisation = await organisationOf([[iris, ["owner"]]])
+    const owner = await signIn(iris.email)
+    const file = await upload(owner, "ours")
     await query("DELETE FROM member_organisations WHERE organisation = ?", organisation)
     await sweepFiles(appAt(Date.now() + 25 * hour))
+    expect(await kept()).toContain(file.id)
+    expect((await call(owner, "DELETE", `/auth/organisations/${organisation}`)).status).toBe(204)
+    await sweepFiles(appAt(Date.now()))
     expect(await kept()).not.toContain(file.id)
   })
+
+  test.each([
+    "UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND createdAt < ''",
+    "SELECT id FROM files WHERE state = 'deleted' AND state <> 'stored' ORDER BY id LIMIT 1000",
+    "SELECT id FROM files WHERE state = 'stored' AND organisation IS NOT NULL AND organisation IN (SELECT value FROM json_each('[]')) LIMIT 1000",
+    "SELECT id FROM files WHERE state = 'stored' AND owner IS NOT NULL AND owner IN (SELECT value FROM json_each('[]')) LIMIT 1000",
+  ])("reads no more than it takes: %s", async (statement) => {
+    const plan = await query(`EXPLAIN QUERY PLAN ${statement}`)
+    const steps = plan.map(({ detail }) => String(detail))
+    expect(steps.filter((step) => /^SCAN files/.test(step))).toEqual([])
+    expect(steps.some((step) => step.startsWith("SEARCH files"))).toBe(true)
+  })
 })
+
+describe("an upload whose end the database did not tell", () => {
+  test("is nowhere, as its sender was told", async () => {
+    const before = [await kept(), await usageOf(bob.id), await query("SELECT id FROM files")]
+    // It commits, and the answer is lost on the way.
+    const losing = proxied(env.DB, {
+      withSession: (session: D1DatabaseSession) =>
+        proxied(session, {
+          prepare: (statement: D1PreparedStatement, text: string) =>
+            text.includes("state = 'stored', type") ? thatLoses(statement) : statement,
+        }),
+    })
+    const answer = await fetchFrom(
+      { ...env, DB: losing },
+      new Request("http://127.0.0.1/files", {
+        method: "POST",
+        headers: { authorization: `Bearer ${bob.token}`, "content-length": "5" },
+        body: "hello",
+      }),
+    )
+    expect(answer.status).toBeGreaterThanOrEqual(500)
+    expect([await kept(), await usageOf(bob.id), await query("SELECT id FROM files")]).toEqual(
+      before,
+    )
+  })
+})
+
+/** With some of its methods' results replaced by what is made of them. */
+function proxied<T extends object>(
+  target: T,
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the method gives and takes
+  replaced: Record<string, (result: any, ...parameters: any[]) => unknown>,
+): T {
+  return new Proxy(target, {
+    get(_, name) {
+      const member = Reflect.get(target, name)
+      if (typeof member !== "function") return member
+      const replace = replaced[name as string]
+      return (...parameters: unknown[]) => {
+        const result = member.apply(target, parameters)
+        return replace ? replace(result, ...parameters) : result
+      }
+    },
+  })
+}
+
+/** Does what it says, and then fails. */
+const thatLoses = (statement: D1PreparedStatement): D1PreparedStatement =>
+  proxied(statement, {
+    bind: thatLoses,
+    all: (result: Promise<unknown>) =>
+      result.then(() => {
+        throw new Error("Network connection lost.")
+      }),
+  })
