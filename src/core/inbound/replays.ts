@@ -49,20 +49,31 @@ export async function replayEvent(
 /** In one call, oldest first. */
 const mostReplayed = 1_000
 
-/** Applies again what has failed, the oldest first. One trip. */
+/** Applies again what has failed, the oldest first, also what has lost its job. Two trips. */
 export async function replayFailed(
   app: App,
+  hooks: InboundHooks,
   { source, since, until }: z.output<typeof newReplay>,
 ): Promise<z.output<typeof replay>> {
   const failed = allOf(conditionsOf({ source, since, until, state: "failed" }))
-  const chosen = sql`SELECT e.id FROM inbound_events e JOIN jobs j ON ${itsJob} WHERE ${failed} ORDER BY e.id LIMIT CAST(${mostReplayed} AS INTEGER)`
-  const [, restarted = []] = await app.db.batch([
-    // Counted before, because what has been restarted has not failed any more.
-    sql`UPDATE inbound_events SET replays = replays + 1 WHERE id IN (${chosen})`,
+  const known = sql`e.source IN (SELECT value FROM json_each(${JSON.stringify([...hooks.keys()])}))`
+  const rows = await app.db.all(
+    sql`SELECT e.id, e.source, j.id AS job FROM inbound_events e LEFT JOIN jobs j ON ${itsJob} WHERE ${failed} AND ${known} ORDER BY e.id LIMIT CAST(${mostReplayed} AS INTEGER)`,
+  )
+  if (rows.length === 0) return { replayed: 0, more: false }
+  const chosen = sql`SELECT value FROM json_each(${JSON.stringify(rows.map(({ id }) => id))})`
+  const without = rows.flatMap((row) => {
+    const hook = row.job === null && hooks.get(row.source as string)
+    return hook ? [newJob(applyJob(hook), { event: row.id as string }, { key: row.id as string })] : []
+  })
+  const [restarted = [], made = []] = await app.db.batch([
     restart(app, sql`e.id IN (${chosen})`),
+    ...(without.length > 0 ? [sql`${insertJobs(app, without)} RETURNING id`] : []),
+    marked(allOf([sql`e.id IN (${chosen})`, isAboutToStart(app)])),
   ])
-  if (restarted.length > 0) app.wake("jobs")
-  return { replayed: restarted.length, more: restarted.length === mostReplayed }
+  const replayed = restarted.length + (without.length > 0 ? made.length : 0)
+  if (replayed > 0) app.wake("jobs")
+  return { replayed, more: rows.length === mostReplayed }
 }
 
 /** Jobs of those events `e`, unless they are on their way. */

@@ -51,7 +51,7 @@ export const inboundEventRoutes = (
     })
 
     .post("/replays", jsonBody(newReplay), async (c) => {
-      const done = await replayFailed(mainOf(c), c.req.valid("json"))
+      const done = await replayFailed(mainOf(c), hooks, c.req.valid("json"))
       tell(c, "failed events replayed", { events: done.replayed })
       return c.json(done, 202)
     })

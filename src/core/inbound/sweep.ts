@@ -10,20 +10,23 @@ const dayMilliseconds = 86_400_000
 /** In one statement; bodies may have a megabyte each. */
 const sweptRows = 500
 
-/** Deletes events that have been kept long enough, unless they wait to be applied. One trip for each 500 of a source. */
+/** Deletes events that have been kept long enough, unless they wait to be applied. One trip, and one for each 500 of a source. */
 export async function sweepEvents(app: App, hooks: InboundHooks): Promise<void> {
-  const sources = [...hooks.keys()]
   const swept: Sql[] = [...hooks.values()].map(({ source, options: { retentionDays } }) =>
     oldest(app, sql`e.source = ${source}`, retentionDays),
   )
-  // What no hook of this deployment knows any more.
-  const known = sql`SELECT value FROM json_each(${JSON.stringify(sources)})`
-  swept.push(oldest(app, sql`e.source NOT IN (${known})`))
-  for (let full = true; full; ) {
+  for (const { source } of await app.db.all(unknownSources([...hooks.keys()]))) {
+    swept.push(oldest(app, sql`e.source = ${source as string}`))
+  }
+  for (let full = swept.length > 0; full; ) {
     const results = await app.db.batch(swept)
     full = results.some((rows) => rows.length === sweptRows)
   }
 }
+
+/** Those that no hook of this deployment knows any more, from one to the next by the index. */
+const unknownSources = (known: readonly string[]): Sql =>
+  sql`WITH RECURSIVE sources(source) AS (SELECT min(source) FROM inbound_events UNION ALL SELECT (SELECT min(e.source) FROM inbound_events e WHERE e.source > k.source) FROM sources k WHERE k.source IS NOT NULL) SELECT source FROM sources WHERE source IS NOT NULL AND source NOT IN (SELECT value FROM json_each(${JSON.stringify(known)}))`
 
 function oldest(app: App, which: Sql, days = defaultRetentionDays): Sql {
   const before = firstIdAt(app.now() - days * dayMilliseconds)

@@ -57,17 +57,20 @@ export const integrationsFor = (app: App): Integrations => ({
       circuits.set(circuitKey, entered(circuit, Date.now()))
       const outcome = await attemptAt(url, init, integration, request.signal)
       request.signal?.throwIfAborted()
-      const isTrouble = typeof outcome === "string" || troubles.has(outcome.status)
+      const isTrouble = "reason" in outcome ? outcome.isTrouble : troubles.has(outcome.status)
+      // Whoever wants to be left alone is well.
+      const isIll = isTrouble && !("status" in outcome && outcome.status === 429)
       circuits.set(
         circuitKey,
-        isTrouble ? failed(circuits.get(circuitKey) ?? closed, Date.now()) : closed,
+        isIll ? failed(circuits.get(circuitKey) ?? closed, Date.now()) : closed,
       )
       const delay = isTrouble ? delays[attempt] : undefined
-      if (delay === undefined) {
-        if (typeof outcome === "string") throw failure(app, integration, outcome)
+      const asked = askedDelay(outcome)
+      if (delay === undefined || asked > maxAskedDelay) {
+        if ("reason" in outcome) throw failure(app, integration, outcome.reason)
         return outcome
       }
-      await pause(delay * (1 - Math.random() / 2), request.signal)
+      await pause(Math.max(asked, delay * (1 - Math.random() / 2)), request.signal)
     }
   },
 })
@@ -119,21 +122,41 @@ function initOf(
   return { method, headers, redirect: "manual", ...(sent !== undefined && { body: sent }) }
 }
 
-/** The answer, or why there is none: in our own words, because an error's may repeat what was sent. */
+/** In milliseconds: whoever calls waits no longer, and gets the answer that asks for more. */
+const maxAskedDelay = 2_000
+
+/** By `Retry-After`, in milliseconds; 0 where it is not told. */
+function askedDelay(outcome: IntegrationAnswer | NoAnswer): number {
+  if ("reason" in outcome) return 0
+  const header = outcome.headers.get("retry-after") ?? ""
+  const until = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now()
+  return Number.isNaN(until) ? 0 : Math.max(0, until)
+}
+
+interface NoAnswer {
+  /** In our own words, because an error's may repeat what was sent. */
+  readonly reason: string
+  /** Whether the service is at fault, and may answer the next time. */
+  readonly isTrouble: boolean
+}
+
+/** The answer, or why there is none. */
 async function attemptAt(
   url: URL,
   init: RequestInit,
   { options }: Integration,
   signal: AbortSignal | undefined,
-): Promise<IntegrationAnswer | string> {
+): Promise<IntegrationAnswer | NoAnswer> {
   const timeout = AbortSignal.timeout((options.timeoutSeconds ?? 10) * 1_000)
   const ends = signal ? AbortSignal.any([timeout, signal]) : timeout
   try {
     const response = await fetch(url, { ...init, signal: ends })
     const bytes = await readBounded(response, options.maxBytes ?? 1_048_576)
-    return bytes === null ? "its answer is too large" : answerOf(response, bytes)
+    if (bytes === null) return { reason: "its answer is too large", isTrouble: false }
+    return answerOf(response, bytes)
   } catch {
-    return timeout.aborted ? "it took too long" : "the connection failed"
+    const reason = timeout.aborted ? "it took too long" : "the connection failed"
+    return { reason, isTrouble: true }
   }
 }
 

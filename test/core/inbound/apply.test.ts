@@ -131,6 +131,10 @@ describe("a replay", () => {
     }
     for (const id of ["bad-1", "good", "bad-2"]) await tell(id, {})
     await settledHooks()
+    // Of one, not even the job is left.
+    await env.DB.prepare(
+      "DELETE FROM jobs WHERE key = (SELECT id FROM inbound_events WHERE eventId = 'bad-2')",
+    ).run()
     const before = await list()
     const since = new Date(Date.now() + 60_000).toISOString()
     const replay = async (body: unknown) =>

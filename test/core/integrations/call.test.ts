@@ -154,9 +154,34 @@ describe("a service in trouble", () => {
           },
         }),
       )
-    const small = service({ maxBytes: 10_000, retryMilliseconds: [] })
+    const small = service({ maxBytes: 10_000 })
     await expect(integrations.call(small, { url })).rejects.toMatchObject(failed)
     expect(pulled).toBeLessThan(20)
+    // It is well: it is neither asked again nor left alone.
+    expect(requests).toHaveLength(1)
+    for (const _ of [2, 3, 4, 5]) await integrations.call(small, { url }).catch(() => {})
+    answer = () => new Response("little")
+    expect((await integrations.call(small, { url })).status).toBe(200)
+  })
+
+  test("that asks for a minute is not asked again meanwhile, and is not ill", async () => {
+    const one = service()
+    answer = () => new Response(null, { status: 429, headers: { "retry-after": "60" } })
+    for (let n = 1; n <= 6; n++) {
+      const said = await integrations.call(one, { url })
+      expect([said.status, said.headers.get("retry-after")]).toEqual([429, "60"])
+      expect(requests).toHaveLength(n)
+    }
+  })
+
+  test("that asks for a moment is given it", async () => {
+    answer = (attempt) =>
+      attempt > 1
+        ? Response.json({})
+        : new Response(null, { status: 429, headers: { "retry-after": "1" } })
+    const before = Date.now()
+    expect((await integrations.call(service(), { url })).status).toBe(200)
+    expect(Date.now() - before).toBeGreaterThanOrEqual(900)
   })
 
   test("that is silent is a failure when its time is up, and ends with whoever asked", async () => {
