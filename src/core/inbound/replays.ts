@@ -64,7 +64,9 @@ export async function replayFailed(
   const chosen = sql`SELECT value FROM json_each(${JSON.stringify(rows.map(({ id }) => id))})`
   const without = rows.flatMap((row) => {
     const hook = row.job === null && hooks.get(row.source as string)
-    return hook ? [newJob(applyJob(hook), { event: row.id as string }, { key: row.id as string })] : []
+    return hook
+      ? [newJob(applyJob(hook), { event: row.id as string }, { key: row.id as string })]
+      : []
   })
   const [restarted = [], made = []] = await app.db.batch([
     restart(app, sql`e.id IN (${chosen})`),
