@@ -34,6 +34,7 @@ import { announce } from "./core/webhooks/announce.ts"
 import { webhookTemplates } from "./core/webhooks/mails.ts"
 import { webhookSender } from "./core/webhooks/sender-object.ts"
 import { webhooksSweep } from "./core/webhooks/sweep.ts"
+import { webhooksWake } from "./core/webhooks/wake.ts"
 import { allDatabaseNames, databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
@@ -84,6 +85,7 @@ export function createBackend(product: Product) {
       filesSweep,
       inboundSweep(hooks),
       webhooksSweep,
+      webhooksWake,
       ...(product.schedules ?? []),
     ],
   )

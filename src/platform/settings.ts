@@ -77,6 +77,8 @@ const variables = z.object({
   /** Of all files of one person, and of one organisation, in each database. */
   FILE_QUOTA_PERSON: bytes.default(1_000_000_000),
   FILE_QUOTA_ORGANISATION: bytes.default(100_000_000_000),
+  /** Endpoints of webhooks in each database: what one batch of the log may have to be queued for. */
+  WEBHOOK_ENDPOINTS: z.coerce.number().int().positive().default(1_000),
   /** JSON array of private Ed25519 JWKs with `kid`; the first one signs, all of them verify. */
   SIGNING_KEYS: json.pipe(z.array(jwk).min(1)),
   /**
@@ -213,6 +215,8 @@ export interface Settings {
   readonly secret: string
   readonly formerSecret: string | null
   readonly files: FileSettings
+  /** Endpoints of webhooks in each database, at most. */
+  readonly webhookEndpoints: number
   readonly signingKeys: readonly z.infer<typeof jwk>[]
   /** The newest first; none where the deployment has none. */
   readonly passwordPeppers: readonly Pepper[]
@@ -290,6 +294,7 @@ export function parseSettings(env: object): Settings {
       quotaOfPerson: data.FILE_QUOTA_PERSON,
       quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
     },
+    webhookEndpoints: data.WEBHOOK_ENDPOINTS,
     signingKeys: data.SIGNING_KEYS,
     passwordPeppers: Object.entries(data.PASSWORD_PEPPERS)
       .map(([version, secret]) => ({ version: Number(version), secret }))

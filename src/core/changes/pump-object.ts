@@ -54,7 +54,7 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       if (database === undefined) return
       const app = this.app(database)
       try {
-        while (await this.deliverBatch(app)) {}
+        await this.deliverAll(app)
       } catch (error) {
         // The database itself did not answer. The platform retries an alarm a few times only; the log can wait longer.
         app.log("error", "change pump stopped", { database, error: describeError(error) })
@@ -62,8 +62,26 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       }
     }
 
+    /** Listeners in code do not wait for followers whom nobody can tell: these are told at the next alarm. */
+    private async deliverAll(app: App): Promise<void> {
+      const untold: unknown[] = []
+      const announceNext = async (to: number) => {
+        if (untold.length > 0) return
+        await this.announceUpTo(app, to).catch((error: unknown) => untold.push(error))
+      }
+      while (await this.deliverBatch(app, announceNext)) {}
+      // A line that has to wait has set its own alarm, which is not to come before its time.
+      const waiting = ((await this.ctx.storage.get<number>("attempts")) ?? 0) > 0
+      if (untold.length === 0) return
+      if (!waiting) throw untold[0]
+      app.log("error", "change pump announced nothing", { error: describeError(untold[0]) })
+    }
+
     /** False when the end of the log is reached, or a line has to wait for another try. */
-    private async deliverBatch(app: App): Promise<boolean> {
+    private async deliverBatch(
+      app: App,
+      announceNext: (to: number) => Promise<void>,
+    ): Promise<boolean> {
       const cursor = (await this.ctx.storage.get<number>("cursor")) ?? 0
       const [rows = [], followers = []] = await app.db.batch([
         sql`SELECT seq, id, at, actor, organisation, subject, record, version, kind, payload FROM changes WHERE seq > ${cursor} ORDER BY seq LIMIT ${batchSize}`,
@@ -71,7 +89,7 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       ])
       const changes = rows as unknown as StoredChange[]
       this.#followed = followers.length > 0
-      await this.announceUpTo(app, changes.at(-1)?.seq ?? cursor)
+      await announceNext(changes.at(-1)?.seq ?? cursor)
       for (const change of changes) {
         if (!(await this.tryDeliver(app, change))) return false
       }
@@ -95,8 +113,11 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
     private async announceUpTo(app: App, to: number): Promise<void> {
       const { storage } = this.ctx
       const cursor = (await storage.get<number>("cursor")) ?? 0
-      const from = (await storage.get<number>("announced")) ?? cursor
+      const announced = await storage.get<number>("announced")
+      const from = announced ?? cursor
       if (to <= from) return
+      // Before the cursor goes on without them.
+      if (announced === undefined) await storage.put("announced", from)
       if (this.#followed) await announce(app, from, to)
       await storage.put("announced", to)
     }

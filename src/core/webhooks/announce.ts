@@ -1,33 +1,41 @@
 import type { App } from "../../platform/app.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Announce } from "../changes/pump.ts"
+import { wakeEndpoints } from "./wake.ts"
 
-/** Statements of one transaction; lines in one of them. A batch of the pump has a hundred. */
+/** Lines of one statement, and endpoints times lines of it: no number of endpoints makes a statement that D1 gives up. */
 const linesAtATime = 1_000
+const rowsAtATime = 10_000
 
 /**
  * Queues the lines after `from`, up to `to`, for the endpoints that listen to them. Of whether their owners may hear of
- * them nothing is asked yet: that is for the moment of delivery. One trip for a batch of the pump, however many endpoints
- * there are; what was queued before stays as it is.
+ * them nothing is asked yet: that is for the moment of delivery. One trip for a batch of the pump, as long as there are a
+ * hundred endpoints; what was queued before stays as it is.
  */
 export const announce: Announce = async (app, from, to) => {
-  for (let after = from; after < to; after += linesAtATime) {
-    const until = Math.min(to, after + linesAtATime)
-    const [endpoints = []] = await app.db.batch([
+  for (let after = from; after < to; ) {
+    // Asked in each statement, so that it takes no trip of its own.
+    const until = sql`min(CAST(${to} AS INTEGER), CAST(${after} AS INTEGER) + max(1, min(${raw(String(linesAtATime))}, ${raw(String(rowsAtATime))} / max(1, (SELECT count(*) FROM webhook_endpoints)))))`
+    const [[stretch] = [], endpoints = []] = await app.db.batch([
+      sql`SELECT ${until} AS until`,
       sql`SELECT DISTINCT e.id AS endpoint ${listening(after, until)}`,
       sql`INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
 SELECT ${deliveryId(app, sql`CAST(${after} AS INTEGER)`)}, e.id, c.seq, c.id, c.subject || '.' || c.kind, 'queued', 0, ${now(app)}, ${now(app)} ${listening(after, until)} ORDER BY c.seq
 ON CONFLICT (endpoint, seq) DO NOTHING`,
     ])
     // Before the pump's mark passes them: a killed process leaves nothing waiting for somebody to come by.
-    await Promise.all(endpoints.map(({ endpoint }) => app.wakeEndpoint(endpoint as string)))
+    await wakeEndpoints(
+      app,
+      endpoints.map(({ endpoint }) => endpoint as string),
+    )
+    after = stretch?.until as number
   }
 }
 
 /** Lines of a stretch and who listens to them: of their own organisation, or of none. */
-const listening = (after: number, until: number) =>
+const listening = (after: number, until: Sql) =>
   sql`FROM changes c JOIN webhook_subscriptions s ON s.subject = c.subject AND s.kind = c.kind JOIN webhook_endpoints e ON e.id = s.endpoint
-WHERE c.seq > CAST(${after} AS INTEGER) AND c.seq <= CAST(${until} AS INTEGER) AND e.enabled = 1 AND c.seq > e.since AND (c.organisation IS NULL OR c.organisation = e.organisation)`
+WHERE c.seq > CAST(${after} AS INTEGER) AND c.seq <= ${until} AND e.enabled = 1 AND c.seq > e.since AND (c.organisation IS NULL OR c.organisation = e.organisation)`
 
 /**
  * SQL for a UUIDv7 a line `c` of the log: the app's milliseconds, then what the line's number says, so that the log of

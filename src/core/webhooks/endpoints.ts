@@ -4,7 +4,7 @@ import type { App, UserActor } from "../../platform/app.ts"
 import { Refusal, type Row } from "../../platform/database.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
-import { allOf, raw, type Sql, sql } from "../../platform/sql.ts"
+import { allOf, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import { refuse } from "../identity/directory-guard.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import { seal } from "../identity/secrets-at-rest.ts"
@@ -20,6 +20,7 @@ import type {
 } from "./schema.ts"
 import { makeSecret, owner } from "./signatures.ts"
 import { type StoredEndpoint, storedEndpoint } from "./stored-endpoint.ts"
+import { wakeLater } from "./wake.ts"
 
 export type Endpoint = z.output<typeof webhookEndpoint>
 export type IssuedEndpoint = Endpoint & { readonly secret: string | null }
@@ -32,8 +33,8 @@ const defaultOverlapSeconds = 24 * 3_600
  * An endpoint of the actor's own, within the organisation that they act in; it hears of what is written from now on. One
  * trip.
  *
- * @throws {Problem} `invalid_input`, `invalid_expression`; `forbidden` for impersonators; `conflict` beyond a hundred;
- * `token_outdated`
+ * @throws {Problem} `invalid_input`, `invalid_expression`; `forbidden` for impersonators; `conflict` beyond a hundred,
+ * and beyond what the deployment lets a database have; `token_outdated`
  */
 export async function createEndpoint(
   app: App,
@@ -53,6 +54,11 @@ export async function createEndpoint(
     refuse(
       "full",
       sql`(SELECT count(*) FROM webhook_endpoints WHERE owner = ${actor.id} AND organisation IS ${actor.organisation}) >= CAST(${maxEndpoints} AS INTEGER)`,
+    ),
+    // However many people there are: each line of the log is queued for all that listen to it.
+    refuse(
+      "crowded",
+      sql`(SELECT count(*) FROM webhook_endpoints) >= CAST(${app.settings.webhookEndpoints} AS INTEGER)`,
     ),
     sql`INSERT INTO webhook_endpoints (id, owner, organisation, "key", url, description, events, filter, fields, headers, headerNames, scheme, secret, publicKey, ratePerSecond, enabled, since, failures, createdAt, updatedAt)
 SELECT ${id}, ${actor.id}, ${actor.organisation}, ${key}, ${new URL(draft.url).href}, ${draft.description ?? null}, ${JSON.stringify(draft.events)}, ${draft.filter ?? null}, ${draft.fields ? JSON.stringify(draft.fields) : null}, ${headers}, ${headerNames}, ${scheme}, ${sealed}, ${publicKey}, CAST(${draft.ratePerSecond ?? defaultRate} AS INTEGER), 1, (SELECT ifnull(max(seq), 0) FROM changes), 0, ${at}, ${at}`,
@@ -85,9 +91,11 @@ export async function getEndpoint(app: App, actor: UserActor, id: string): Promi
 }
 
 /**
- * A change of an endpoint: two trips. Of what is not their own, administrators may change whether it is disabled.
+ * A change of an endpoint: two trips. Of what is not their own, administrators may change whether it is disabled. Members
+ * that are not given stay as others have changed them meanwhile.
  *
- * @throws {Problem} `not_found`, `forbidden`, `token_outdated`, and as `createEndpoint`
+ * @throws {Problem} `not_found`, `forbidden`, `token_outdated`; `conflict` where what a condition is about is being changed
+ * by others all the time; and as `createEndpoint`
  */
 export async function changeEndpoint(
   app: App,
@@ -97,38 +105,78 @@ export async function changeEndpoint(
   patch: z.output<typeof webhookEndpointPatch>,
 ): Promise<Endpoint> {
   assertSelf(actor)
-  const { endpoint, own } = await findVisible(app, actor, id)
-  if (!own && (patch.enabled !== false || Object.keys(patch).length > 1)) throw notYours()
-  const whole = { ...endpoint, ...defined(patch) }
-  if (own) assertSound(app, actor, collections, { ...whole, headers: patch.headers ?? null })
-  const sealed = patch.headers === undefined ? null : await sealHeaders(app, id, patch.headers)
-  const at = now(app)
-  const enabling = patch.enabled === true && !endpoint.enabled
-  const disabling = patch.enabled === false && endpoint.enabled
-  const [rows] = await guarded(app, actor, [
-    sql`UPDATE webhook_endpoints SET url = ${new URL(whole.url).href}, description = ${whole.description}, events = ${JSON.stringify(whole.events)}, filter = ${whole.filter}, fields = ${whole.fields ? JSON.stringify(whole.fields) : null}, ratePerSecond = CAST(${whole.ratePerSecond} AS INTEGER), updatedAt = ${at} WHERE id = ${id}`,
-    ...(sealed
-      ? [
-          sql`UPDATE webhook_endpoints SET headers = ${sealed.headers}, headerNames = ${sealed.headerNames} WHERE id = ${id}`,
-        ]
-      : []),
-    ...(enabling
-      ? [
-          sql`UPDATE webhook_endpoints SET enabled = 1, disabledReason = NULL, disabledAt = NULL, failures = 0, failingSince = NULL, pausedUntil = NULL WHERE id = ${id}`,
-        ]
-      : []),
-    ...(disabling
-      ? [
-          sql`UPDATE webhook_endpoints SET enabled = 0, disabledReason = 'request', disabledAt = ${at} WHERE id = ${id}`,
-        ]
-      : []),
-    ...(patch.events ? subscribe(id, whole.events) : []),
-    sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`,
-  ])
-  if (!rows?.[0]) throw new Problem("not_found")
-  app.waitUntil(app.wakeEndpoint(id))
-  return toEndpoint(storedEndpoint(rows[0]))
+  for (let look = 0; look < 3; look++) {
+    const { endpoint, own } = await findVisible(app, actor, id)
+    if (!own && (patch.enabled !== false || Object.keys(patch).length > 1)) throw notYours()
+    const whole = { ...endpoint, ...defined(patch) }
+    if (own) assertSound(app, actor, collections, { ...whole, headers: patch.headers ?? null })
+    const row = await writeChange(app, actor, endpoint, patch)
+    if (row) {
+      app.waitUntil(wakeLater(app, id))
+      return toEndpoint(storedEndpoint(row))
+    }
+  }
+  throw new Problem("conflict", "The endpoint is being changed by others.")
 }
+
+/** Null where it is not any more what the change was judged by. @throws {Problem} `not_found`, `token_outdated` */
+async function writeChange(
+  app: App,
+  actor: UserActor,
+  { id, events, filter, fields }: StoredEndpoint,
+  patch: z.output<typeof webhookEndpointPatch>,
+): Promise<Row | null> {
+  const at = now(app)
+  const sealed = patch.headers === undefined ? null : await sealHeaders(app, id, patch.headers)
+  const judged = [patch.events, patch.filter, patch.fields].some((one) => one !== undefined)
+  const written = [
+    sql`updatedAt = ${at}`,
+    ...(patch.url === undefined ? [] : [sql`url = ${new URL(patch.url).href}`]),
+    ...(patch.description === undefined ? [] : [sql`description = ${patch.description}`]),
+    ...(patch.events === undefined ? [] : [sql`events = ${JSON.stringify(patch.events)}`]),
+    ...(patch.filter === undefined ? [] : [sql`filter = ${patch.filter}`]),
+    ...(patch.fields === undefined ? [] : [sql`fields = ${jsonOrNull(patch.fields)}`]),
+    ...(patch.ratePerSecond === undefined
+      ? []
+      : [sql`ratePerSecond = CAST(${patch.ratePerSecond} AS INTEGER)`]),
+    ...(sealed ? [sql`headers = ${sealed.headers}, headerNames = ${sealed.headerNames}`] : []),
+  ]
+  try {
+    const [rows] = await guarded(app, actor, [
+      ...(judged
+        ? [
+            refuse(
+              "changed",
+              sql`EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = ${id} AND NOT (events = ${JSON.stringify(events)} AND filter IS ${filter} AND fields IS ${jsonOrNull(fields)}))`,
+            ),
+          ]
+        : []),
+      sql`UPDATE webhook_endpoints SET ${join(written)} WHERE id = ${id}`,
+      ...switched(id, patch.enabled, at),
+      ...(patch.events ? subscribe(id, patch.events) : []),
+      sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`,
+    ])
+    if (!rows?.[0]) throw new Problem("not_found")
+    return rows[0]
+  } catch (error) {
+    if (error instanceof Refusal && error.outcome === "changed") return null
+    throw error
+  }
+}
+
+function switched(id: string, enabled: boolean | undefined, at: string): Sql[] {
+  if (enabled === undefined) return []
+  return enabled
+    ? [
+        sql`UPDATE webhook_endpoints SET enabled = 1, disabledReason = NULL, disabledAt = NULL, failures = 0, failingSince = NULL, pausedUntil = NULL WHERE id = ${id} AND enabled = 0`,
+      ]
+    : [
+        sql`UPDATE webhook_endpoints SET enabled = 0, disabledReason = 'request', disabledAt = ${at} WHERE id = ${id} AND enabled = 1`,
+      ]
+}
+
+const jsonOrNull = (value: readonly string[] | null): string | null =>
+  value === null ? null : JSON.stringify(value)
 
 /** With all its deliveries. Two trips. @throws {Problem} `not_found`, `token_outdated` */
 export async function deleteEndpoint(app: App, actor: UserActor, id: string): Promise<void> {
@@ -207,6 +255,9 @@ export async function guarded(
     if (error.outcome === "outdated") throw new Problem("token_outdated")
     if (error.outcome === "full") {
       throw new Problem("conflict", `There are ${maxEndpoints} endpoints already.`)
+    }
+    if (error.outcome === "crowded") {
+      throw new Problem("conflict", "This deployment takes no more endpoints.")
     }
     throw error
   }
