@@ -34,7 +34,7 @@ export interface App {
   /** Tells the object of one endpoint of webhooks that something waits. */
   wakeEndpoint(endpoint: string): Promise<void>
   /** Said when somebody begins to follow the log of `db`. */
-  followed(): void
+  followed(): Promise<void>
   /** Names of all databases, that of people too where it is one of its own. */
   readonly databases: readonly string[]
   /** Up to which line of `db`'s log its listeners have heard it. */
@@ -169,7 +169,7 @@ export function createApp(options: AppOptions): App {
       if (!isUnfollowed(name)) waitUntil(pokeLater(env, "changes", name, log))
     },
     wakeEndpoint: (endpoint) => poke(env, "webhooks", open(database).name, endpoint),
-    followed: () => beginToFollow(open(database).name),
+    followed: () => beginToFollow(env, open(database).name, log),
     heard: () => heard(env, open(database).name),
     get archive() {
       return openBucket(env, "ARCHIVE")

@@ -16,7 +16,12 @@ const bindings = {
 interface Pokable {
   /** Answers whether anybody follows the log, where it is the one that reads it. */
   poke(database: string, part?: string): Promise<unknown>
-  status?(): Promise<{ cursor: number }>
+}
+
+/** The one that reads the log. */
+interface Reader extends Pokable {
+  follow(database: string): Promise<void>
+  status(): Promise<{ cursor: number }>
 }
 
 /**
@@ -50,15 +55,24 @@ const quietMilliseconds = 5_000
 /** Whether the log's reader need not be told of a commit that no listener in code waits for. */
 export const isUnfollowed = (database: string): boolean => (quiet.get(database) ?? 0) > Date.now()
 
-/** Somebody has begun to follow it. */
-export const beginToFollow = (database: string): void => void quiet.delete(database)
+/** Somebody has begun to follow it. Its reader is told first: until it has looked, it would say that nobody does. */
+export async function beginToFollow(env: object, database: string, log: Log): Promise<void> {
+  await readerOf(env, database)
+    ?.follow(database)
+    .catch((error: unknown) => {
+      log("warn", "poke failed", { follower: "changes", database, error: describeError(error) })
+    })
+  quiet.delete(database)
+}
 
 /** Up to which line of a database's log its listeners have heard it; 0 where there is no such object. */
 export async function heard(env: object, database: string): Promise<number> {
+  return (await readerOf(env, database)?.status())?.cursor ?? 0
+}
+
+function readerOf(env: object, database: string): Reader | null {
   const namespace = (env as Record<string, DurableObjectNamespace | undefined>)[bindings.changes]
-  if (!namespace) return 0
-  const stub = namespace.get(namespace.idFromName(database)) as unknown as Required<Pokable>
-  return (await stub.status()).cursor
+  return namespace ? (namespace.get(namespace.idFromName(database)) as unknown as Reader) : null
 }
 
 /** The same without waiting, and without an error for the caller, whose commit stands. */

@@ -39,6 +39,12 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
     /** As of the last look; taken for true before it. */
     #followed = true
 
+    /** Called when somebody has begun to follow the log: what was seen at the last look is not so any more. */
+    async follow(database: string): Promise<void> {
+      this.#followed = true
+      await this.poke(database)
+    }
+
     /** Where the object stands, for administrators and tests. */
     async status(): Promise<{ cursor: number; attempts: number }> {
       const { storage } = this.ctx
@@ -96,7 +102,8 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       // Lines that nobody listens to are passed in one step.
       const last = changes.at(-1)
       if (last) await this.ctx.storage.put("cursor", last.seq)
-      return changes.length > 0
+      // Whoever has written more meanwhile has poked, or will.
+      return changes.length === batchSize
     }
 
     /** The lines that a listener holds up, too: one step. */

@@ -138,3 +138,7 @@ export function judgementOf({ row }: DueRow): Judgement | null {
 /** When the next of them is due, in the column `at`; null when none waits. */
 export const nextDue = (endpoint: string): Sql =>
   sql`SELECT min(at) AS at FROM (SELECT * FROM (SELECT nextAt AS at FROM webhook_deliveries WHERE endpoint = ${endpoint} AND state IN ('queued', 'waiting') ORDER BY seq LIMIT 1) UNION ALL SELECT * FROM (SELECT nextAt AS at FROM webhook_deliveries WHERE endpoint = ${endpoint} AND state = 'retrying' ORDER BY nextAt LIMIT 1))`
+
+/** What `nextDue` answers, in milliseconds since the epoch. */
+export const nextOf = (rows: readonly Row[] | undefined): number | null =>
+  typeof rows?.[0]?.at === "string" ? Date.parse(rows[0].at) : null

@@ -4,7 +4,7 @@ import { insertMails } from "../mail/enqueue.ts"
 import { newMail } from "../mail/new-mail.ts"
 import { now } from "./announce.ts"
 import type { Outcome } from "./attempt.ts"
-import type { DueRow } from "./due.ts"
+import { type DueRow, nextDue, nextOf } from "./due.ts"
 import { endpointDisabled } from "./mails.ts"
 import { messageId } from "./payload.ts"
 import {
@@ -39,12 +39,12 @@ type Health = Pick<StoredEndpoint, "failures" | "failingSince" | "pausedUntil" |
 /** Longer ones are not kept. */
 const keptBodyCharacters = 65_536
 
-/** Writes what became of some deliveries of an endpoint, in their order. Answers the endpoint as it is then. One trip. */
+/** Writes what became of some deliveries of an endpoint, in their order. Answers the endpoint as it is then, and when the next is due. One trip. */
 export async function recordResults(
   app: App,
   endpoint: StoredEndpoint,
   results: readonly Result[],
-): Promise<StoredEndpoint> {
+): Promise<{ endpoint: StoredEndpoint; next: number | null }> {
   const sent = results.filter((result): result is Sent => !result.withheld)
   const held = results.filter(({ withheld }) => withheld).map(({ due }) => due)
   let health: Health = endpoint
@@ -59,9 +59,12 @@ export async function recordResults(
     ...sent.flatMap((result) => [updateOf(app, endpoint, result), attemptOf(result)]),
     ...(isSame(health, endpoint) ? [] : [healthOf(endpoint.id, health)]),
   ]
-  if (statements.length > 0) await app.db.batch(statements)
-  if (reason === null) return { ...endpoint, ...health }
-  return disable(app, { ...endpoint, ...health }, reason)
+  const rows = await app.db.batch([...statements, nextDue(endpoint.id)])
+  const after = { ...endpoint, ...health }
+  return {
+    endpoint: reason === null ? after : await disable(app, after, reason),
+    next: nextOf(rows.at(-1)),
+  }
 }
 
 function healthAfter(health: Health, { at, outcome }: Sent): Health {

@@ -66,7 +66,7 @@ SELECT ${id}, ${actor.id}, ${actor.organisation}, ${key}, ${new URL(draft.url).h
     sql`INSERT INTO change_followers (name) VALUES ('webhooks') ON CONFLICT (name) DO NOTHING`,
     sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`,
   ])
-  app.followed()
+  await app.followed()
   app.log("info", "webhook endpoint created", { endpoint: id, owner: actor.id })
   return { ...toEndpoint(storedEndpoint(rows?.[0] as Row)), secret }
 }

@@ -1,7 +1,7 @@
 import type { App, UserActor } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
-import { sql } from "../../platform/sql.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import { unseal } from "../identity/secrets-at-rest.ts"
 import { findStandingActor } from "../identity/standing-actor.ts"
@@ -9,7 +9,7 @@ import type { LinkedCollections } from "../records/link.ts"
 import { viewFor } from "../records/view.ts"
 import { now } from "./announce.ts"
 import { attempt, type Outcome, type Outside } from "./attempt.ts"
-import { type DueRow, dueOf, dueQuery, nextDue } from "./due.ts"
+import { type DueRow, dueOf, dueQuery, nextDue, nextOf } from "./due.ts"
 import { disable, type Result, recordResults } from "./endings.ts"
 import { messageId, payloadOf } from "./payload.ts"
 import { owner, sign } from "./signatures.ts"
@@ -18,14 +18,15 @@ import { testPayload } from "./test-event.ts"
 
 /** What is kept of an endpoint between two looks; all else is in the database. */
 export interface Memory {
-  /** Its owner, as of the last look. */
+  /** It and its owner, as of the last look, by which the next one asks: whether they still are is read beside. */
+  endpoint: StoredEndpoint | null
   actor: UserActor | null
   /** When it was last sent to, in the second that began at `second`. */
   second: number
   sent: number
 }
 
-export const newMemory = (): Memory => ({ actor: null, second: 0, sent: 0 })
+export const newMemory = (): Memory => ({ endpoint: null, actor: null, second: 0, sent: 0 })
 
 /** What was read is as good as new for so long; then it is asked again before anything leaves. */
 const freshMilliseconds = 1_000
@@ -33,7 +34,7 @@ const freshMilliseconds = 1_000
 /**
  * Sends what is due to one endpoint, one after the other. Answers when to look again, in milliseconds since the epoch;
  * null when nothing waits. One trip to read some twenty deliveries, with the rights that the owner has now, and one to
- * write what became of them; a crash in between sends them again, with the same ids.
+ * write what became of them (the first look of an object takes three more, to learn whose the endpoint is); a crash in between sends them again, with the same ids.
  */
 export async function sendDue(
   app: App,
@@ -42,25 +43,25 @@ export async function sendDue(
   id: string,
   memory: Memory,
 ): Promise<number | null> {
-  const endpoint = await findEndpoint(app, id)
-  if (!endpoint?.enabled) return null
-  const paused = endpoint.pausedUntil === null ? 0 : Date.parse(endpoint.pausedUntil)
-  if (paused > app.now()) return (await waits(app, id)) ? paused : null
-  const found = await readDue(app, collections, endpoint, memory)
-  if (!found) {
+  const look = await lookAt(app, collections, id, memory)
+  if (!look) return null
+  const { endpoint, actor } = look
+  if (!actor) {
     await disable(app, endpoint, "owner")
     return null
   }
+  const paused = endpoint.pausedUntil === null ? 0 : Date.parse(endpoint.pausedUntil)
+  if (paused > app.now()) return look.next === null ? null : paused
   const read = app.now()
   const results: Result[] = []
   let again: number | null = null
-  for (const due of found.due) {
+  for (const due of look.due) {
     // Whoever stands in line waits for the one before.
     if (Date.parse(due.nextAt) > app.now()) break
     const payload =
       due.line === null
         ? testPayload(app, endpoint, due)
-        : payloadOf(viewFor(app, found.actor, collections), collections, due, endpoint)
+        : payloadOf(viewFor(app, actor, collections), collections, due, endpoint)
     if (!payload) {
       results.push({ due, withheld: true })
       continue
@@ -76,43 +77,62 @@ export async function sendDue(
     results.push({ due, withheld: false, at, body, outcome })
     if (outcome.error !== null) break
   }
-  const state = results.length > 0 ? await recordResults(app, endpoint, results) : endpoint
-  if (!state.enabled) return null
+  const after = results.length > 0 ? await recordResults(app, endpoint, results) : look
+  if (!after.endpoint.enabled) return null
   if (again !== null) return again
-  const next = await waits(app, id)
-  if (next === null) return null
-  const until = state.pausedUntil === null ? 0 : Date.parse(state.pausedUntil)
-  return Math.max(next, until)
+  if (after.next === null) return null
+  const { pausedUntil } = after.endpoint
+  return Math.max(after.next, pausedUntil === null ? 0 : Date.parse(pausedUntil))
 }
 
+const selectEndpoint = (id: string): Sql => sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`
+
 async function findEndpoint(app: App, id: string): Promise<StoredEndpoint | null> {
-  const [row] = await app.db.all(sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`)
+  const [row] = await app.db.all(selectEndpoint(id))
   return row ? storedEndpoint(row) : null
 }
 
-async function waits(app: App, id: string): Promise<number | null> {
-  const [row] = await app.db.all(nextDue(id))
-  return typeof row?.at === "string" ? Date.parse(row.at) : null
+interface Look {
+  readonly endpoint: StoredEndpoint
+  /** Null where its owner is not there any more. */
+  readonly actor: UserActor | null
+  readonly due: readonly DueRow[]
+  /** When the next is due, in milliseconds since the epoch; null when none waits. */
+  readonly next: number | null
 }
 
-/** Null where its owner is not there any more. */
-async function readDue(
+/** Null of an endpoint that is not there or disabled. One trip, where all is as the last look has left it. */
+async function lookAt(
   app: App,
   collections: LinkedCollections,
-  endpoint: StoredEndpoint,
+  id: string,
   memory: Memory,
-): Promise<{ actor: UserActor; due: DueRow[] } | null> {
+): Promise<Look | null> {
   for (let look = 0; look < 3; look++) {
-    memory.actor ??= await findStandingActor(app, standingOf(endpoint))
+    memory.endpoint ??= await findEndpoint(app, id)
+    const known = memory.endpoint
+    if (!known?.enabled) {
+      memory.endpoint = null
+      return null
+    }
+    memory.actor ??= await findStandingActor(app, standingOf(known))
     const { actor } = memory
-    if (!actor) return null
+    if (!actor) return { endpoint: known, actor: null, due: [], next: null }
     const view = viewFor(app, actor, collections)
-    const [epoch, rows = []] = await app.db.batch([
+    const [found, epoch, rows = [], waiting] = await app.db.batch([
+      selectEndpoint(id),
       epochProbe(actor),
-      dueQuery(view, collections, endpoint.id, endpoint.events, now(app)),
+      dueQuery(view, collections, id, known.events, now(app)),
+      nextDue(id),
     ])
-    if (isCurrent(actor, epoch)) return { actor, due: rows.map(dueOf) }
-    memory.actor = null
+    memory.endpoint = found?.[0] ? storedEndpoint(found[0]) : null
+    const endpoint = memory.endpoint
+    if (!endpoint?.enabled) continue
+    if (!isCurrent(actor, epoch)) memory.actor = null
+    // Of what it did not listen to then, nothing was judged.
+    else if (String(endpoint.events) === String(known.events)) {
+      return { endpoint, actor, due: rows.map(dueOf), next: nextOf(waiting) }
+    }
   }
   // It keeps changing, or a database lags behind: later.
   throw new Problem("overloaded")

@@ -1,15 +1,17 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { receivers } from "../../support/receivers.ts"
-import { create, patch, read } from "../records/cast.ts"
+import { create, patch, query, read } from "../records/cast.ts"
 import {
   content,
   deliveries,
   delivery,
   endpoint,
+  eventOf,
   partner,
   received,
   settled,
+  settledPump,
   verified,
 } from "./cast.ts"
 
@@ -58,6 +60,20 @@ describe("an endpoint", () => {
       body: requests.at(-1)?.body,
       log: [{ status: 200, body: "thanks", error: null }],
     })
+  })
+
+  test("is told of every write from its first on, though nobody followed the log before", async () => {
+    await query("DELETE FROM change_followers")
+    for (const name of ["seen by", "nobody"]) await create(alice, "tags", { name })
+    await settledPump()
+    await create(alice, "tags", { name: "still" })
+    await settledPump()
+    await endpoint(alice, { events: ["tags.created"] })
+    for (const [n, name] of ["one", "two", "three"].entries()) {
+      await create(alice, "tags", { name })
+      const requests = await received(n + 1)
+      expect(eventOf(requests[n] as never).data.record?.name).toBe(name)
+    }
   })
 
   test("shows its secret and the values of its headers once", async () => {
