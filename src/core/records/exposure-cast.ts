@@ -1,5 +1,5 @@
-import type { Actor, App } from "../../platform/app.ts"
-import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
+import type { ActingKey, Actor, App } from "../../platform/app.ts"
+import { identifier, jsonArray, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { OrganisationRoles } from "../identity/organisation-roles.ts"
 import { effectiveRoles } from "../identity/sessions.ts"
 import { getPerson } from "../identity/users.ts"
@@ -22,13 +22,13 @@ export async function castFor(app: App, collection: LinkedCollection, newest: nu
     .filter(({ kind, target }) => kind === "relation" && target?.builtIn)
     .map(({ name }) => name)
   const asked = collection.sqlView === null && columns.length > 0
+  const scoped = collection.scoped ? scopedRows(collection) : undefined
+  const none = sql`SELECT NULL AS value WHERE false`
   const [owners = [], organisations = []] =
-    asked || collection.scoped
+    asked || scoped
       ? await app.db.batch([
-          asked ? mostFrequent(collection, columns, newest) : sql`SELECT NULL AS value WHERE false`,
-          collection.scoped
-            ? mostFrequent(collection, ["organisation"], newest)
-            : sql`SELECT NULL AS value WHERE false`,
+          asked ? mostFrequent(collection, columns, newest) : none,
+          scoped ? mostFrequent(scoped, ["organisation"], newest) : none,
         ])
       : []
   const owner = owners[0]?.value as string | undefined
@@ -49,14 +49,17 @@ export async function castFor(app: App, collection: LinkedCollection, newest: nu
   }
 }
 
+/** The collection that says which organisations there are: of a view, what it reads. */
+const scopedRows = (collection: LinkedCollection): LinkedCollection | undefined =>
+  collection.sqlView === null
+    ? collection
+    : collection.sqlView.reads.find(({ of }) => of.scoped && of.sqlView === null)?.of
+
 /** The two values that stand most often in any of these columns of the newest records. */
 function mostFrequent({ name }: LinkedCollection, columns: readonly string[], newest: number): Sql {
-  const table = identifier(name)
-  const limit = raw(`ORDER BY rowid DESC LIMIT ${newest}`)
-  const values = columns.map(
-    (column) => sql`SELECT * FROM (SELECT ${identifier(column)} AS value FROM ${table} ${limit})`,
-  )
-  return sql`SELECT value FROM (${join(values, " UNION ALL ")}) WHERE value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT 2`
+  const rows = sql`(SELECT * FROM ${identifier(name)} ORDER BY rowid DESC LIMIT ${raw(String(newest))})`
+  const values = jsonArray(columns.map((column) => sql`n.${identifier(column)}`))
+  return sql`SELECT r.value FROM ${rows} n, json_each(${values}) r WHERE r.value IS NOT NULL GROUP BY r.value ORDER BY count(*) DESC, r.value LIMIT 2`
 }
 
 /**
@@ -69,9 +72,17 @@ export async function personasFor(app: App, actor: Actor, id: string): Promise<P
   const here = person.memberships.filter(({ database }) => database === app.db.name)
   return [null, ...here.slice(0, maxMemberships)].map((membership) => ({
     ...{ kind: "person", role: null, name: id, description: "a person" },
-    actor: exampleActor({
-      ...{ id, email: person.email, roles: effectiveRoles(person, membership) },
-      organisation: membership?.organisation ?? null,
-    }),
+    actor: {
+      ...exampleActor({
+        ...{ id, email: person.email, roles: effectiveRoles(person, membership) },
+        organisation: membership?.organisation ?? null,
+      }),
+      // To a rule, @me.kind.
+      ...(person.kind === "anonymous" && { anonymous: true }),
+      ...(person.kind === "service" && { key: anyKey }),
+    },
   }))
 }
+
+/** Of a service account, which comes with keys alone: one that is not narrowed. */
+const anyKey: ActingKey = { id: nobody, hash: "", scopes: ["*:*"], service: true }

@@ -1,6 +1,34 @@
 import { beforeAll, describe, expect, test } from "vitest"
+import { collection, sqlView } from "../../../src/core/records/collection.ts"
+import { relation, text } from "../../../src/core/records/fields.ts"
+import { tickets } from "../../support/collections.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { create, nowhere, query, read, refused } from "./cast.ts"
+import { openWorkshop } from "./workshop.ts"
+
+/** Points at more people than D1 takes SELECTs in a row. */
+const crowds = collection("crowds", {
+  fields: {
+    ...{ a: relation("members"), b: relation("members"), c: relation("members") },
+    ...{ d: relation("members"), e: relation("members"), f: relation("members") },
+  },
+  rules: { read: "f = @me.id", create: "true" },
+})
+const subjects = sqlView("subjects", {
+  scope: "organisation",
+  sql: "SELECT subject AS id, subject FROM tickets GROUP BY subject",
+  fields: { subject: text({ required: true }) },
+  rules: { read: "@me.id != null" },
+})
+const doors = collection("doors", {
+  fields: { title: text() },
+  rules: {
+    read: '@me.kind = "service"',
+    create: "true",
+    update: '@me.kind = "anonymous"',
+    delete: '@me.kind = "user"',
+  },
+})
 
 interface Reach {
   action: string
@@ -125,6 +153,45 @@ describe("who reaches what of a collection", () => {
     expect(readable.filter(([kind]) => kind === "outsider").map(([, , , rows]) => rows)).toEqual([
       0,
     ])
+    // A view of it has no organisation but theirs who look: it is measured for those of what it reads.
+    const workshop = await openWorkshop([tickets, subjects], { tables: false })
+    const path = `/exposure?collection=subjects&person=${dan.id}`
+    const counts = await read<Answer>(workshop.call(root, "GET", path), 200)
+    const seen = counts.personas.map(({ kind, role, organisation, actions }) => [
+      `${kind} ${role}`,
+      organisation?.slice(0, 5) ?? null,
+      actions[0]?.rows,
+    ])
+    expect(seen).toContainEqual(["member member", "acme", 2])
+    expect(seen).toContainEqual(["person null", "acme", 2])
+    expect(seen.find(([kind]) => kind === "outsider null")?.[2]).toBe(0)
+  })
+
+  test("is told of whoever most records point at, by however many fields", async () => {
+    const workshop = await openWorkshop([crowds])
+    const input = { a: bob.id, b: alice.id, e: alice.id, f: alice.id }
+    await read(workshop.call(alice, "POST", "/records/crowds", input), 201)
+    const answer = await workshop.call(root, "GET", "/exposure?collection=crowds")
+    const { personas } = await read<Answer>(answer, 200)
+    const owner = personas.find(({ kind }) => kind === "owner")
+    expect(owner).toMatchObject({ person: alice.id, actions: [{ rows: 1 }, {}, {}, {}] })
+  })
+
+  test("is told of people without an account and of programs as what they are", async () => {
+    const workshop = await openWorkshop([doors])
+    await read(workshop.call(alice, "POST", "/records/doors", { title: "one" }), 201)
+    const somebody = await signedIn("somebody")
+    for (const [kind, expected] of [
+      ["person", ["never", "always", "never", "always"]],
+      ["anonymous", ["never", "always", "always", "never"]],
+      ["service", ["always", "always", "never", "never"]],
+    ] as const) {
+      await query("UPDATE users SET kind = ? WHERE id = ?", [kind, somebody.id])
+      const path = `/exposure?collection=doors&person=${somebody.id}`
+      const { personas } = await read<Answer>(workshop.call(root, "GET", path), 200)
+      const person = personas.find((one) => one.kind === "person")
+      expect([kind, person?.actions.map(({ rule }) => rule)]).toEqual([kind, expected])
+    }
   })
 
   test("of a view is what may be read of it", async () => {
