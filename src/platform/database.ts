@@ -170,8 +170,11 @@ function signingKey(secret: string): Promise<CryptoKey> {
 /** D1 reports errors as text only: a guard's message, SQLite's own, or the platform's. */
 function translate(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error)
-  const refused = /refused\|(\d+)\|([a-z_]+)\|([^|]*)\|/.exec(message)
-  if (refused) return new Refusal(Number(refused[1]), refused[2] as string, refused[3] as string)
+  const refused = /refused\|(\d+)\|([a-z_]+)\|([^|]*)(\|?)/.exec(message)
+  // What a sieve tells may be so long that D1 cuts it off: whoever reads it leaves out what is not whole.
+  if (refused && (refused[4] || refused[2] === "sifted")) {
+    return new Refusal(Number(refused[1]), refused[2] as string, refused[3] as string)
+  }
   const missing = /no such (?:table|column): (?:main\.)?([\w.]+)|has no column named (\w+)/.exec(
     message,
   )

@@ -76,7 +76,8 @@ export function bulkRoutes(collections: LinkedCollections): Hono<Http> {
     const text = textOfBody(request, bytes)
     const rows = rowsOfFile(view, collection, format, query.columns, text)
     const upload: Upload = {
-      chunks: chunksOf(importer, collection, query, rows),
+      chunks: chunksOf(importer, collection, query, rows, receivedEvery),
+      roomBytes: 4 * maxUploadBytes,
       async readRest() {
         for await (const _ of bytes);
       },
@@ -128,6 +129,9 @@ const patchTypes = ["application/merge-patch+json", "application/json"]
 
 /** What Cloudflare takes as a body, and what D1 is to keep of one person's, five times. */
 export const maxUploadBytes = 100_000_000
+
+/** What comes slowly is passed on all the same: an upload that stands still for minutes is swept away. */
+const receivedEvery = { milliseconds: 20_000, now: () => performance.now() }
 
 /** Further a count would read longer than anybody waits. */
 const maxCounted = 10_000_000

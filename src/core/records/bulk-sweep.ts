@@ -13,19 +13,14 @@ export const receivingMilliseconds = 300_000
 /** In one batch; an operation may have many parts and refusals. */
 const sweptOperations = 10
 
+/** In one batch: half a megabyte each, of which D1 deletes only so much in its 30 s. */
+const sweptParts = 200
+
 /** Deletes operations that ended long ago, and files of which the rest never came. */
 export async function sweepOperations(app: App): Promise<void> {
   const kept = new Date(app.now() - keptDays * dayMilliseconds).toISOString()
-  await sweep(app, sql`finishedAt < ${kept} AND createdAt < ${kept} ORDER BY createdAt`)
-  await sweep(app, brokenOff(app))
-}
-
-/** Of an operation, as SQL: its upload broke off. */
-export const brokenOff = (app: App): Sql =>
-  sql`state = 'receiving' AND receivedAt < ${new Date(app.now() - receivingMilliseconds).toISOString()}`
-
-async function sweep(app: App, which: Sql): Promise<void> {
-  const old = sql`SELECT id FROM bulk_operations WHERE ${which} LIMIT ${raw(String(sweptOperations))}`
+  const ended = sql`finishedAt < ${kept} AND createdAt < ${kept} ORDER BY createdAt`
+  const old = sql`SELECT id FROM bulk_operations WHERE ${ended} LIMIT ${raw(String(sweptOperations))}`
   for (let swept = sweptOperations; swept === sweptOperations; ) {
     const results = await app.db.batch([
       sql`DELETE FROM bulk_parts WHERE operation IN (${old})`,
@@ -34,6 +29,31 @@ async function sweep(app: App, which: Sql): Promise<void> {
     ])
     swept = results[2]?.length ?? 0
   }
+  await dropReceiving(app, brokenOff(app))
+}
+
+/** Of an operation, as SQL: its upload broke off. */
+export const brokenOff = (app: App): Sql =>
+  sql`state = 'receiving' AND receivedAt < ${new Date(app.now() - receivingMilliseconds).toISOString()}`
+
+/** Of an operation, as SQL: nothing more of it is taken, and what came goes. No time is before this one. */
+const givenUp = raw("state = 'receiving' AND receivedAt = ''")
+
+/** Of an operation, as SQL: more of its file may come. */
+export const receiving = raw("state = 'receiving' AND receivedAt > ''")
+
+/**
+ * Deletes operations that are still to be received, with their parts, a slice a trip. They are marked first: an upload that
+ * goes on finds no place any more, and what is left when this is killed is for the next sweep.
+ */
+export async function dropReceiving(app: App, which: Sql): Promise<void> {
+  const slice = [
+    sql`DELETE FROM bulk_parts WHERE rowid IN (SELECT p.rowid FROM bulk_operations o JOIN bulk_parts p ON p.operation = o.id WHERE ${givenUp} LIMIT ${raw(String(sweptParts))}) RETURNING position`,
+    sql`DELETE FROM bulk_operations WHERE ${givenUp} AND NOT EXISTS (SELECT 1 FROM bulk_parts p WHERE p.operation = id)`,
+  ]
+  const mark = sql`UPDATE bulk_operations SET receivedAt = '' WHERE ${which}`
+  let [, swept] = await app.db.batch([mark, ...slice])
+  while (swept?.length === sweptParts) [swept] = await app.db.batch(slice)
 }
 
 export const bulkSweep = schedule("records.bulkSweep", {

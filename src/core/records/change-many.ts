@@ -1,4 +1,4 @@
-import { Problem } from "../../platform/problem.ts"
+import { invalidInput, Problem } from "../../platform/problem.ts"
 import { allOf, identifier, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { Checked } from "../expression/checked.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
@@ -6,6 +6,7 @@ import {
   addTo,
   type BulkRefusal,
   type Counts,
+  maxTrips,
   newReport,
   noCounts,
   type Report,
@@ -183,6 +184,7 @@ export async function changeMany(writer: Writer, view: View, change: ManyChange)
   const report = newReport(change.dryRun)
   try {
     for (let after: string | null = found > 0 ? "" : null; after !== null; ) {
+      if (writer.app.cost.trips > maxTrips) throw tooLong()
       const records = await nextMatching(writer, view, change, after)
       if (records.length > 0) addTo(report, await changeThese(writer, view, change, records))
       after =
@@ -194,10 +196,15 @@ export async function changeMany(writer: Writer, view: View, change: ManyChange)
   return report
 }
 
-const tooMany = (): Problem => {
-  const message = `The filter finds more than ${maxChangedDirectly} records: send "Prefer: respond-async", and they are changed in the background.`
-  return new Problem("invalid_input", {
-    detail: message,
-    errors: [{ path: "query.filter", code: "too_many", message }],
-  })
-}
+const tooMany = (): Problem =>
+  tooMuch(
+    `The filter finds more than ${maxChangedDirectly} records: send "Prefer: respond-async", and they are changed in the background.`,
+  )
+
+const tooLong = (): Problem =>
+  tooMuch(
+    'One request can ask the database no more: what the report tells is done. Send it anew with "Prefer: respond-async", and the rest is done in the background.',
+  )
+
+const tooMuch = (message: string): Problem =>
+  invalidInput({ path: "query.filter", code: "too_many", message })

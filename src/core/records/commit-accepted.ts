@@ -44,7 +44,8 @@ interface Planned<Item> extends PlannedDraft {
 
 /**
  * Writes in one batch all that is not refused. Where something is, one more finds all of it (`sieve.ts`), so that it
- * takes three trips, however much is refused; hooks are asked once. Answers what was left, and what came of it (nothing in a
+ * takes three trips, however much is refused (one more for each refusal behind which nothing can be judged); hooks are asked
+ * once. Answers what was left, and what came of it (nothing in a
  * rehearsal).
  *
  * @throws {Problem} for what no item is to blame for: `token_outdated`, a database that fails.
@@ -71,21 +72,27 @@ export async function commitAccepted<Item extends { readonly draft: Draft }>(
       if (!ours || isOvertaken(error)) throw error
       const problem = refusalProblem(error, actor.kind === "anonymous", false)
       if (problem instanceof Problem && problem.code === "token_outdated") throw problem
-      const found = await sift(writer, planned)
-      if (found.length === 0 && ++fruitless === maxRounds) throw problem
-      planned = await without(writer, planned, found, refuse)
+      let sifted = await sift(writer, planned)
+      if (sifted.found.length === 0 && ++fruitless === maxRounds) throw problem
+      planned = await without(writer, planned, sifted.found, refuse)
+      // To write what has not been judged would be a trip for nothing.
+      while (sifted.halted && planned.length > 0) {
+        sifted = await sift(writer, planned)
+        planned = await without(writer, planned, sifted.found, refuse)
+      }
     }
   }
 }
 
 type Refuse<Item> = Asked<Item>["refuse"]
 
-/** Plans the items, but for those that are refused already. */
+/** Plans the items, but for those that are refused already; what is tried in their place comes last. */
 async function planItems<Item extends { readonly draft: Draft }>(
-  { app, actor, collections }: Writer,
+  writer: Writer,
   items: readonly Item[],
   refuse: Refuse<Item>,
 ): Promise<Planned<Item>[]> {
+  const { app, actor, collections } = writer
   const planned: Planned<Item>[] = []
   const refused: RefusedItem<Item>[] = []
   for (const item of items) {
@@ -97,8 +104,10 @@ async function planItems<Item extends { readonly draft: Draft }>(
       refused.push({ item, problem: itsOwn(error) })
     }
   }
-  if (refused.length > 0) await refuse(refused)
-  return planned
+  const instead = refused.length > 0 ? await refuse(refused) : new Map<Item, Item>()
+  return instead.size > 0
+    ? [...planned, ...(await planItems(writer, [...instead.values()], refuse))]
+    : planned
 }
 
 /** @throws what is no refusal of one item */
@@ -108,11 +117,17 @@ function itsOwn(error: unknown): Problem {
   return error
 }
 
+interface Sift {
+  readonly found: readonly { at: number; problem: Problem }[]
+  /** True where what stands behind the last of them has not been judged. */
+  readonly halted: boolean
+}
+
 /** All that is refused of the plans, in order, in one trip. */
 async function sift<Item>(
   { app, actor }: Writer,
   planned: readonly Planned<Item>[],
-): Promise<{ at: number; problem: Problem }[]> {
+): Promise<Sift> {
   const token = guard(raw("0"), standing(actor), raw("(SELECT 1)"))
   const statements: Sql[] = planned.flatMap(({ steps }, at) =>
     steps.flatMap(({ operation, view }, step) =>
@@ -126,10 +141,14 @@ async function sift<Item>(
     if (!(error instanceof Refusal) || error.outcome !== "sifted") {
       throw refusalProblem(error, anonymous, false)
     }
-    return parseSifted(error.detail).map(({ at, outcome, detail }) => ({
-      at,
-      problem: itsOwn(refusalProblem(new Refusal(0, outcome, detail), anonymous, false)),
-    }))
+    const sifted = parseSifted(error.detail)
+    return {
+      found: sifted.map(({ at, outcome, detail }) => ({
+        at,
+        problem: itsOwn(refusalProblem(new Refusal(0, outcome, detail), anonymous, false)),
+      })),
+      halted: sifted.some(({ halts }) => halts),
+    }
   }
   throw new Error("a sieve ends its batch")
 }

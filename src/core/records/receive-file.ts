@@ -1,9 +1,11 @@
 import type { App, UserActor } from "../../platform/app.ts"
+import { describeError } from "../../platform/log.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
 import { getOwnOperation, insertOperation, type StoredOperation } from "./bulk-operation.ts"
-import type { Refusal } from "./bulk-report.ts"
+import { maxTrips, type Refusal } from "./bulk-report.ts"
 import { begin, enqueue, type Wanted } from "./bulk-start.ts"
+import { dropReceiving, receiving } from "./bulk-sweep.ts"
 import { assertStill, isOvertaken } from "./guard.ts"
 import {
   assertUnused,
@@ -18,8 +20,10 @@ import type { LinkedCollections } from "./link.ts"
 
 /** A file as it comes in. */
 export interface Upload {
-  /** Its rows, a batch each. */
+  /** Its rows, a batch each; none of them where for a while none came. */
   readonly chunks: AsyncIterable<readonly (FileRow | Refusal)[]>
+  /** What its rows may take as they are kept, in bytes: a refusal is many times as long as what it speaks of. */
+  readonly roomBytes: number
   /** Reads what is left of it, for its hash alone. */
   readRest(): Promise<void>
   /** What makes it the same upload when it is sent again; the hash is known when all of it was read. */
@@ -28,7 +32,7 @@ export interface Upload {
 }
 
 /** What comes in more slowly than a value is filled is written down nevertheless, so that the upload is seen to live. */
-const writtenEveryMilliseconds = 30_000
+export const writtenEveryMilliseconds = 30_000
 
 /**
  * Begins an operation for the rows of a file: they are kept here, a batch a part, and nothing is written before all of them
@@ -68,7 +72,7 @@ async function receive(
     return repeated(app, actor, { ...idempotency, requestHash: upload.hash() })
   }
   try {
-    const total = await keepParts(app, id, upload.chunks)
+    const total = await keepParts(app, id, upload)
     const key = idempotency && { ...idempotency, requestHash: upload.hash() }
     await app.db.batch([
       ...unused,
@@ -78,10 +82,7 @@ async function receive(
       ...(key ? [keepOperation(app, actor, key, id)] : []),
     ])
   } catch (error) {
-    await app.db.batch([
-      sql`DELETE FROM bulk_parts WHERE operation = ${id}`,
-      sql`DELETE FROM bulk_operations WHERE id = ${id}`,
-    ])
+    await tidyUp(app, id)
     if (isOvertaken(error)) throw new Problem("conflict", "The upload stood still for too long.")
     // The same file came twice at once, and the other was faster.
     if (!idempotency || !isReplay(error)) throw error
@@ -91,27 +92,42 @@ async function receive(
   return getOwnOperation(app, actor, id)
 }
 
+/** Nothing that has begun after all: of the last batch the answer alone may have been lost. What stays is for the sweep. */
+async function tidyUp(app: App, id: string): Promise<void> {
+  try {
+    await dropReceiving(app, sql`id = ${id} AND ${receiving}`)
+  } catch (error) {
+    app.log("warn", "a file that broke off is not tidied up yet", { error: describeError(error) })
+  }
+}
+
 const repeated = async (app: App, actor: UserActor, idempotency: Idempotency) =>
   getOwnOperation(app, actor, await operationOfKey(app, actor, idempotency))
 
 /** What stood still was swept away meanwhile, and has no place for further parts. */
 const assertReceiving = (id: string): Sql =>
-  assertStill(sql`EXISTS (SELECT 1 FROM bulk_operations WHERE id = ${id} AND state = 'receiving')`)
+  assertStill(sql`EXISTS (SELECT 1 FROM bulk_operations WHERE id = ${id} AND ${receiving})`)
 
-/** Answers how many rows there were. */
-async function keepParts(app: App, id: string, chunks: Upload["chunks"]): Promise<number> {
+/** Answers how many rows there were. @throws {Problem} `payload_too_large` for more than a file may take here. */
+async function keepParts(
+  app: App,
+  id: string,
+  { chunks, roomBytes }: Pick<Upload, "chunks" | "roomBytes">,
+): Promise<number> {
   const started = performance.now()
   let written = started
   let total = 0
   let position = 0
   let waiting: string[] = []
   let bytes = 0
+  let kept = 0
   const write = async (): Promise<void> => {
-    if (waiting.length === 0) return
+    if (app.cost.trips > maxTrips) throw tooMuchRoom()
     const receivedAt = new Date(app.now() + performance.now() - started).toISOString()
+    const parts = sql`INSERT INTO bulk_parts (operation, position, rows) SELECT ${id}, CAST(${position} AS INTEGER) + key, value FROM json_each(${`[${waiting.join()}]`})`
     await app.db.batch([
       assertReceiving(id),
-      sql`INSERT INTO bulk_parts (operation, position, rows) SELECT ${id}, CAST(${position} AS INTEGER) + key, value FROM json_each(${`[${waiting.join()}]`})`,
+      ...(waiting.length > 0 ? [parts] : []),
       sql`UPDATE bulk_operations SET receivedAt = ${receivedAt} WHERE id = ${id}`,
     ])
     written = performance.now()
@@ -120,8 +136,10 @@ async function keepParts(app: App, id: string, chunks: Upload["chunks"]): Promis
     bytes = 0
   }
   for await (const chunk of chunks) {
-    for (const part of partsOf(chunk)) {
+    for (const part of chunk.length > 0 ? partsOf(chunk) : []) {
       const more = byteLength(part) + 1
+      kept += more
+      if (kept > roomBytes) throw tooMuchRoom()
       if (bytes + more > maxValueBytes) await write()
       waiting.push(part)
       bytes += more
@@ -129,9 +147,12 @@ async function keepParts(app: App, id: string, chunks: Upload["chunks"]): Promis
     total += chunk.length
     if (performance.now() - written > writtenEveryMilliseconds) await write()
   }
-  await write()
+  if (waiting.length > 0) await write()
   return total
 }
+
+const tooMuchRoom = (): Problem =>
+  new Problem("payload_too_large", "The rows of this file take too much room: send it in several.")
 
 const byteLength = (text: string): number => new TextEncoder().encode(text).length
 

@@ -33,11 +33,13 @@ export const andPasses = (sieve: Sieve | null): Sql =>
 
 /** Ends the batch, and tells. */
 export const tell: Sql = raw(
-  "INSERT INTO refusals SELECT 'refused|0|sifted|' || ifnull(group_concat(place || '/' || replace(refusal, '|', '/'), ';'), '') || '|' FROM (SELECT place, refusal FROM sifted ORDER BY place)",
+  "INSERT INTO refusals SELECT 'refused|0|sifted|' || ifnull(group_concat(place || '/' || halts || '/' || replace(refusal, '|', '/'), ';'), '') || '|' FROM (SELECT place, halts, refusal FROM sifted ORDER BY place)",
 )
 
 export interface Sifted {
   readonly at: number
+  /** True where nothing behind it has been judged. */
+  readonly halts: boolean
   readonly outcome: string
   readonly detail: string
 }
@@ -45,7 +47,7 @@ export interface Sifted {
 /** What a sieve told, by position. A message that was cut off tells less, and is asked again. */
 export const parseSifted = (detail: string): Sifted[] =>
   detail.split(";").flatMap((one) => {
-    const [at, , , outcome, field, end] = one.split("/")
+    const [at, halts, , , outcome, field, end] = one.split("/")
     if (!outcome || end === undefined) return []
-    return [{ at: Number(at), outcome, detail: field ?? "" }]
+    return [{ at: Number(at), halts: halts === "1", outcome, detail: field ?? "" }]
   })

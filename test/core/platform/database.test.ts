@@ -1,11 +1,12 @@
 import { env } from "cloudflare:workers"
 import { expect, test } from "vitest"
-import { type Cost, openDatabase } from "../../../src/platform/database.ts"
+import { parseSifted } from "../../../src/core/records/sieve.ts"
+import { type Cost, openDatabase, Refusal } from "../../../src/platform/database.ts"
 import { raw, sql } from "../../../src/platform/sql.ts"
 
-function open() {
+function open(binding: D1Database = env.DB) {
   const cost: Cost = { trips: 0, rowsRead: 0, rowsWritten: 0, milliseconds: 0 }
-  const options = { name: "main", binding: env.DB, cost, secret: "s".repeat(32), presented: null }
+  const options = { name: "main", binding, cost, secret: "s".repeat(32), presented: null }
   return { cost, database: openDatabase({ ...options, primary: false, replicated: false }) }
 }
 
@@ -51,4 +52,29 @@ test("more than a hundred parameters reach D1 with their types", async () => {
     sql`SELECT ${"t147"} IN (${list}) AS text, ${148} IN (${list}) AS number, '?' AS mark`,
   )
   expect(found).toEqual({ text: 1, number: 1, mark: "?" })
+})
+
+test("what a sieve told is read as far as it came, and nothing else that was cut off", async () => {
+  const answered = async (message: string): Promise<unknown> => {
+    const prepare = () => ({ all: () => Promise.reject(new Error(`D1_ERROR: ${message}`)) })
+    const { database } = open({ prepare } as unknown as D1Database)
+    return database.all(raw("SELECT 1")).catch((error: unknown) => error)
+  }
+  const entries = ["4/0/refused/0/taken/name/", "12/1/refused/0/forbidden//"]
+  const whole = `refused|0|sifted|${entries.join(";")}`
+  for (const [message, positions] of [
+    [`${whole}|: SQLITE_CONSTRAINT`, [4, 12]],
+    [whole, [4, 12]],
+    [whole.slice(0, -1), [4]],
+    [`${whole.slice(0, -8)}: SQLITE_CONSTRAINT`, [4]],
+    ["refused|0|sifted|4/0/ref", []],
+  ] as const) {
+    const refusal = (await answered(message)) as Refusal
+    expect(refusal).toBeInstanceOf(Refusal)
+    expect(parseSifted(refusal.detail).map(({ at }) => at)).toEqual(positions)
+  }
+  expect(parseSifted(whole.slice(17)).map(({ halts }) => halts)).toEqual([false, true])
+  for (const message of ["refused|3|taken|na", "refused|3|sift", "refused|3|"]) {
+    expect(await answered(message)).not.toBeInstanceOf(Refusal)
+  }
 })

@@ -7,23 +7,43 @@ import {
 } from "../../../src/core/records/bulk-operation.ts"
 import { sweepOperations } from "../../../src/core/records/bulk-sweep.ts"
 import { changeThese } from "../../../src/core/records/change-many.ts"
+import { collection as define } from "../../../src/core/records/collection.ts"
+import { integer, text } from "../../../src/core/records/fields.ts"
 import { type LinkedCollection, linkCollections } from "../../../src/core/records/link.ts"
 import { parseFilter } from "../../../src/core/records/query.ts"
 import { viewFor } from "../../../src/core/records/view.ts"
 import { system, type UserActor } from "../../../src/platform/app.ts"
+import { Problem } from "../../../src/platform/problem.ts"
 import { fixtures } from "../../support/collections.ts"
 import { eventually } from "../../support/eventually.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, get, type Json, linesOf, listPath, nowhere, query, read, refused } from "./cast.ts"
-import { toolApp } from "./workshop.ts"
+import { openWorkshop, toolApp, type Workshop } from "./workshop.ts"
+
+/** A hook that is shown each record, and says now and then that it is not as it should be. */
+let hesitant = 0
+const hooked = define("hooked", {
+  fields: { name: text(), size: integer() },
+  rules: { read: "true", create: "true", update: "true" },
+  beforeWrite: {
+    needs: "record",
+    run({ record }) {
+      const stale = record?.name === "stale" || (record?.name === "hesitant" && hesitant++ === 0)
+      if (stale) throw new Problem("precondition_failed", "Not as it should be.")
+      return undefined
+    },
+  },
+})
 
 let alice: Person
 let bob: Person
+let workshop: Workshop
 beforeAll(async () => {
   vi.spyOn(console, "info").mockImplementation(() => {})
   vi.spyOn(console, "error").mockImplementation(() => {})
   alice = await signedIn("alice")
   bob = await signedIn("bob")
+  workshop = await openWorkshop([hooked])
 })
 
 interface Report {
@@ -217,6 +237,41 @@ describe("all that a filter finds", () => {
       refusals: [{ id: paid.id, detail: "A paid order stays." }],
     })
   })
+
+  test("is told whatever a hook says of it", async () => {
+    for (const name of ["fine", "hesitant", "stale"]) {
+      await read(workshop.call(alice, "POST", "/records/hooked", { name }), 201)
+    }
+    const path = listPath("hooked", { filter: "size = null" })
+    const report = await read<Report>(workshop.call(alice, "PATCH", path, { size: 1 }), 200)
+    expect(report).toMatchObject({ rows: 3, updated: 2, refused: 1 })
+    expect(report.refusals).toMatchObject([
+      { code: "precondition_failed", detail: "Not as it should be." },
+    ])
+    expect(await query("SELECT name, size FROM hooked ORDER BY name")).toEqual([
+      { name: "fine", size: 1 },
+      { name: "hesitant", size: 1 },
+      { name: "stale", size: null },
+    ])
+  })
+
+  test("ends where one request can ask the database no more, and is told as far as it came", async () => {
+    await query(
+      `INSERT INTO hooked (id, version, createdAt, updatedAt, name)
+WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 1000)
+SELECT printf('00000000-0000-7000-8000-%012d', v), 1, '2026-01-01', '2026-01-01', 'each' FROM n`,
+    )
+    const path = listPath("hooked", { filter: 'name = "each"' })
+    const answer = await workshop.call(alice, "PATCH", path, { size: 2 })
+    expect(costOf(answer).trips).toBeLessThan(1_000)
+    const { errors, report } = (await refused(answer, 400)) as Awaited<
+      ReturnType<typeof refused>
+    > & { report?: Report }
+    expect(errors).toMatchObject([{ path: "query.filter", code: "too_many" }])
+    expect(report?.updated).toBeGreaterThan(100)
+    expect(report?.updated).toBeLessThan(1_000)
+    expect(await count("SELECT count(*) AS n FROM hooked WHERE size = 2")).toBe(report?.updated)
+  }, 20_000)
 
   test.each<[string, Promise<Response> | (() => Promise<Response>), number]>([
     ["without a filter", () => call(alice, "DELETE", "/records/articles"), 400],

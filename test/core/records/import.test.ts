@@ -556,6 +556,15 @@ describe("rows that decide about each other are judged in turn", () => {
     expect(await read<Report>(answer, 200)).toMatchObject({ updated: 0, refused: 100 })
   })
 
+  test("in one more for each whose hook wrote something that is refused", async () => {
+    const codes = Array.from({ length: 60 }, (_, n) => `hooked-${n}`)
+    await load(alice, "things", `code\n${codes.join("\n")}\n`)
+    const answer = await send(alice, "twins", `code\n${codes.join("\n")}\nhooked-new\n`)
+    // What is tried first, and what is left; a look for each refusal, and one that finds no more.
+    expect(costOf(answer).trips).toBe(60 + 3)
+    expect(await read<Report>(answer, 200)).toMatchObject({ created: 1, refused: 60 })
+  })
+
   test("and of a file with the same few keys again and again a hundred are one batch", async () => {
     const rows = Array.from({ length: 1_000 }, (_, n) => `alt-${n % 2},${n}`)
     const answer = await send(alice, "things", `code,size\n${rows.join("\n")}\n`, {

@@ -1,7 +1,16 @@
 import { exports } from "cloudflare:workers"
 import { beforeAll, describe, expect, test, vi } from "vitest"
 import { bytesOfBody } from "../../../src/core/records/body-text.ts"
+import type { StoredOperation } from "../../../src/core/records/bulk-operation.ts"
+import { refusalOf } from "../../../src/core/records/bulk-report.ts"
 import { receivingMilliseconds, sweepOperations } from "../../../src/core/records/bulk-sweep.ts"
+import { chunksOf } from "../../../src/core/records/import-chunks.ts"
+import { type LinkedCollection, linkCollections } from "../../../src/core/records/link.ts"
+import { exampleActor } from "../../../src/core/records/personas.ts"
+import { receiveFile, type Upload } from "../../../src/core/records/receive-file.ts"
+import type { App } from "../../../src/platform/app.ts"
+import { invalidInput, Problem } from "../../../src/platform/problem.ts"
+import { fixtures } from "../../support/collections.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, patch, query, read, refused } from "./cast.ts"
 import { toolApp } from "./workshop.ts"
@@ -58,6 +67,54 @@ const kept = async () => [
   await count("SELECT count(*) AS n FROM bulk_parts"),
 ]
 const text = (piece: string) => new TextEncoder().encode(piece)
+
+const collections = linkCollections(fixtures)
+
+/** Received for her without a request, so that whatever can go wrong does so at will. */
+async function receive(app: App, upload: Partial<Upload>): Promise<StoredOperation> {
+  const [member] = await query("SELECT epoch FROM members WHERE id = ?", [alice.id])
+  const actor = exampleActor({ id: alice.id, email: alice.email, roles: [], organisation: null })
+  const request = { upsert: null, filter: null, patch: null, dryRun: false }
+  return receiveFile(
+    app,
+    { ...actor, epoch: member?.epoch as number },
+    collections,
+    { kind: "import", collection: "tags", request },
+    {
+      chunks: (async function* () {})(),
+      roomBytes: 1_000_000,
+      readRest: async () => {},
+      idempotency: null,
+      hash: () => "hash",
+      ...upload,
+    },
+  )
+}
+
+async function* rowsNamed(...names: string[]) {
+  yield names.map((name, n) => ({ line: n + 1, characters: name.length, values: { name } }))
+}
+
+/** The app, which is killed after its second batch. */
+function dying(app: App): App {
+  let batches = 0
+  const batch: App["db"]["batch"] = async (statements) => {
+    if (++batches > 2) throw new Error("killed")
+    return app.db.batch(statements)
+  }
+  return Object.create(app, { db: { value: { ...app.db, batch } } }) as App
+}
+
+/** The app, whose database does what it is told, but gives no answer to a batch with such a statement; or does not do it. */
+function deaf(app: App, pattern: RegExp, does = true): App {
+  const batch: App["db"]["batch"] = async (statements) => {
+    const hit = statements.some((statement) => pattern.test(statement.text))
+    const results = hit && !does ? [] : await app.db.batch(statements)
+    if (hit) throw new Problem("overloaded")
+    return results
+  }
+  return Object.create(app, { db: { value: { ...app.db, batch } } }) as App
+}
 
 /** A body that comes a piece at a time; what takes time comes late. */
 const streamOf = (
@@ -279,8 +336,122 @@ describe("an upload that ends early", () => {
   })
 })
 
+describe("an upload that comes slowly", () => {
+  test("lives as long as anything comes, be it a row a minute or a piece of one", async () => {
+    let elapsed = 0
+    const spy = vi.spyOn(performance, "now").mockImplementation(() => elapsed)
+    const minute = async () => {
+      elapsed += 60_000
+      await sweepOperations(toolApp("main", () => Date.now() + elapsed))
+    }
+    const pieces = Array.from({ length: 8 }, (_, n) => [`slow-${n}`, minute]).flat()
+    const long = Array.from({ length: 8 }, () => ["and on ", minute]).flat()
+    try {
+      const sent = upload(alice, "tags/import", streamOf("name\n", ...pieces, '"', ...long, '"\n'))
+      const operation = await ended(alice, sent)
+      expect(operation).toMatchObject({ state: "succeeded", total: 9, created: 9 })
+    } finally {
+      spy.mockRestore()
+    }
+  }, 20_000)
+
+  test("is passed on in fewer rows than it could be, and only where it is asked for", async () => {
+    const tags = collections.get("tags") as LinkedCollection
+    const lengthsOf = async (milliseconds: number | null) => {
+      let now = 0
+      const slow = async function* () {
+        for (const names of [["a"], ["b"], ["c"], [], [], [], ["d"]]) {
+          now += 15_000
+          yield names.map((name) => ({ line: 1, characters: 1, values: { name } }))
+        }
+      }
+      const patience = milliseconds === null ? null : { milliseconds, now: () => now }
+      const lengths: number[] = []
+      for await (const chunk of chunksOf(
+        { chunkRows: 9 },
+        tags,
+        { upsert: null },
+        slow(),
+        patience,
+      ))
+        lengths.push(chunk.length)
+      return lengths
+    }
+    expect(await lengthsOf(20_000)).toEqual([2, 1, 0, 1])
+    expect(await lengthsOf(null)).toEqual([4])
+  })
+})
+
+describe("what is kept of a file", () => {
+  /** Begun, wrong, and not tidied up. */
+  const brokenOff = async () => {
+    const chunks = async function* () {
+      yield* rowsNamed("untidy")
+      throw invalidInput({ path: "body", code: "quote", message: "Open." })
+    }
+    const app = deaf(toolApp(), /DELETE FROM bulk_operations/, false)
+    await expect(receive(app, { chunks: chunks() })).rejects.toMatchObject({
+      code: "invalid_input",
+    })
+  }
+
+  test("has its bounds, whatever becomes of its rows", async () => {
+    const before = await kept()
+    const chunks = async function* () {
+      const wrong = invalidInput({ path: "body", code: "invalid_type", message: "No object." })
+      yield Array.from({ length: 100 }, (_, n) => refusalOf(n + 1, wrong))
+    }
+    const room = { chunks: chunks(), roomBytes: 5_000 }
+    await expect(receive(toolApp(), room)).rejects.toMatchObject({ code: "payload_too_large" })
+    const app = toolApp()
+    app.cost.trips = 850
+    await expect(receive(app, { chunks: rowsNamed("a") })).rejects.toMatchObject({
+      code: "payload_too_large",
+    })
+    expect(await kept()).toEqual(before)
+  })
+
+  test("is swept away a slice at a time, also where a sweep was killed in between", async () => {
+    const before = await kept()
+    const late = () => Date.now() + receivingMilliseconds + 60_000
+    await brokenOff()
+    const [left] = await query("SELECT id FROM bulk_operations WHERE state = 'receiving'")
+    const id = left?.id as string
+    await query(
+      "INSERT INTO bulk_parts WITH RECURSIVE n(v) AS (SELECT 10 UNION ALL SELECT v + 1 FROM n WHERE v < 459) SELECT ?, v, '[]' FROM n",
+      [id],
+    )
+    await expect(sweepOperations(dying(toolApp("main", late)))).rejects.toThrow("killed")
+    expect((await kept())[1]).toBe(250)
+    const app = toolApp("main", late)
+    await sweepOperations(app)
+    expect(await kept()).toEqual(before)
+    // What has ended; the next two hundred parts; the rest with its operation.
+    expect(app.cost.trips).toBe(3)
+  })
+
+  test("and cannot be tidied up hides no reason, and is left to the sweep", async () => {
+    const before = await kept()
+    await brokenOff()
+    expect((await kept())[0]).toBe((before[0] as number) + 1)
+    await sweepOperations(toolApp("main", () => Date.now() + receivingMilliseconds + 60_000))
+    expect(await kept()).toEqual(before)
+  })
+})
+
 describe("an Idempotency-Key", () => {
   const key = (name: string) => ({ "idempotency-key": name })
+
+  test("finds what has begun although nobody was told", async () => {
+    const idempotency = { route: "POST /records/tags/import", key: "unheard" }
+    const app = deaf(toolApp(), /SET state = 'running'/)
+    const lost = receive(app, { chunks: rowsNamed("unheard-1", "unheard-2"), idempotency })
+    await expect(lost).rejects.toMatchObject({ code: "overloaded" })
+    const again = await receive(toolApp(), { chunks: rowsNamed("unheard-1"), idempotency })
+    expect(again).toMatchObject({ kind: "import", total: 2 })
+    expect(["running", "succeeded"]).toContain(again.state)
+    expect(await count("SELECT count(*) AS n FROM jobs WHERE key = ?", again.id)).toBe(1)
+  })
 
   test("makes an upload the one that it was, for its sender and its content", async () => {
     const file = "name\nonce-1\nonce-2\n"
