@@ -451,6 +451,7 @@ export const de: Messages = {
       owner: "abgeschaltet: Eigentümer ist fort",
       gone: "abgeschaltet: antwortete 410",
       failing: "abgeschaltet: scheiterte tagelang",
+      filter: "abgeschaltet: der Filter passt nicht mehr",
       request: "abgeschaltet",
     },
     failedSince: (failures, since) => `${failures} Fehlschläge seit ${since}.`,

@@ -438,6 +438,7 @@ export const en = {
       owner: "disabled: its owner has left",
       gone: "disabled: it answered 410",
       failing: "disabled: it failed for days",
+      filter: "disabled: its filter does not fit any more",
       request: "disabled",
     },
     failedSince: (failures: number, since: string) => `${failures} failures since ${since}.`,

@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly scheme: "v1" | "v1a"
   readonly publicKey: string | null
   readonly enabled: boolean
-  readonly disabledReason: "owner" | "gone" | "failing" | "request" | null
+  readonly disabledReason: "owner" | "gone" | "failing" | "filter" | "request" | null
   readonly failures: number
   readonly failingSince: string | null
   readonly pausedUntil: string | null

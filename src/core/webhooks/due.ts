@@ -20,11 +20,11 @@ import { parseEventType } from "./event-types.ts"
  * owner has at that moment, of the line, of the one before it, and of the record as it is now. No I/O.
  */
 
-/** Deliveries that one look takes up, and bytes of records: so memory knows no more, however many wait. */
+/** Deliveries in line that one look takes up, and those that have stepped aside. */
 const windowRows = 20
-const windowBytes = 4_000_000
-/** Of those that have stepped aside. */
 const asideRows = 5
+/** Bytes of records, of either: so memory knows no more, however many wait, and neither crowds out the other. */
+const windowBytes = 2_000_000
 
 /** A delivery that is due, beside its line. */
 export interface DueRow {
@@ -56,11 +56,11 @@ export function dueQuery(
   const inOrder = sql`SELECT ${columns}, 0 AS aside FROM webhook_deliveries d WHERE ${own} AND d.state IN ('queued', 'waiting') ORDER BY d.seq LIMIT ${raw(String(windowRows))}`
   const aside = sql`SELECT ${columns}, 1 AS aside FROM webhook_deliveries d WHERE ${own} AND d.state = 'retrying' AND d.nextAt <= ${now} ORDER BY d.nextAt LIMIT ${raw(String(asideRows))}`
   const size = raw("octet_length(l.payload)")
-  // As many as fit, and the first in any case.
-  const picked = sql`SELECT w.*, sum(ifnull(${size}, 0)) OVER (ORDER BY w.aside DESC, w.seq) - ifnull(${size}, 0) AS before FROM (SELECT * FROM (${inOrder}) UNION ALL SELECT * FROM (${aside})) w LEFT JOIN changes l ON l.seq = w.seq`
+  // As many as fit, and the first of either in any case.
+  const picked = sql`SELECT w.*, sum(ifnull(${size}, 0)) OVER (PARTITION BY w.aside ORDER BY w.seq) - ifnull(${size}, 0) AS before FROM (SELECT * FROM (${inOrder}) UNION ALL SELECT * FROM (${aside})) w LEFT JOIN changes l ON l.seq = w.seq`
   return sql`SELECT d.id AS delivery, d.change, d.type, d.state, d.attempts, d.nextAt, d.seq AS line, d.aside, ${headColumns(view, collections)}, c.subject, c.payload, p.payload AS beforePayload, ${judged(view, collections, events)} AS judged
 FROM (${picked}) d LEFT JOIN changes c ON c.seq = d.seq LEFT JOIN changes p ON p.subject = c.subject AND p.record = c.record AND p.version = c.version - 1
-WHERE d.before < ${raw(String(windowBytes))} ORDER BY d.aside DESC, d.seq`
+WHERE d.before < ${raw(String(windowBytes))} ORDER BY d.seq`
 }
 
 /** What was decided of a line. */
@@ -92,11 +92,13 @@ function judged(view: View, collections: LinkedCollections, events: readonly str
 function judgedOf(view: View, collection: LinkedCollection): Sql {
   const image = versionSource(collection)
   const before = imageSource(collection, "p", nowAlias)
-  const seenBefore = sql`(p.seq IS NOT NULL AND ${view.compile(view.readRule(collection), before, { oneRow: true })}) IS TRUE`
-  const live = sql`json_array((${visibility(view, collection, nowAlias, true)} AND ${isSeen(view, collection, image)}) IS TRUE, 1, json(${rightsOf(view, collection, tableSource(nowAlias))}), json(${rightsOf(view, collection, image)}), ${seenBefore}, json(${rightsOf(view, collection, before)}))`
+  const seenBefore = sql`(p.seq IS NOT NULL AND p.kind <> 'deleted' AND ${isSeen(view, collection, before, "p")}) IS TRUE`
   const last = imageSource(collection, lineAlias, null)
+  const openDeleted = isSeenDeleted(view, collection, last)
+  // It may have been made anew since: what was deleted is as closed as before.
+  const live = sql`json_array((${visibility(view, collection, nowAlias, true)} AND ${isSeen(view, collection, image)}) IS TRUE, (c.kind <> 'deleted' OR ${openDeleted}) IS TRUE, json(${rightsOf(view, collection, tableSource(nowAlias))}), json(${rightsOf(view, collection, image)}), ${seenBefore}, json(${rightsOf(view, collection, before)}))`
   const rights = sql`json(${rightsOf(view, collection, last)})`
-  const gone = sql`json_array((c.kind = 'deleted' AND ${isSeen(view, collection, last)}) IS TRUE, (${isSeenDeleted(view, collection, last)}) IS TRUE, ${rights}, ${rights}, 0, json('[]'))`
+  const gone = sql`json_array((c.kind = 'deleted' AND ${isSeen(view, collection, last)}) IS TRUE, (${openDeleted}) IS TRUE, ${rights}, ${rights}, 0, json('[]'))`
   return sql`ifnull((SELECT ${live} FROM ${raw(`"${collection.name}" ${nowAlias}`)} WHERE ${raw(`${nowAlias}."id"`)} = c.record), ${gone})`
 }
 

@@ -6,7 +6,7 @@ import { type MailTemplate, mailTemplate } from "../mail/template.ts"
 export const endpointDisabled = mailTemplate("webhooks.endpoint-disabled", {
   data: z.object({
     host: z.string(),
-    reason: z.enum(["gone", "failing", "owner"]),
+    reason: z.enum(["gone", "failing", "filter", "owner"]),
     /** ISO 8601, UTC. */
     at: z.string(),
   }),
@@ -17,18 +17,22 @@ export const endpointDisabled = mailTemplate("webhooks.endpoint-disabled", {
       text: ({ host, reason }) =>
         reason === "gone"
           ? `The receiver at “${host}” says that it is gone for good, so nothing is sent to it any more.`
-          : `The receiver at “${host}” has not taken anything for five days, so nothing is sent to it any more.`,
+          : reason === "filter"
+            ? `The filter of the webhook to “${host}” does not fit the data any more: a field that it names was removed or changed. So nothing is sent to it any more.`
+            : `The receiver at “${host}” has not taken anything for five days, so nothing is sent to it any more.`,
       at: ({ at }) => `When: ${utc(at)}`,
-      hint: "What waits is kept. Once the receiver works again, switch the endpoint on, and replay what it has missed.",
+      hint: "What waits is kept. Once the cause is mended, switch the endpoint on, and replay what it has missed.",
     },
     de: {
       subject: "Ein Webhook wurde abgeschaltet",
       text: ({ host, reason }) =>
         reason === "gone"
           ? `Der Empfänger bei „${host}“ sagt, dass es ihn nicht mehr gibt. Darum wird ihm nichts mehr geschickt.`
-          : `Der Empfänger bei „${host}“ hat fünf Tage lang nichts angenommen. Darum wird ihm nichts mehr geschickt.`,
+          : reason === "filter"
+            ? `Der Filter des Webhooks zu „${host}“ passt nicht mehr zu den Daten: Ein Feld, das er nennt, wurde entfernt oder geändert. Darum wird ihm nichts mehr geschickt.`
+            : `Der Empfänger bei „${host}“ hat fünf Tage lang nichts angenommen. Darum wird ihm nichts mehr geschickt.`,
       at: ({ at }) => `Wann: ${utc(at)}`,
-      hint: "Was wartet, bleibt. Wenn der Empfänger wieder arbeitet, schalte den Endpunkt ein und schicke noch einmal, was er verpasst hat.",
+      hint: "Was wartet, bleibt. Wenn die Ursache behoben ist, schalte den Endpunkt ein und schicke noch einmal, was er verpasst hat.",
     },
   },
   content: (t) => ({

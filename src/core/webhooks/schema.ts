@@ -107,9 +107,9 @@ export const webhookEndpoint = z
       description: "Until then the secret before signs as well.",
     }),
     enabled: z.boolean(),
-    disabledReason: z.enum(["owner", "gone", "failing", "request"]).nullable().meta({
+    disabledReason: z.enum(["owner", "gone", "failing", "filter", "request"]).nullable().meta({
       description:
-        "Its owner has left or is disabled, or their key ended; it answered 410; it failed for five days; somebody asked for it.",
+        "Its owner has left or is disabled, or their key ended; it answered 410; it failed for five days; its filter does not fit the collections any more; somebody asked for it.",
     }),
     disabledAt: instant.nullable(),
     failures: z.int().meta({ description: "In a row." }),

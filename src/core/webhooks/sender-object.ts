@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers"
 import { type App, createApp } from "../../platform/app.ts"
-import { describeError } from "../../platform/log.ts"
+import { createLog, describeError } from "../../platform/log.ts"
 import { resolveByHttps } from "../../platform/outbound-address.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import type { LinkedCollections } from "../records/link.ts"
@@ -8,12 +8,14 @@ import type { Outside } from "./attempt.ts"
 import { newMemory, sendDue } from "./sender.ts"
 
 /*
- * One object an endpoint, so that none waits for another. Storage: `database` and `endpoint`, its names. The alarm is set
- * while something waits, and survives the process; all else is in the database.
+ * One object an endpoint, so that none waits for another. Storage: `database` and `endpoint`, its names; `stops`,
+ * how many looks in a row have failed before they were done. The alarm is set while something waits, and survives the
+ * process; all else is in the database.
  */
 
-/** Until the next look at a database that did not answer. */
-const idleMilliseconds = 10_000
+/** Until the next look, after one that failed: the database did not answer, say, or a secret cannot be opened any more. */
+const firstIdleMilliseconds = 10_000
+const longestIdleMilliseconds = 3_600_000
 
 /** No alarm is set further ahead. */
 const dayMilliseconds = 86_400_000
@@ -41,14 +43,20 @@ export const webhookSender = (collections: LinkedCollections, outside: Outside =
         storage.get<string>("endpoint"),
       ])
       if (database === undefined || endpoint === undefined) return
-      const app = this.#app(database)
+      const requestId = crypto.randomUUID()
+      const stops = (await storage.get<number>("stops")) ?? 0
       try {
+        const app = this.#app(database, requestId)
         const next = await sendDue(app, collections, outside, endpoint, this.#memory)
+        if (stops > 0) await storage.delete("stops")
         if (next !== null) await this.#lookAt(Math.min(next, Date.now() + dayMilliseconds))
       } catch (error) {
         // The platform retries an alarm a few times only; what waits can wait longer.
-        app.log("error", "webhook sender stopped", { endpoint, error: describeError(error) })
-        await this.#lookAt(Date.now() + idleMilliseconds)
+        const log = createLog(requestId)
+        log("error", "webhook sender stopped", { endpoint, stops, error: describeError(error) })
+        await storage.put("stops", stops + 1)
+        const idle = Math.min(firstIdleMilliseconds * 2 ** stops, longestIdleMilliseconds)
+        await this.#lookAt(Date.now() + idle)
       }
     }
 
@@ -59,11 +67,11 @@ export const webhookSender = (collections: LinkedCollections, outside: Outside =
       if (set === null || moment < set) await storage.setAlarm(moment)
     }
 
-    #app(database: string): App {
+    #app(database: string, requestId: string): App {
       return createApp({
         env: this.env,
         settings: parseSettings(this.env),
-        requestId: crypto.randomUUID(),
+        requestId,
         database,
         bookmark: null,
         primary: true,

@@ -2,6 +2,7 @@ import type { App, UserActor } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
 import { Problem } from "../../platform/problem.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
+import { ExpressionError } from "../expression/error.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import { unseal } from "../identity/secrets-at-rest.ts"
 import { findStandingActor } from "../identity/standing-actor.ts"
@@ -55,34 +56,58 @@ export async function sendDue(
   const read = app.now()
   const results: Result[] = []
   let again: number | null = null
-  for (const due of look.due) {
+  let broken: { readonly error: unknown } | null = null
+  let held = false
+  for (const due of inTurn(endpoint, look.due)) {
     // Whoever stands in line waits for the one before.
-    if (Date.parse(due.nextAt) > app.now()) break
-    const payload =
-      due.line === null
-        ? testPayload(app, endpoint, due)
-        : payloadOf(viewFor(app, actor, collections), collections, due, endpoint)
-    if (!payload) {
-      results.push({ due, withheld: true })
-      continue
-    }
-    const wait = untilAllowed(app, endpoint, memory)
-    if (wait > 0 || app.now() - read > freshMilliseconds) {
-      again = app.now() + wait
+    if (due.state !== "retrying") held ||= Date.parse(due.nextAt) > app.now()
+    if (due.state !== "retrying" && held) continue
+    try {
+      const payload =
+        due.line === null
+          ? testPayload(app, endpoint, due)
+          : payloadOf(viewFor(app, actor, collections), collections, due, endpoint)
+      if (!payload) {
+        results.push({ due, withheld: true })
+        continue
+      }
+      const wait = untilAllowed(app, endpoint, memory)
+      if (wait > 0 || app.now() - read > freshMilliseconds) {
+        again = app.now() + wait
+        break
+      }
+      const body = JSON.stringify(payload)
+      const at = app.now()
+      const outcome = await post(app, outside, endpoint, due, body)
+      results.push({ due, withheld: false, at, body, outcome })
+      if (outcome.error !== null) break
+    } catch (error) {
+      // What was sent before it has to be written down, or it is sent again at each look.
+      broken = { error }
       break
     }
-    const body = JSON.stringify(payload)
-    const at = app.now()
-    const outcome = await post(app, outside, endpoint, due, body)
-    results.push({ due, withheld: false, at, body, outcome })
-    if (outcome.error !== null) break
   }
   const after = results.length > 0 ? await recordResults(app, endpoint, results) : look
   if (!after.endpoint.enabled) return null
+  if (broken) {
+    if (!(broken.error instanceof ExpressionError)) throw broken.error
+    await disable(app, after.endpoint, "filter")
+    return null
+  }
   if (again !== null) return again
   if (after.next === null) return null
   const { pausedUntil } = after.endpoint
   return Math.max(after.next, pausedUntil === null ? 0 : Date.parse(pausedUntil))
+}
+
+/**
+ * Those that have stepped aside come first, or a busy line would keep them for ever. While the endpoint fails, the head of
+ * the line does: it shows whether the receiver takes anything at all, which those that were refused before do not.
+ */
+function inTurn({ failures }: StoredEndpoint, due: readonly DueRow[]): DueRow[] {
+  const aside = due.filter(({ state }) => state === "retrying")
+  const line = due.filter(({ state }) => state !== "retrying")
+  return failures === 0 ? [...aside, ...line] : [...line, ...aside]
 }
 
 const selectEndpoint = (id: string): Sql => sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`

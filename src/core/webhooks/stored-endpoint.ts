@@ -3,7 +3,7 @@ import type { Row } from "../../platform/database.ts"
 import type { Standing } from "../identity/standing-actor.ts"
 import type { Scheme } from "./signatures.ts"
 
-export type DisabledReason = "owner" | "gone" | "failing" | "request"
+export type DisabledReason = "owner" | "gone" | "failing" | "filter" | "request"
 
 /** An endpoint as it is stored. */
 export interface StoredEndpoint {

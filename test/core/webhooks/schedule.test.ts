@@ -238,6 +238,138 @@ SELECT id, ?, seq, id, 'tags.created', 'queued', 0, at, at FROM changes WHERE se
   })
 })
 
+describe("what a receiver refuses for ever", () => {
+  const refusing = (bad: readonly unknown[]) => {
+    receivers.answer = (received) =>
+      new Response(null, {
+        status: bad.includes(eventOf(received).data.record?.name) ? 400 : 200,
+      })
+  }
+
+  test("does not keep what it takes, however much of it comes back", async () => {
+    const { id } = await listening()
+    const bad = await written(8)
+    refusing(bad)
+    const sender = senderOf(id)
+    const aside = async () =>
+      (
+        await stored(
+          "SELECT count(*) AS n FROM webhook_deliveries WHERE endpoint = ? AND state = 'retrying'",
+          id,
+        )
+      )[0]?.n
+    for (let n = 0; (await aside()) !== bad.length && n < 100; n++) await sender.run(1)
+    expect(await aside()).toBe(bad.length)
+    for (let day = 0; day < 2; day++) {
+      const good = await written(3)
+      sender.clock += 24 * 3_600_000
+      receivers.received = []
+      await sender.run(3)
+      expect(told().filter((name) => good.includes(name as string))).toEqual(good)
+      // They are asked for, too.
+      expect(told().filter((name) => bad.includes(name as string)).length).toBeGreaterThan(0)
+    }
+    expect(await endpointOf(id)).toMatchObject({ enabled: 1 })
+  })
+
+  test("is asked for while the head of the line is not due, and what is behind the head is not", async () => {
+    const { id } = await listening()
+    const [aside, head, behind] = await written(3)
+    const sender = senderOf(id)
+    refusing([head])
+    const set = (name: string | undefined, state: string, nextAt: number) =>
+      stored(
+        `UPDATE webhook_deliveries SET state = ?, attempts = 1, nextAt = ?
+WHERE endpoint = ? AND seq = (SELECT seq FROM changes WHERE subject = 'tags' AND payload ->> 'name' = ?)`,
+        state,
+        new Date(nextAt).toISOString(),
+        id,
+        name,
+      )
+    await set(aside, "retrying", sender.clock - 1_000)
+    await set(head, "waiting", sender.clock + 600_000)
+    await stored("UPDATE webhook_endpoints SET failures = 1 WHERE id = ?", id)
+    await sender.look()
+    expect(told()).toEqual([aside])
+    sender.clock += 700_000
+    await sender.look()
+    expect(told()).toEqual([aside, head])
+    expect(told()).not.toContain(behind)
+  })
+
+  test("does not crowd out the line with its size", async () => {
+    const { id } = await listening()
+    const [name] = await written(1)
+    const [line] = await stored("SELECT max(seq) AS seq FROM changes")
+    await stored(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5)
+INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
+SELECT c.id || '-' || i, c.at, c.actor, NULL, c.subject, c.record || '-' || i, 1, c.kind, c.authority, c.requestId, c.salt, json_set(c.payload, '$.name', hex(zeroblob(500000))) FROM changes c, n WHERE c.seq = ?`,
+      line?.seq,
+    )
+    await stored(
+      `INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
+SELECT id, ?, seq, id, 'tags.created', 'retrying', 3, at, at FROM changes WHERE seq > ?`,
+      id,
+      line?.seq,
+    )
+    await senderOf(id).look()
+    expect(told()).toEqual([name])
+  })
+})
+
+describe("an endpoint that cannot be sent to for our own reasons", () => {
+  const withFilter = async () => {
+    const made = await endpoint(alice, {
+      events: ["tags.created", "articles.created"],
+      filter: "createdAt != null",
+    })
+    const [name] = await written(1)
+    await create(alice, "articles", { title: "p", status: "draft" })
+    await settledPump()
+    return { id: made.id, name }
+  }
+
+  test("because a field that its filter names is gone, is disabled, and its owner is told; what was sent stays sent", async () => {
+    const { id, name } = await withFilter()
+    // As a deployment leaves it that takes the field from one of the collections.
+    await stored("UPDATE webhook_endpoints SET filter = 'name != null' WHERE id = ?", id)
+    const sender = senderOf(id)
+    expect(await sender.look()).toBeNull()
+    expect(told()).toEqual([name])
+    expect(await endpointOf(id)).toMatchObject({ enabled: 0, disabledReason: "filter" })
+    expect((await deliveries(alice, id, "?state=succeeded")).items).toHaveLength(1)
+    const [mail] = await stored(
+      "SELECT text FROM mails WHERE template = 'webhooks.endpoint-disabled' ORDER BY id DESC LIMIT 1",
+    )
+    expect(mail?.text).toContain("ilter")
+    expect(await sender.look()).toBeNull()
+    expect(told()).toEqual([name])
+  })
+
+  test("because a line cannot be told, says why it stops, and does not send those before it again", async () => {
+    const { id } = await listening()
+    const [name] = await written(1)
+    const [line] = await stored("SELECT max(seq) AS seq FROM changes")
+    await stored(
+      `INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
+SELECT id || '-2', at, actor, NULL, subject, record, 2, 'updated', authority, requestId, salt, 'null' FROM changes WHERE seq = ?`,
+      line?.seq,
+    )
+    await stored(
+      `INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
+SELECT id, ?, seq, id, 'tags.updated', 'queued', 0, at, at FROM changes WHERE seq > ?`,
+      id,
+      line?.seq,
+    )
+    const sender = senderOf(id)
+    for (let n = 0; n < 3; n++) await expect(sender.look()).rejects.toThrow(TypeError)
+    expect(told()).toEqual([name])
+    expect((await deliveries(alice, id, "?state=succeeded")).items).toHaveLength(1)
+    expect(await endpointOf(id)).toMatchObject({ enabled: 1, failures: 0 })
+  })
+})
+
 test("the schedule is that of the protocol; a lone delivery's is not stretched by the circuit", () => {
   expect(delays).toEqual([0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400])
   for (let failed = 1; failed < delays.length; failed++) {

@@ -129,6 +129,30 @@ describe("a condition is no oracle", () => {
     for (const it of [...made, always]) await drop(bob, it)
   })
 
+  test("of a record that was deleted it sees nothing when one is made anew under its id", async () => {
+    receivers.still = true
+    const filters = ["true", '@old.title ~ "a%"', "@old.words > 0", "words > 0 && @old.words > 0"]
+    const made = []
+    for (const filter of filters) made.push(await endpoint(bob, { events: all, filter }))
+    const gone = await article({ status: "published", title: "apple", words: 5 })
+    await read(call(alice, "DELETE", `/records/articles/${gone.id}`), 204)
+    const anew = { title: "pear", status: "published" }
+    await read(call(alice, "PUT", `/records/articles/${gone.id}`, anew), 201)
+    await settledPump()
+    const types = []
+    for (const { id } of made) {
+      await senderOf(id).run()
+      types.push((await deliveries(bob, id)).items.map(({ type }) => type))
+    }
+    expect(types).toEqual([
+      ["articles.created", "articles.deleted", "articles.created"],
+      [],
+      [],
+      [],
+    ])
+    for (const it of made) await drop(bob, it)
+  })
+
   test("of a deletion it sees what its owner could have deleted, and else nothing", async () => {
     const [his, hers] = [
       await endpoint(bob, { events: ["articles.deleted"], filter: "title != null" }),
