@@ -13,7 +13,7 @@ export const receivingMilliseconds = 300_000
 /** In one batch; an operation may have many parts and refusals. */
 const sweptOperations = 10
 
-/** In one batch: half a megabyte each, of which D1 deletes only so much in its 30 s. */
+/** In one batch: two megabytes each at most, and D1 gives a batch 30 s. */
 const sweptParts = 200
 
 /** Deletes operations that ended long ago, and files of which the rest never came. */

@@ -36,7 +36,10 @@ export const bulkOperations = sqliteTable(
     refused: integer().notNull(),
     createdAt: text().notNull(),
     finishedAt: text(),
-    /** While it is `receiving`: when the last of it came, so that an upload that broke off can be told from a slow one. */
+    /**
+     * While it is `receiving`: when the last of it came, so that an upload that broke off can be told from a slow one. Empty
+     * once it is given up: then its parts are being deleted.
+     */
     receivedAt: text(),
   },
   (table) => [

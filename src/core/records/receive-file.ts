@@ -32,7 +32,7 @@ export interface Upload {
 }
 
 /** What comes in more slowly than a value is filled is written down nevertheless, so that the upload is seen to live. */
-export const writtenEveryMilliseconds = 30_000
+const writtenEveryMilliseconds = 30_000
 
 /**
  * Begins an operation for the rows of a file: they are kept here, a batch a part, and nothing is written before all of them
