@@ -16,8 +16,10 @@ const single = 50
 const fanned = 20
 const rounds = 9
 const slice = { connections: 8, seconds: 0.5 }
-/** Far below what either side can do: a writer's own wait, not how much of the machine is left. */
-const calm = { connections: 1, seconds: 2, requestsPerSecond: 5 }
+/** Pairs of creates that have the machine to themselves. */
+const alone = 30
+/** A rate that a writer would call modest, though it is 250 deliveries a second. */
+const steady = { connections: 1, seconds: 2, requestsPerSecond: 5 }
 
 export async function printWebhooks(): Promise<void> {
   const options = { background: true, waiting: 0, development: true }
@@ -49,9 +51,14 @@ export async function printWebhooks(): Promise<void> {
     console.log(
       `${fanned} writes to ${endpoints} endpoints each: ${Math.round((fanned * endpoints) / seconds)} deliveries a second.`,
     )
-    const [heard, unheard] = await latencies(some, none, token, receiver)
-    console.log(
-      `Creates at ${calm.requestsPerSecond} a second: median ${heard.toFixed(1)} ms where ${endpoints} endpoints hear of each, ${unheard.toFixed(1)} ms where none does: ratio ${(unheard / heard).toFixed(2)} (goal 0.95).`,
+    const sides = [
+      [some, token, endpoints],
+      [none, await none.signIn(), 0],
+    ] as const
+    printLatencies("Creates one at a time", await latenciesAlone(sides, receiver))
+    printLatencies(
+      `Creates at ${steady.requestsPerSecond} a second`,
+      await latenciesAtRate(sides, receiver),
     )
     console.log(
       `Creates as fast as they go, each of which ${endpoints} endpoints hear of, against none: ratio ${(await ratio(some, none, token)).toFixed(2)} (the same cores make the deliveries), median of ${rounds} rounds.`,
@@ -91,36 +98,55 @@ const listen = async (backend: Backend, token: string, url: string): Promise<str
     })
   ).id
 
+type Sides = readonly (readonly [backend: Backend, token: string, listening: number])[]
+
+const printLatencies = (what: string, [heard, unheard]: readonly number[]): void =>
+  console.log(
+    `${what}: median ${heard?.toFixed(1)} ms where ${endpoints} endpoints hear of each, ${unheard?.toFixed(1)} ms where none does: ratio ${((unheard ?? 0) / (heard ?? 0)).toFixed(2)} (goal 0.95).`,
+  )
+
 /**
- * Milliseconds of a create, the medians of both sides; to and fro. What was written is told of before the other's turn, so
- * that neither waits for the other's deliveries.
+ * Milliseconds of a create, the medians of both sides; to and fro, each when nothing is left to do for the one before it:
+ * what endpoints add to a write itself.
  */
-async function latencies(
-  some: Backend,
-  none: Backend,
-  token: string,
-  receiver: Receiver,
-): Promise<[number, number]> {
-  const all: [number[], number[]] = [[], []]
-  const sides = [
-    [some, token, endpoints],
-    [none, await none.signIn(), 0],
-  ] as const
-  for (let round = 0; round <= rounds; round++) {
-    for (const [side, [backend, bearer, listening]] of sides.entries()) {
-      const request = makeRequest("/records/notes", {
-        method: "POST",
-        token: bearer,
-        body: { title: "A note" },
-      })
+async function latenciesAlone(sides: Sides, receiver: Receiver): Promise<number[]> {
+  const all = sides.map((): number[] => [])
+  for (let n = -5; n < alone; n++) {
+    for (const [side, [backend, token, listening]] of sides.entries()) {
       const before = receiver.count()
-      const { latencies } = await load(backend.url, takeTurns([request]), calm)
+      const sent = performance.now()
+      await create(backend, token)
+      // The first warm up.
+      if (n >= 0) all[side]?.push(performance.now() - sent)
+      await receiver.until(before + listening)
+      await recorded(backend)
+    }
+  }
+  return all.map(median)
+}
+
+/** A receiver has its event before what became of it is written, which takes as much of the machine as the sending. */
+async function recorded({ database }: Backend): Promise<void> {
+  const open = "SELECT 1 FROM webhook_deliveries WHERE finishedAt IS NULL LIMIT 1"
+  while ((await database.prepare(open).all()).results.length > 0) await sleep(20)
+  await sleep(100)
+}
+
+/** The same at a steady rate, so that writes wait beside the deliveries of those before them. */
+async function latenciesAtRate(sides: Sides, receiver: Receiver): Promise<number[]> {
+  const all = sides.map((): number[] => [])
+  for (let round = 0; round <= rounds; round++) {
+    for (const [side, [backend, token, listening]] of sides.entries()) {
+      const body = { title: "A note" }
+      const request = makeRequest("/records/notes", { method: "POST", token, body })
+      const before = receiver.count()
+      const { latencies } = await load(backend.url, takeTurns([request]), steady)
       await receiver.until(before + latencies.length * listening)
       // The first warms up.
       if (round > 0) all[side]?.push(...latencies)
     }
   }
-  return [median(all[0]), median(all[1])]
+  return all.map(median)
 }
 
 /** Of creates a second; to and fro, so that whatever else the machine does falls on both. */
