@@ -79,7 +79,14 @@ async function ask(hostname: string, type: string): Promise<string[]> {
     await response.body?.cancel()
     throw new Problem("internal", { cause: new Error(`DNS over HTTPS: ${response.status}`) })
   }
-  const { Answer = [] } = (await response.json()) as { Answer?: { type: number; data: string }[] }
+  const { Status, Answer = [] } = (await response.json()) as {
+    Status?: number
+    Answer?: { type: number; data: string }[]
+  }
+  // With 0 and 3 (no such name) the resolver knows; with all else (RFC 1035, 4.1.1), nobody can say.
+  if (Status !== 0 && Status !== 3) {
+    throw new Problem("internal", { cause: new Error(`DNS over HTTPS: status ${Status}`) })
+  }
   // Names on the way (CNAME) are answered with the rest.
   return Answer.flatMap(({ type: kind, data }) => (kind === 1 || kind === 28 ? [data] : []))
 }

@@ -40,17 +40,20 @@ export interface DueRow {
   readonly row: Row
 }
 
+/** Of rules in one statement: D1 takes 100 KB. */
+const maxRuleCharacters = 60_000
+
 /**
- * The first in the order of the log, each of which waits for the one before it, and then some of those that have stepped
- * aside and are due.
+ * The first in the order of the log, each of which waits for the one before it, and some of those that have stepped aside
+ * and are due. One statement for all collections, or as few as their rules fit into, of one batch: `dueOf` reads them.
  */
-export function dueQuery(
+export function dueQueries(
   view: View,
   collections: LinkedCollections,
   endpoint: string,
   events: readonly string[],
   now: string,
-): Sql {
+): Sql[] {
   const columns = raw("d.id, d.change, d.type, d.state, d.attempts, d.nextAt, d.seq")
   const own = sql`d.endpoint = ${endpoint}`
   const inOrder = sql`SELECT ${columns}, 0 AS aside FROM webhook_deliveries d WHERE ${own} AND d.state IN ('queued', 'waiting') ORDER BY d.seq LIMIT ${raw(String(windowRows))}`
@@ -58,9 +61,13 @@ export function dueQuery(
   const size = raw("octet_length(l.payload)")
   // As many as fit, and the first of either in any case.
   const picked = sql`SELECT w.*, sum(ifnull(${size}, 0)) OVER (PARTITION BY w.aside ORDER BY w.seq) - ifnull(${size}, 0) AS before FROM (SELECT * FROM (${inOrder}) UNION ALL SELECT * FROM (${aside})) w LEFT JOIN changes l ON l.seq = w.seq`
-  return sql`SELECT d.id AS delivery, d.change, d.type, d.state, d.attempts, d.nextAt, d.seq AS line, d.aside, ${headColumns(view, collections)}, c.subject, c.payload, p.payload AS beforePayload, ${judged(view, collections, events)} AS judged
-FROM (${picked}) d LEFT JOIN changes c ON c.seq = d.seq LEFT JOIN changes p ON p.subject = c.subject AND p.record = c.record AND p.version = c.version - 1
-WHERE d.before < ${raw(String(windowBytes))} ORDER BY d.seq`
+  const lines = sql`FROM (${picked}) d LEFT JOIN changes c ON c.seq = d.seq LEFT JOIN changes p ON p.subject = c.subject AND p.record = c.record AND p.version = c.version - 1
+WHERE d.before < ${raw(String(windowBytes))}`
+  const [first = raw("NULL"), ...others] = judged(view, collections, events)
+  return [
+    sql`SELECT d.id AS delivery, d.change, d.type, d.state, d.attempts, d.nextAt, d.seq AS line, ${headColumns(view, collections)}, c.subject, c.payload, p.payload AS beforePayload, ${first} AS judged ${lines} ORDER BY d.seq`,
+    ...others.map((other) => sql`SELECT d.id AS delivery, ${other} AS judged ${lines}`),
+  ]
 }
 
 /** What was decided of a line. */
@@ -75,18 +82,22 @@ export interface Judgement {
   readonly beforeRights: readonly boolean[]
 }
 
-/** JSON of 0 and 1, in the order of `judgementOf`. */
-function judged(view: View, collections: LinkedCollections, events: readonly string[]): Sql {
+/** JSON of 0 and 1, in the order of `judgementOf`; NULL of collections that stand in another of them. */
+function judged(view: View, collections: LinkedCollections, events: readonly string[]): Sql[] {
   const subjects = new Map<string, LinkedCollection>()
   for (const name of events) {
     const type = parseEventType(collections, name)
     if (type) subjects.set(type.collection.name, type.collection)
   }
-  if (subjects.size === 0) return raw("NULL")
-  const cases = [...subjects.values()].map(
-    (collection) => sql` WHEN ${collection.name} THEN ${judgedOf(view, collection)}`,
-  )
-  return sql`CASE c.subject${cases.reduce((all, one) => sql`${all}${one}`)} END`
+  const groups: Sql[] = []
+  for (const collection of subjects.values()) {
+    const one = sql` WHEN ${collection.name} THEN ${judgedOf(view, collection)}`
+    const last = groups.at(-1)
+    if (last && last.text.length + one.text.length < maxRuleCharacters) {
+      groups[groups.length - 1] = sql`${last}${one}`
+    } else groups.push(one)
+  }
+  return groups.map((cases) => sql`CASE c.subject${cases} END`)
 }
 
 function judgedOf(view: View, collection: LinkedCollection): Sql {
@@ -102,18 +113,27 @@ function judgedOf(view: View, collection: LinkedCollection): Sql {
   return sql`ifnull((SELECT ${live} FROM ${raw(`"${collection.name}" ${nowAlias}`)} WHERE ${raw(`${nowAlias}."id"`)} = c.record), ${gone})`
 }
 
-export function dueOf(row: Row): DueRow {
-  const { delivery, change, type, state, attempts, nextAt, line } = row
-  return {
-    id: delivery as string,
-    change: change as string,
-    type: type as string,
-    state: state as DueRow["state"],
-    attempts: attempts as number,
-    nextAt: nextAt as string,
-    line: line as number | null,
-    row,
-  }
+/** What the statements of `dueQueries` found, in the order of the log. */
+export function dueOf([rows = [], ...others]: readonly Row[][]): DueRow[] {
+  const elsewhere = new Map(
+    others
+      .flat()
+      .filter(({ judged }) => judged !== null)
+      .map(({ delivery, judged }) => [delivery, judged]),
+  )
+  return rows.map((row) => {
+    const { delivery, change, type, state, attempts, nextAt, line } = row
+    return {
+      id: delivery as string,
+      change: change as string,
+      type: type as string,
+      state: state as DueRow["state"],
+      attempts: attempts as number,
+      nextAt: nextAt as string,
+      line: line as number | null,
+      row: { ...row, judged: row.judged ?? elsewhere.get(delivery) ?? null },
+    }
+  })
 }
 
 /** Null where nothing could be decided: the line, or its collection, is not there any more. */

@@ -13,6 +13,7 @@ import {
   parseRetryAfter,
   pauseAfterFailures,
   retryAfterFailures,
+  rowEndsAfterMilliseconds,
 } from "./retry-schedule.ts"
 import type { DisabledReason, StoredEndpoint } from "./stored-endpoint.ts"
 
@@ -34,7 +35,10 @@ type Automatic = Exclude<DisabledReason, "request">
 type Sent = Extract<Result, { withheld: false }>
 
 /** The state of an endpoint that attempts change. */
-type Health = Pick<StoredEndpoint, "failures" | "failingSince" | "pausedUntil" | "enabled">
+type Health = Pick<
+  StoredEndpoint,
+  "failures" | "failingSince" | "failedAt" | "pausedUntil" | "enabled"
+>
 
 /** Longer ones are not kept. */
 const keptBodyCharacters = 65_536
@@ -69,14 +73,17 @@ export async function recordResults(
 
 function healthAfter(health: Health, { at, outcome }: Sent): Health {
   if (outcome.error === null)
-    return { ...health, failures: 0, failingSince: null, pausedUntil: null }
-  const failures = health.failures + 1
+    return { ...health, failures: 0, failingSince: null, failedAt: null, pausedUntil: null }
+  const goesOn =
+    health.failedAt !== null && at - Date.parse(health.failedAt) < rowEndsAfterMilliseconds
+  const failures = (goesOn ? health.failures : 0) + 1
   const asked = parseRetryAfter(outcome.status ?? 0, outcome.retryAfter, at) ?? 0
   const pause = Math.max(asked, pauseAfterFailures(failures))
   return {
     ...health,
     failures,
-    failingSince: health.failingSince ?? iso(at),
+    failingSince: (goesOn ? health.failingSince : null) ?? iso(at),
+    failedAt: iso(at),
     pausedUntil: pause > 0 ? iso(at + pause) : null,
   }
 }
@@ -125,10 +132,11 @@ SELECT id, ${iso(at)}, CAST(${outcome.milliseconds} AS INTEGER), CAST(${outcome.
 const isSame = (one: Health, other: Health): boolean =>
   one.failures === other.failures &&
   one.failingSince === other.failingSince &&
+  one.failedAt === other.failedAt &&
   one.pausedUntil === other.pausedUntil
 
-const healthOf = (id: string, { failures, failingSince, pausedUntil }: Health): Sql =>
-  sql`UPDATE webhook_endpoints SET failures = CAST(${failures} AS INTEGER), failingSince = ${failingSince}, pausedUntil = ${pausedUntil} WHERE id = ${id}`
+const healthOf = (id: string, { failures, failingSince, failedAt, pausedUntil }: Health): Sql =>
+  sql`UPDATE webhook_endpoints SET failures = CAST(${failures} AS INTEGER), failingSince = ${failingSince}, failedAt = ${failedAt}, pausedUntil = ${pausedUntil} WHERE id = ${id}`
 
 /** Sends nothing more, and tells its owner, where that is not why. What waits stays. Two trips. */
 export async function disable(

@@ -54,3 +54,6 @@ export const pauseAfterFailures = (failures: number): number =>
 
 /** Failing for so long, an endpoint is disabled. */
 export const disableAfterMilliseconds = 5 * 24 * 3_600_000
+
+/** Failures further apart than any delay are not of one row: nobody was sent anything in between. */
+export const rowEndsAfterMilliseconds = 50 * 3_600_000

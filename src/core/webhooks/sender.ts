@@ -10,7 +10,7 @@ import type { LinkedCollections } from "../records/link.ts"
 import { viewFor } from "../records/view.ts"
 import { now } from "./announce.ts"
 import { attempt, type Outcome, type Outside } from "./attempt.ts"
-import { type DueRow, dueOf, dueQuery, nextDue, nextOf } from "./due.ts"
+import { type DueRow, dueOf, dueQueries, nextDue, nextOf } from "./due.ts"
 import { disable, type Result, recordResults } from "./endings.ts"
 import { messageId, payloadOf } from "./payload.ts"
 import { owner, sign } from "./signatures.ts"
@@ -144,11 +144,11 @@ async function lookAt(
     const { actor } = memory
     if (!actor) return { endpoint: known, actor: null, due: [], next: null }
     const view = viewFor(app, actor, collections)
-    const [found, epoch, rows = [], waiting] = await app.db.batch([
+    const [found, epoch, waiting, ...rows] = await app.db.batch([
       selectEndpoint(id),
       epochProbe(actor),
-      dueQuery(view, collections, id, known.events, now(app)),
       nextDue(id),
+      ...dueQueries(view, collections, id, known.events, now(app)),
     ])
     memory.endpoint = found?.[0] ? storedEndpoint(found[0]) : null
     const endpoint = memory.endpoint
@@ -156,7 +156,7 @@ async function lookAt(
     if (!isCurrent(actor, epoch)) memory.actor = null
     // Of what it did not listen to then, nothing was judged.
     else if (String(endpoint.events) === String(known.events)) {
-      return { endpoint, actor, due: rows.map(dueOf), next: nextOf(waiting) }
+      return { endpoint, actor, due: dueOf(rows), next: nextOf(waiting) }
     }
   }
   // It keeps changing, or a database lags behind: later.

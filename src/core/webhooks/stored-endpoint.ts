@@ -30,6 +30,7 @@ export interface StoredEndpoint {
   readonly disabledAt: string | null
   readonly failures: number
   readonly failingSince: string | null
+  readonly failedAt: string | null
   readonly pausedUntil: string | null
   readonly createdAt: string
   readonly updatedAt: string

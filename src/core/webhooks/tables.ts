@@ -47,6 +47,8 @@ export const webhookEndpoints = sqliteTable(
     pausedUntil: text(),
     createdAt: text().notNull(),
     updatedAt: text().notNull(),
+    /** The last of the failures in a row. */
+    failedAt: text(),
   },
   (table) => [index("webhook_endpoints_owner").on(table.owner, table.organisation, table.id)],
 )

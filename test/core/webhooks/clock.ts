@@ -7,8 +7,7 @@ import { receivers } from "../../support/receivers.ts"
 import { toolApp } from "../records/workshop.ts"
 
 /** A sender on a clock of the test's own, in the place of the object of an endpoint, which stands still meanwhile. */
-export function senderOf(endpoint: string) {
-  const collections = linkCollections(fixtures)
+export function senderOf(endpoint: string, collections = linkCollections(fixtures)) {
   const memory = newMemory()
   let clock = Date.now()
   const app = () => ({ ...toolApp("main", () => clock), wake() {} })

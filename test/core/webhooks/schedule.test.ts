@@ -182,6 +182,28 @@ describe("an endpoint", () => {
     expect(receivers.received).toHaveLength(sent)
   })
 
+  test("that failed weeks ago, and has been sent nothing since, begins a new row of failures", async () => {
+    const { id } = await listening()
+    const sender = senderOf(id)
+    receivers.answer = () => new Response(null, { status: 500 })
+    await written(1)
+    expect(await sender.run()).toBeNull()
+    sender.clock += 30 * 24 * 3_600_000
+    const [name] = await written(1)
+    receivers.received = []
+    await sender.look()
+    expect(told()).toEqual([name])
+    expect(await endpointOf(id)).toMatchObject({
+      enabled: 1,
+      failures: 1,
+      failingSince: new Date(sender.clock).toISOString(),
+      pausedUntil: null,
+    })
+    receivers.answer = () => new Response()
+    expect(await sender.run()).toBeNull()
+    expect(await endpointOf(id)).toMatchObject({ failures: 0, failedAt: null })
+  })
+
   test("that says 410 is disabled at once", async () => {
     const { id } = await listening()
     await written(3)
