@@ -30,7 +30,7 @@ import { linkCollections } from "./core/records/link.ts"
 import { deliverTo } from "./core/records/listeners.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { assertScopedRoles } from "./core/records/scoped-roles.ts"
-import { announce } from "./core/webhooks/announce.ts"
+import { announce, awaited } from "./core/webhooks/announce.ts"
 import { webhookTemplates } from "./core/webhooks/mails.ts"
 import { webhookSender } from "./core/webhooks/sender-object.ts"
 import { webhooksSweep } from "./core/webhooks/sweep.ts"
@@ -79,7 +79,7 @@ export function createBackend(product: Product) {
     [
       jobsSweep,
       mailSweep,
-      ...historyArchive(collections),
+      ...historyArchive(collections, [awaited]),
       anonymousSweep,
       bulkSweep,
       filesSweep,

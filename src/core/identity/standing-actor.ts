@@ -1,6 +1,6 @@
 import { type ActingKey, type App, system, type UserActor } from "../../platform/app.ts"
 import type { Row } from "../../platform/database.ts"
-import { sql } from "../../platform/sql.ts"
+import { type Sql, sql } from "../../platform/sql.ts"
 import { personOf, selectMemberships, selectPerson } from "./person.ts"
 import { commitPerson } from "./projection.ts"
 import { effectiveRoles } from "./sessions.ts"
@@ -24,7 +24,7 @@ export async function findStandingActor(
   const [found, memberships, keys] = await app.directory.batch([
     selectPerson(sql`id = ${user}`),
     selectMemberships(sql`${user}`),
-    sql`SELECT id FROM api_keys WHERE id = ${key?.id ?? null} AND hash = ${key?.hash ?? null} AND revokedAt IS NULL AND (expiresAt IS NULL OR expiresAt > ${new Date(app.now()).toISOString()})`,
+    standingKey(app, key),
   ])
   const person = found?.[0] && personOf(found[0] as Row, memberships ?? [])
   if (!person || person.disabledAt !== null || person.kind === "anonymous") return null
@@ -49,3 +49,7 @@ export async function findStandingActor(
     ...(key && { key }),
   }
 }
+
+/** Asked of the directory: a row, while the key is good. */
+export const standingKey = (app: App, key: ActingKey | null): Sql =>
+  sql`SELECT id FROM api_keys WHERE id = ${key?.id ?? null} AND hash = ${key?.hash ?? null} AND revokedAt IS NULL AND (expiresAt IS NULL OR expiresAt > ${new Date(app.now()).toISOString()})`

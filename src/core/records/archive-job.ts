@@ -1,5 +1,5 @@
 import type { App } from "../../platform/app.ts"
-import { raw } from "../../platform/sql.ts"
+import { anyOf, raw, type Sql } from "../../platform/sql.ts"
 import { archiveStep } from "../changes/archive.ts"
 import { type Schedule, schedule } from "../jobs/schedule.ts"
 import type { LinkedCollections } from "./link.ts"
@@ -15,12 +15,13 @@ const buried = raw(
  * Moves what has served its time in the database to R2, for each collection that says how long that is.
  *
  * @param delivered up to which line of the log its listeners have heard it
+ * @param held SQL about `c`, each true of lines that somebody beside them still needs here
  */
 export async function archiveHistory(
   app: App,
   collections: LinkedCollections,
   delivered: number,
-  signal?: AbortSignal,
+  { signal, held = [] }: { signal?: AbortSignal; held?: readonly Sql[] } = {},
 ): Promise<number> {
   const { archive } = app
   let moved = 0
@@ -37,7 +38,7 @@ export async function archiveHistory(
         subject: name,
         cutoff,
         delivered,
-        held: buried,
+        held: anyOf([buried, ...held]),
       })
       moved += step.moved
       more = step.more
@@ -51,12 +52,15 @@ export const retentionDays = (retention: string | undefined): number | null =>
   retention === undefined ? null : Number(retention.slice(0, -1))
 
 /** By the clock, in each database; nothing, where no collection lets its lines go. */
-export const historyArchive = (collections: LinkedCollections): readonly Schedule[] => {
+export const historyArchive = (
+  collections: LinkedCollections,
+  held: readonly Sql[] = [],
+): readonly Schedule[] => {
   const retained = [...collections.values()].some(({ definition }) => definition.options.history)
-  return retained ? [archiveSchedule(collections)] : []
+  return retained ? [archiveSchedule(collections, held)] : []
 }
 
-const archiveSchedule = (collections: LinkedCollections): Schedule =>
+const archiveSchedule = (collections: LinkedCollections, held: readonly Sql[]): Schedule =>
   schedule("history.archive", {
     cron: "29 * * * *",
     everywhere: true,
@@ -64,7 +68,7 @@ const archiveSchedule = (collections: LinkedCollections): Schedule =>
     timeoutSeconds: 600,
     concurrency: { limit: 1 },
     async run({ app, signal }) {
-      const moved = await archiveHistory(app, collections, await app.heard(), signal)
+      const moved = await archiveHistory(app, collections, await app.heard(), { signal, held })
       if (moved > 0) app.log("info", "history archived", { database: app.db.name, lines: moved })
     },
   })

@@ -21,9 +21,10 @@ export function assertMayManage(actor: Actor, action: Action): UserActor {
 
 /** SQL about `webhook_endpoints e`: true of the actor's own. */
 export function isOwn(actor: UserActor): Sql {
-  const own = sql`e.owner = ${actor.id} AND e.organisation IS ${actor.organisation}`
+  const own = sql`e.owner = ${actor.id} AND e.organisation IS ${actor.organisation} AND e.deletedAt IS NULL`
   return actor.key ? sql`(${own} AND e."key" ->> 'id' = ${actor.key.id})` : sql`(${own})`
 }
 
 /** SQL about `webhook_endpoints e`: true of those that the actor sees. */
-export const isVisible = (actor: UserActor): Sql => (isAdministrator(actor) ? sql`1` : isOwn(actor))
+export const isVisible = (actor: UserActor): Sql =>
+  isAdministrator(actor) ? sql`e.deletedAt IS NULL` : isOwn(actor)

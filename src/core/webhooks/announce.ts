@@ -32,6 +32,11 @@ ON CONFLICT (endpoint, seq) DO NOTHING`,
   }
 }
 
+/** SQL about `c`, a line of the log: true while an endpoint may still be told of it. */
+export const awaited = raw(
+  "EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.seq = c.seq AND d.finishedAt IS NULL)",
+)
+
 /** Lines of a stretch and who listens to them: of their own organisation, or of none. */
 const listening = (after: number, until: Sql) =>
   sql`FROM changes c JOIN webhook_subscriptions s ON s.subject = c.subject AND s.kind = c.kind JOIN webhook_endpoints e ON e.id = s.endpoint

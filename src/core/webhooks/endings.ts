@@ -104,6 +104,8 @@ function withhold(app: App, held: readonly DueRow[]): Sql[] {
   const of = sql`id IN (SELECT value FROM json_each(${ids}))`
   return [
     sql`UPDATE webhook_deliveries SET state = 'withheld', body = NULL, finishedAt = ${now(app)} WHERE ${of} AND state <> 'queued'`,
+    // A receiver may have answered with what it was sent.
+    sql`UPDATE webhook_attempts SET headers = NULL, body = NULL WHERE delivery IN (SELECT id FROM webhook_deliveries WHERE ${of} AND state <> 'queued')`,
     sql`DELETE FROM webhook_deliveries WHERE ${of} AND state = 'queued'`,
   ]
 }
@@ -138,7 +140,7 @@ const isSame = (one: Health, other: Health): boolean =>
 const healthOf = (id: string, { failures, failingSince, failedAt, pausedUntil }: Health): Sql =>
   sql`UPDATE webhook_endpoints SET failures = CAST(${failures} AS INTEGER), failingSince = ${failingSince}, failedAt = ${failedAt}, pausedUntil = ${pausedUntil} WHERE id = ${id}`
 
-/** Sends nothing more, and tells its owner, where that is not why. What waits stays. Two trips. */
+/** Sends nothing more, and tells its owner, where they are still there. What waits stays. Two trips. */
 export async function disable(
   app: App,
   endpoint: StoredEndpoint,
@@ -158,7 +160,7 @@ export async function disable(
       organisation: endpoint.organisation,
     },
   )
-  const told = person !== undefined && reason !== "owner"
+  const told = person !== undefined
   await app.db.batch([
     sql`UPDATE webhook_endpoints SET enabled = 0, disabledReason = ${reason}, disabledAt = ${at} WHERE id = ${endpoint.id} AND enabled = 1`,
     ...(told ? insertMails(app, [mail]) : []),

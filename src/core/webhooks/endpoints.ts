@@ -4,14 +4,16 @@ import type { App, UserActor } from "../../platform/app.ts"
 import { Refusal, type Row } from "../../platform/database.ts"
 import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
-import { allOf, join, raw, type Sql, sql } from "../../platform/sql.ts"
+import { allOf, join, type Sql, sql } from "../../platform/sql.ts"
 import { refuse } from "../identity/directory-guard.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import { seal } from "../identity/secrets-at-rest.ts"
+import { standingKey } from "../identity/standing-actor.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { isOwn, isVisible } from "./access.ts"
 import { now } from "./announce.ts"
 import { assertSound } from "./draft.ts"
+import { emptyEndpoints } from "./removal.ts"
 import type {
   newSecretRotation,
   newWebhookEndpoint,
@@ -53,18 +55,18 @@ export async function createEndpoint(
   const [rows] = await guarded(app, actor, [
     refuse(
       "full",
-      sql`(SELECT count(*) FROM webhook_endpoints WHERE owner = ${actor.id} AND organisation IS ${actor.organisation}) >= CAST(${maxEndpoints} AS INTEGER)`,
+      sql`(SELECT count(*) FROM webhook_endpoints WHERE owner = ${actor.id} AND organisation IS ${actor.organisation} AND deletedAt IS NULL) >= CAST(${maxEndpoints} AS INTEGER)`,
     ),
     // However many people there are: each line of the log is queued for all that listen to it.
     refuse(
       "crowded",
-      sql`(SELECT count(*) FROM webhook_endpoints) >= CAST(${app.settings.webhookEndpoints} AS INTEGER)`,
+      sql`(SELECT count(*) FROM webhook_endpoints WHERE deletedAt IS NULL) >= CAST(${app.settings.webhookEndpoints} AS INTEGER)`,
     ),
     sql`INSERT INTO webhook_endpoints (id, owner, organisation, "key", url, description, events, filter, fields, headers, headerNames, scheme, secret, publicKey, ratePerSecond, enabled, since, failures, createdAt, updatedAt)
 SELECT ${id}, ${actor.id}, ${actor.organisation}, ${key}, ${new URL(draft.url).href}, ${draft.description ?? null}, ${JSON.stringify(draft.events)}, ${draft.filter ?? null}, ${draft.fields ? JSON.stringify(draft.fields) : null}, ${headers}, ${headerNames}, ${scheme}, ${sealed}, ${publicKey}, CAST(${draft.ratePerSecond ?? defaultRate} AS INTEGER), 1, (SELECT ifnull(max(seq), 0) FROM changes), 0, ${at}, ${at}`,
     ...subscribe(id, draft.events),
     sql`INSERT INTO change_followers (name) VALUES ('webhooks') ON CONFLICT (name) DO NOTHING`,
-    sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`,
+    sql`SELECT * FROM webhook_endpoints WHERE id = ${id} AND deletedAt IS NULL`,
   ])
   await app.followed()
   app.log("info", "webhook endpoint created", { endpoint: id, owner: actor.id })
@@ -91,11 +93,11 @@ export async function getEndpoint(app: App, actor: UserActor, id: string): Promi
 }
 
 /**
- * A change of an endpoint: two trips. Of what is not their own, administrators may change whether it is disabled. Members
+ * A change of an endpoint: two trips, and one more where what a key made is enabled. Of what is not their own, administrators may change whether it is disabled. Members
  * that are not given stay as others have changed them meanwhile.
  *
- * @throws {Problem} `not_found`, `forbidden`, `token_outdated`; `conflict` where what a condition is about is being changed
- * by others all the time; and as `createEndpoint`
+ * @throws {Problem} `not_found`, `forbidden`, `token_outdated`; `conflict` where the key has ended that it is for, and
+ * where what a condition is about is being changed by others all the time; and as `createEndpoint`
  */
 export async function changeEndpoint(
   app: App,
@@ -110,6 +112,7 @@ export async function changeEndpoint(
     if (!own && (patch.enabled !== false || Object.keys(patch).length > 1)) throw notYours()
     const whole = { ...endpoint, ...defined(patch) }
     if (own) assertSound(app, actor, collections, { ...whole, headers: patch.headers ?? null })
+    if (patch.enabled) await assertKeyStands(app, endpoint)
     const row = await writeChange(app, actor, endpoint, patch)
     if (row) {
       app.waitUntil(wakeLater(app, id))
@@ -117,6 +120,15 @@ export async function changeEndpoint(
     }
   }
   throw new Problem("conflict", "The endpoint is being changed by others.")
+}
+
+/** The next delivery would only disable it again. */
+async function assertKeyStands(app: App, { key }: StoredEndpoint): Promise<void> {
+  if (!key || (await app.directory.all(standingKey(app, key)))[0]) return
+  throw new Problem(
+    "conflict",
+    "The API key that made this endpoint has ended, and by its rights everything was judged: make a new endpoint.",
+  )
 }
 
 /** Null where it is not any more what the change was judged by. @throws {Problem} `not_found`, `token_outdated` */
@@ -151,10 +163,10 @@ async function writeChange(
             ),
           ]
         : []),
-      sql`UPDATE webhook_endpoints SET ${join(written)} WHERE id = ${id}`,
+      sql`UPDATE webhook_endpoints SET ${join(written)} WHERE id = ${id} AND deletedAt IS NULL`,
       ...switched(id, patch.enabled, at),
       ...(patch.events ? subscribe(id, patch.events) : []),
-      sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`,
+      sql`SELECT * FROM webhook_endpoints WHERE id = ${id} AND deletedAt IS NULL`,
     ])
     if (!rows?.[0]) throw new Problem("not_found")
     return rows[0]
@@ -168,7 +180,7 @@ function switched(id: string, enabled: boolean | undefined, at: string): Sql[] {
   if (enabled === undefined) return []
   return enabled
     ? [
-        sql`UPDATE webhook_endpoints SET enabled = 1, disabledReason = NULL, disabledAt = NULL, failures = 0, failingSince = NULL, pausedUntil = NULL WHERE id = ${id} AND enabled = 0`,
+        sql`UPDATE webhook_endpoints SET enabled = 1, disabledReason = NULL, disabledAt = NULL, failures = 0, failingSince = NULL, pausedUntil = NULL WHERE id = ${id} AND enabled = 0 AND deletedAt IS NULL`,
       ]
     : [
         sql`UPDATE webhook_endpoints SET enabled = 0, disabledReason = 'request', disabledAt = ${at} WHERE id = ${id} AND enabled = 1`,
@@ -178,19 +190,11 @@ function switched(id: string, enabled: boolean | undefined, at: string): Sql[] {
 const jsonOrNull = (value: readonly string[] | null): string | null =>
   value === null ? null : JSON.stringify(value)
 
-/** With all its deliveries. Two trips. @throws {Problem} `not_found`, `token_outdated` */
+/** At once for all who ask; its deliveries go by the clock. Two trips. @throws {Problem} `not_found`, `token_outdated` */
 export async function deleteEndpoint(app: App, actor: UserActor, id: string): Promise<void> {
   assertSelf(actor)
   await findVisible(app, actor, id)
-  await guarded(app, actor, [
-    sql`DELETE FROM webhook_attempts WHERE delivery IN (SELECT id FROM webhook_deliveries WHERE endpoint = ${id})`,
-    sql`DELETE FROM webhook_deliveries WHERE endpoint = ${id}`,
-    sql`DELETE FROM webhook_subscriptions WHERE endpoint = ${id}`,
-    sql`DELETE FROM webhook_endpoints WHERE id = ${id}`,
-    raw(
-      "DELETE FROM change_followers WHERE name = 'webhooks' AND NOT EXISTS (SELECT 1 FROM webhook_endpoints)",
-    ),
-  ])
+  await guarded(app, actor, emptyEndpoints(app, sql`id = ${id}`))
   app.log("info", "webhook endpoint deleted", { endpoint: id })
 }
 
@@ -216,8 +220,8 @@ export async function rotateSecret(
   const { secret, sealed, publicKey } = await makeSecret(app.settings, id, as, given)
   const until = new Date(app.now() + overlapSeconds * 1_000).toISOString()
   const [rows] = await guarded(app, actor, [
-    sql`UPDATE webhook_endpoints SET previousSecret = secret, previousUntil = ${until}, secret = ${sealed}, publicKey = ${publicKey}, scheme = ${as}, updatedAt = ${now(app)} WHERE id = ${id}`,
-    sql`SELECT * FROM webhook_endpoints WHERE id = ${id}`,
+    sql`UPDATE webhook_endpoints SET previousSecret = secret, previousUntil = ${until}, secret = ${sealed}, publicKey = ${publicKey}, scheme = ${as}, updatedAt = ${now(app)} WHERE id = ${id} AND deletedAt IS NULL`,
+    sql`SELECT * FROM webhook_endpoints WHERE id = ${id} AND deletedAt IS NULL`,
   ])
   if (!rows?.[0]) throw new Problem("not_found")
   app.log("info", "webhook secret rotated", { endpoint: id })

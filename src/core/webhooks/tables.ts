@@ -49,6 +49,8 @@ export const webhookEndpoints = sqliteTable(
     updatedAt: text().notNull(),
     /** The last of the failures in a row. */
     failedAt: text(),
+    /** Then there is nothing of it to be seen, and it waits for the sweep of its deliveries. */
+    deletedAt: text(),
   },
   (table) => [index("webhook_endpoints_owner").on(table.owner, table.organisation, table.id)],
 )
@@ -110,6 +112,8 @@ export const webhookDeliveries = sqliteTable(
     index("webhook_deliveries_aside")
       .on(table.endpoint, table.nextAt)
       .where(sql`${table.state} = 'retrying'`),
+    /** Lines that somebody may still be told of do not leave for the archive. */
+    index("webhook_deliveries_unfinished").on(table.seq).where(sql`${table.finishedAt} IS NULL`),
     index("webhook_deliveries_finishedAt")
       .on(table.finishedAt)
       .where(sql`${table.finishedAt} IS NOT NULL`),

@@ -13,6 +13,7 @@ import {
   text,
 } from "../../../src/core/records/fields.ts"
 import { linkCollections } from "../../../src/core/records/link.ts"
+import { awaited } from "../../../src/core/webhooks/announce.ts"
 import type { App } from "../../../src/platform/app.ts"
 import { eventually } from "../../support/eventually.ts"
 import { call as callFixtures, costOf, type Person, signedIn } from "../../support/people.ts"
@@ -230,6 +231,32 @@ VALUES ('j', 'changes.deliver', 1, '{}', ?, 'dead', 1, '', 0, '', '', '2026-01-0
     )
     expect(await archive()).toBe(1)
     expect(await inDatabase()).toEqual([`${id} 2`, `${id} 4`])
+  })
+
+  test("stay while a webhook still waits for them", async () => {
+    const { id } = await create({})
+    for (const count of [1, 2]) await patch(id, { count })
+    const [first, second] = await query("SELECT seq, id FROM changes WHERE record = ?", [id])
+    await query(
+      "INSERT INTO webhook_endpoints (id, owner, url, events, headerNames, scheme, secret, ratePerSecond, enabled, since, failures, createdAt, updatedAt) VALUES ('e', 'o', '', '[]', '[]', 'v1', '', 1, 1, 0, 0, '', '')",
+    )
+    for (const [line, finishedAt] of [
+      [first, null],
+      [second, "2026-01-01T00:00:00.000Z"],
+    ] as const) {
+      await query(
+        "INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt, finishedAt) VALUES (?, 'e', ?, ?, 'notes.created', 'waiting', 0, '', '', ?)",
+        [line?.id as string, line?.seq as number, line?.id as string, finishedAt],
+      )
+    }
+    const plan = await query(`EXPLAIN QUERY PLAN SELECT 1 FROM changes c WHERE ${awaited.text}`)
+    expect(plan.map(({ detail }) => detail)).toContainEqual(
+      expect.stringContaining("webhook_deliveries_unfinished"),
+    )
+    expect(await archiveHistory(later(), shop.collections, 1e9, { held: [awaited] })).toBe(1)
+    expect(await inDatabase()).toEqual([`${id} 1`, `${id} 3`])
+    await query("DELETE FROM webhook_deliveries")
+    await query("DELETE FROM webhook_endpoints")
   })
 
   test("are moved by the clock, as far as their listeners have heard", async () => {
