@@ -180,7 +180,7 @@ function switched(id: string, enabled: boolean | undefined, at: string): Sql[] {
   if (enabled === undefined) return []
   return enabled
     ? [
-        sql`UPDATE webhook_endpoints SET enabled = 1, disabledReason = NULL, disabledAt = NULL, failures = 0, failingSince = NULL, pausedUntil = NULL WHERE id = ${id} AND enabled = 0 AND deletedAt IS NULL`,
+        sql`UPDATE webhook_endpoints SET enabled = 1, disabledReason = NULL, disabledAt = NULL, failures = 0, failingSince = NULL, failedAt = NULL, pausedUntil = NULL WHERE id = ${id} AND enabled = 0 AND deletedAt IS NULL`,
       ]
     : [
         sql`UPDATE webhook_endpoints SET enabled = 0, disabledReason = 'request', disabledAt = ${at} WHERE id = ${id} AND enabled = 1`,

@@ -80,7 +80,7 @@ const operations: readonly Operation[] = [
     summary: "Change an endpoint, or switch it off and on",
     body: patchBody(shapes.webhookEndpointPatch),
     responses: { 200: { description: "The endpoint.", schema: shapes.webhookEndpoint } },
-    problems: [...closed, ...badBody, "invalid_expression", "not_found"],
+    problems: [...closed, ...badBody, "invalid_expression", "not_found", "conflict"],
   },
   {
     ...one,
