@@ -97,7 +97,7 @@ test(`killed ${kills} times during ${writes} writes: each committed write's even
   } finally {
     await server.stop()
   }
-}, 1_200_000)
+}, 3_000_000)
 
 /** Somebody's endpoint, which hears of every errand. */
 async function listen({ url }: CrashServer): Promise<string> {
