@@ -251,13 +251,15 @@ describe.each(outdated)("a token %s", (what, end) => {
     }
     expect(through).toEqual([])
     // Their own input is refused first: signatures and one-time codes come out of no generator, and that there is an account
-    // already is what the token says. There is no provider here, and no generator knows which events there are.
+    // already is what the token says. There is no provider here, and no generator knows which events there are, or a
+    // position in the log.
     expect(judgedBefore.sort()).toEqual([
       "addPasskey",
       "beginLinking",
       "confirmAuthenticator",
       "createWebhookEndpoint",
       "linkIdentity",
+      "replayWebhookEvents",
       "takeCredentials",
     ])
     expect(await contents()).toEqual(before)
