@@ -156,10 +156,9 @@ let strangers = 0
 async function furnishPeople(): Promise<void> {
   const fresh: Person[] = []
   for (const _ of [1, 2, 3, 4]) fresh.push(await signedIn(`fresh-${++strangers}`))
-  ids.set(
-    "users",
-    fresh.map(({ id }) => id),
-  )
+  const known = fresh.map(({ id }) => id)
+  ids.set("users", known)
+  ids.set("members", [...askers.flatMap(({ person }) => person?.id ?? []), ...known])
   await env.DB.batch([
     env.DB.prepare("DELETE FROM sign_in_attempts"),
     env.DB.prepare(
