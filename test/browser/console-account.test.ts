@@ -140,6 +140,7 @@ describe.skipIf(!executablePath)("one's own account in the console", () => {
     await section(page, "Passkeys").waitFor()
     // What was under way while they signed out is refused.
     expect(complaints.filter((one) => !one.includes("401"))).toEqual([])
+    await page.context().close()
   })
 
   test("an account with another service is linked, signs in, and is taken off again", async () => {
