@@ -168,7 +168,7 @@ describe.skipIf(!executablePath)("one's own account in the console", () => {
     await page.context().close()
   })
 
-  test("the other sessions are ended, and one's name is changed", async () => {
+  test("the current session is shown, and one's name is changed", async () => {
     const { page, leave } = await visitAccount("finn")
     await page.getByLabel("Name", { exact: true }).first().fill("Finn the Human")
     await page.getByRole("button", { name: "Save" }).click()
