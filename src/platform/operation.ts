@@ -21,6 +21,8 @@ export interface Operation {
     readonly schema: ZodType
     readonly required: boolean
     readonly mediaTypes: readonly string[]
+    /** What it has as `multipart/form-data`, where it may be a form. */
+    readonly form?: ZodType
   }
   readonly responses: Readonly<
     Record<

@@ -106,9 +106,12 @@ function operationOf(
     ...(body && {
       requestBody: {
         required: body.required,
-        content: Object.fromEntries(
-          body.mediaTypes.map((type) => [type, { schema: referenceTo(body.schema) }]),
-        ),
+        content: {
+          ...Object.fromEntries(
+            body.mediaTypes.map((type) => [type, { schema: referenceTo(body.schema) }]),
+          ),
+          ...(body.form && { "multipart/form-data": { schema: referenceTo(body.form) } }),
+        },
       },
     }),
     responses: {

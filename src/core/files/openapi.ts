@@ -9,7 +9,8 @@ import {
 import { mediaTypes } from "./media-type.ts"
 import * as shapes from "./schema.ts"
 
-const { contentQuery, file, fileLink, filePage, filesQuery, newFileLink, uploadQuery } = shapes
+const { contentQuery, file, fileForm, fileLink, filePage, filesQuery, newFileLink, uploadQuery } =
+  shapes
 
 const path = "/files/{id}"
 const pathParameters = { id: "Id of the file." }
@@ -36,10 +37,15 @@ const operations: readonly Operation[] = [
     operationId: "uploadFile",
     summary: "Send a file",
     description:
-      "The body is the content, as it is, with `Content-Length`; `Content-Disposition` or `name` tell the name. What type it is, its content tells: what is declared counts only among types that browsers do not run. It is yours alone. What you and your organisation have together is limited.",
+      "The body is the content, as it is, with `Content-Length`; `Content-Disposition` or `name` tell the name. Or it is a form, as browsers send it, with one file at its end. What type it is, its content tells: what is declared counts only among types that browsers do not run. It is yours alone. What you and your organisation have together is limited.",
     auth: "session",
     query: uploadQuery,
-    body: { schema: z.string(), required: false, mediaTypes: ["application/octet-stream"] },
+    body: {
+      schema: z.string(),
+      required: false,
+      mediaTypes: ["application/octet-stream"],
+      form: fileForm,
+    },
     responses: {
       201: { description: "It is kept.", schema: file, headers: { Location: "The content." } },
     },

@@ -17,14 +17,15 @@ export interface Received {
 }
 
 /**
- * Passes a body on while it arrives, chunk by chunk: never is more of it in memory than its start and one chunk.
+ * Passes content on while it arrives, chunk by chunk: never is more of it in memory than its start and one chunk.
  *
+ * @param chunks each is good until the next is asked for
  * @param size how many bytes it has to have
  * @param write takes what passes; it fails when that breaks off
  * @throws {Problem} `invalid_input` when it has more or fewer, or breaks off; whatever `write` throws
  */
 export async function receive(
-  body: ReadableStream<Uint8Array> | null,
+  chunks: AsyncIterable<Uint8Array>,
   size: number,
   write: (content: ReadableStream<Uint8Array>) => Promise<void>,
 ): Promise<Received> {
@@ -38,7 +39,7 @@ export async function receive(
   const start = new Uint8Array(Math.min(size, keptBytes))
   try {
     let passed = 0
-    for await (const chunk of chunksOf(body)) {
+    for await (const chunk of chunks) {
       if (passed + chunk.byteLength > size) throw wrongLength(size)
       if (passed < start.length) start.set(chunk.subarray(0, start.length - passed), passed)
       passed += chunk.byteLength
@@ -57,8 +58,10 @@ export async function receive(
 const failing = (stored: Promise<void>): Promise<never> =>
   new Promise((_, reject) => void stored.catch(reject))
 
-/** A chunk's bytes are good until the next is asked for: there is one buffer. */
-async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+/** A body as it arrives. A chunk's bytes are good until the next is asked for: there is one buffer. */
+export async function* chunksOf(
+  body: ReadableStream<Uint8Array> | null,
+): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader({ mode: "byob" })
   try {

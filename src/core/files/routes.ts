@@ -1,16 +1,20 @@
 import { type Context, Hono } from "hono"
+import type { z } from "zod"
 import type { Http } from "../../platform/http.ts"
 import { isId } from "../../platform/ids.ts"
 import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
+import { parseWith } from "../../platform/validate.ts"
 import { contentAnswer } from "./download.ts"
 import { signFileLink, verifyFileLink } from "./file-links.ts"
 import { nameInDisposition } from "./file-name.ts"
 import { assertMayHaveFiles } from "./file-rights.ts"
 import { deleteFile, getFile, getLinkedFile, listFiles } from "./files.ts"
+import { isForm, openForm } from "./form.ts"
+import { chunksOf } from "./receive.ts"
 import { contentQuery, filesQuery, newFileLink, uploadQuery } from "./schema.ts"
-import { storeUpload } from "./uploads.ts"
+import { storeUpload, type Upload } from "./uploads.ts"
 
 /** `/files…` */
 export const fileRoutes = new Hono<Http>()
@@ -21,13 +25,7 @@ export const fileRoutes = new Hono<Http>()
   })
   .post("/", queryOf(uploadQuery), async (c) => {
     const actor = assertMayHaveFiles(c.get("actor"), "create")
-    const file = await storeUpload(c.get("app"), actor, {
-      name:
-        nameInDisposition(c.req.header("content-disposition")) ?? c.req.valid("query").name ?? "",
-      type: c.req.header("content-type"),
-      sizeBytes: lengthOf(c),
-      body: c.req.raw.body as ReadableStream<Uint8Array> | null,
-    })
+    const file = await storeUpload(c.get("app"), actor, await uploadOf(c, c.req.valid("query")))
     return c.json(file, 201, { location: `/files/${file.id}` })
   })
   .get("/:id", queryOf(contentQuery), async (c) => {
@@ -62,6 +60,19 @@ export const fileRoutes = new Hono<Http>()
       201,
     )
   })
+
+/** What is sent: the body, or the file in a form, whose other fields say what the query may say. */
+async function uploadOf(c: Context<Http>, query: z.output<typeof uploadQuery>): Promise<Upload> {
+  const [type, sizeBytes] = [c.req.header("content-type"), lengthOf(c)]
+  const content = chunksOf(c.req.raw.body as ReadableStream<Uint8Array> | null)
+  if (!isForm(type)) {
+    const name = nameInDisposition(c.req.header("content-disposition")) ?? query.name ?? ""
+    return { name, type, sizeBytes, content }
+  }
+  const { fields, file } = await openForm(type as string, sizeBytes, content)
+  const { name } = parseWith(uploadQuery, { ...query, ...fields })
+  return { ...file, name: name ?? file.name }
+}
 
 /** An id that cannot be one is an id of nothing. */
 function idOf(c: Context<Http>): string {

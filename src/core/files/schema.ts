@@ -34,6 +34,15 @@ export const uploadQuery = z.strictObject({
     .meta({ description: "The file's name, where `Content-Disposition` does not tell it." }),
 })
 
+export const fileForm = uploadQuery
+  .extend({
+    file: z.string().meta({
+      contentMediaType: "application/octet-stream",
+      description: "The content, with a file name: the last part, under whatever name.",
+    }),
+  })
+  .meta({ description: "A form with one file. Fields before it say what the query may say." })
+
 export const contentQuery = z.strictObject({
   download: z
     .enum(["true", "false"])

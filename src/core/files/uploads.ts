@@ -16,7 +16,8 @@ export interface Upload {
   readonly name: string
   readonly type: string | undefined
   readonly sizeBytes: number
-  readonly body: ReadableStream<Uint8Array> | null
+  /** Each chunk is good until the next is asked for. */
+  readonly content: AsyncIterable<Uint8Array>
 }
 
 /**
@@ -34,7 +35,7 @@ export function storeUpload(app: App, actor: UserActor, upload: Upload): Promise
 }
 
 async function store(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
-  const { sizeBytes, type, body } = upload
+  const { sizeBytes, type } = upload
   const { maxBytes } = app.settings.files
   if (sizeBytes > maxBytes) {
     throw new Problem("payload_too_large", `A file may have ${maxBytes} bytes at most.`)
@@ -42,7 +43,9 @@ async function store(app: App, actor: UserActor, upload: Upload): Promise<Stored
   const id = app.newId()
   await reserve(app, actor, id, upload)
   try {
-    const content = await receive(body, sizeBytes, (stream) => app.blobs.write(keyOf(id), stream))
+    const content = await receive(upload.content, sizeBytes, (stream) =>
+      app.blobs.write(keyOf(id), stream),
+    )
     const sniffed = mediaTypeOf(content.start, type)
     const image = imageSizeOf(sniffed, content.start)
     const [row] = await app.db.all(
