@@ -1,6 +1,7 @@
 import type { Hono } from "hono"
 import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
+import { type ImagePreset, linkImagePresets } from "./core/files/presets.ts"
 import { filesSweep } from "./core/files/sweep.ts"
 import { anonymousSweep } from "./core/identity/anonymous-sweep.ts"
 import { addressOf } from "./core/identity/mail-address.ts"
@@ -53,6 +54,8 @@ export interface Product {
   readonly templates?: readonly MailTemplate[]
   /** Roles within organisations, beside `owner`, `admin`, `member` and `guest`. */
   readonly organisationRoles?: Readonly<Record<string, OrganisationRole>>
+  /** Sizes in which images among files are given out (`GET /files/{id}?preset=`). */
+  readonly imagePresets?: Readonly<Record<string, ImagePreset>>
 }
 
 /**
@@ -96,6 +99,7 @@ export function createBackend(product: Product) {
     [...organisationTemplates, ...webhookTemplates, ...(product.templates ?? [])],
     organisationRoles,
     hooks,
+    linkImagePresets(product.imagePresets),
   )
   const wakeAll = async (env: Env): Promise<void> => {
     await Promise.all([

@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
+import { type ImagePresets, linkImagePresets } from "./core/files/presets.ts"
 import { fileRoutes } from "./core/files/routes.ts"
 import { accountRoutes } from "./core/identity/account-routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
@@ -47,6 +48,7 @@ export function createRoutes(
   templates: readonly MailTemplate[] = [],
   roles: OrganisationRoles = linkOrganisationRoles(),
   hooks: InboundHooks = new Map(),
+  presets: ImagePresets = linkImagePresets(),
 ): Hono<Http> {
   const http: Hono<Http> = createHttp(
     authenticate,
@@ -60,7 +62,7 @@ export function createRoutes(
   http.route("/collections", descriptionRoutes(collections, administrators))
   http.route("/exposure", exposureRoutes(collections, roles, administrators))
   http.route("/bulk-operations", operationRoutes)
-  http.route("/files", fileRoutes)
+  http.route("/files", fileRoutes(presets))
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))

@@ -2,6 +2,7 @@ import { type Blobs, openBlobs } from "./blobs.ts"
 import { type Bucket, openBucket } from "./bucket.ts"
 import { type Cost, type Database, openDatabase } from "./database.ts"
 import { uuidv7 } from "./ids.ts"
+import { type Images, openImages } from "./images.ts"
 import { createLog, type Log } from "./log.ts"
 import { type Count, countEvent } from "./metrics.ts"
 import { scheduleFlush } from "./metrics-flush.ts"
@@ -43,6 +44,8 @@ export interface App {
   readonly archive: Bucket | null
   /** The content of files. */
   readonly blobs: Blobs
+  /** What makes images of images. */
+  readonly images: Images
   /** Counts something for administrators to see (`GET /metrics`). Writes nothing, and waits for nothing. */
   count: Count
   /** The same app on another database. */
@@ -176,6 +179,9 @@ export function createApp(options: AppOptions): App {
     },
     get blobs() {
       return openBlobs(env, "BLOBS")
+    },
+    get images() {
+      return openImages(env, "IMAGES")
     },
     count(counter, labels) {
       if (!settings.metrics) return

@@ -6,8 +6,17 @@ export interface Blobs {
   write(key: string, content: ReadableStream<Uint8Array>): Promise<void>
   /** Null when there is none. Without a range, all of it. */
   read(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null>
+  /** All of it with its size, where no row tells that; null when there is none. */
+  open(key: string): Promise<SizedContent | null>
+  /** In bytes; null when there is none. */
+  sizeOf(key: string): Promise<number | null>
   /** What is not there is passed over. 1,000 keys at most. */
   delete(keys: readonly string[]): Promise<void>
+}
+
+export interface SizedContent {
+  readonly content: ReadableStream<Uint8Array>
+  readonly sizeBytes: number
 }
 
 export interface ByteRange {
@@ -29,6 +38,13 @@ export function openBlobs(env: object, binding: string): Blobs {
     },
     async read(key, range) {
       return (await bucket.get(key, range && { range }))?.body ?? null
+    },
+    async open(key) {
+      const object = await bucket.get(key)
+      return object && { content: object.body, sizeBytes: object.size }
+    },
+    async sizeOf(key) {
+      return (await bucket.head(key))?.size ?? null
     },
     async delete(keys) {
       await bucket.delete([...keys])

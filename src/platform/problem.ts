@@ -31,6 +31,7 @@ export const problems = {
   quota_exceeded: [413, "There is no room for it"],
   unsupported_media_type: [415, "The media type is not supported"],
   range_not_satisfiable: [416, "There is no such part of it"],
+  unsupported_image: [422, "No such image can be made of this file"],
   idempotency_mismatch: [422, "The idempotency key was used with another request"],
   budget_exceeded: [422, "The request reads more than it may"],
   locked: [429, "Too many failed sign-ins, try again later"],

@@ -45,6 +45,9 @@ export const pages: readonly OwnPage[] = []
   "src/app/hooks.ts": `/** What other services may tell this deployment. */
 export const hooks = [] as const
 `,
+  "src/app/images.ts": `/** Sizes of images, such as thumb: { width: 320, height: 320, fit: "cover" }, for GET /files/{id}?preset=thumb. */
+export const imagePresets = {} as const
+`,
   "src/app/jobs.ts": `/** What this deployment does later. A job that is not listed here does not run. */
 export const jobs = [] as const
 

@@ -5,6 +5,7 @@ import type { OwnHttp } from "../../src/core/records/reach.ts"
 import { webhookSender } from "../../src/core/webhooks/sender-object.ts"
 import { fixtures } from "./collections.ts"
 import { fixtureHooks } from "./hooks.ts"
+import { fixturePresets } from "./image-presets.ts"
 import { fixtureJobs, fixtureSchedules } from "./jobs.ts"
 import { fixtureRoles } from "./organisation-roles.ts"
 import { receivers } from "./receivers.ts"
@@ -16,6 +17,7 @@ const backend = createBackend({
   schedules: fixtureSchedules,
   hooks: fixtureHooks,
   organisationRoles: fixtureRoles,
+  imagePresets: fixturePresets,
 })
 
 export default backend.handler

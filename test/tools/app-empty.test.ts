@@ -26,6 +26,7 @@ test("what is left of the app is empty, typed, formatted, and in need of no migr
     "collections.ts",
     "console.ts",
     "hooks.ts",
+    "images.ts",
     "jobs.ts",
     "routes.ts",
   ])

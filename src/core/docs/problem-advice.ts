@@ -45,6 +45,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
     "The person or the organisation has as many bytes as it may: delete files, or ask an administrator for more.",
   unsupported_media_type: "Say what you send: `Content-Type: application/json`.",
   range_not_satisfiable: "`Content-Range` says how long it is.",
+  unsupported_image:
+    "The message says why: it is no PNG, JPEG, GIF or WebP, it is too large, or nobody can decode it. Show it as it is, or something in its place.",
   idempotency_mismatch: "A key stands for one request. Take a new key for a new one.",
   budget_exceeded:
     "The route allows fewer rows to be read than this took: ask for less, or filter by what is indexed.",

@@ -50,8 +50,8 @@ export async function contentAnswer(app: App, file: StoredFile, wanted: Wanted):
   return new Response(content, answer)
 }
 
-function headersOf(
-  { name, type }: StoredFile,
+export function headersOf(
+  { name, type }: Pick<StoredFile, "name" | "type">,
   etag: string,
   { download, linked }: Wanted,
 ): Record<string, string> {
@@ -79,7 +79,7 @@ const contentTypeOf = (type: string): string =>
   type.startsWith("text/") ? `${type}; charset=utf-8` : type
 
 /** Weak comparison, because Cloudflare weakens tags when it compresses. */
-const isKnown = (header: string | null, etag: string): boolean =>
+export const isKnown = (header: string | null, etag: string): boolean =>
   header !== null &&
   (header.trim() === "*" ||
     header.split(",").some((candidate) => candidate.trim().replace(/^W\//, "") === etag))

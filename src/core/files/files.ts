@@ -9,6 +9,7 @@ import { refuse } from "../identity/directory-guard.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import { ownFiles } from "./file-rights.ts"
 import type { file } from "./schema.ts"
+import { variantKeys, variantsLeft } from "./variant-keys.ts"
 
 export type StoredFile = z.output<typeof file>
 
@@ -77,12 +78,15 @@ function found(rows: readonly Row[] | undefined): StoredFile {
  * @throws {Problem} `token_outdated`, `not_found`
  */
 export async function deleteFile(app: App, actor: UserActor, id: string): Promise<void> {
+  const keys = [keyOf(id)]
   try {
-    const [, rows] = await app.db.batch([
+    const [, rows, variants] = await app.db.batch([
       refuse("token_outdated", epochRefusal(actor)),
       sql`UPDATE files SET state = 'deleted' WHERE id = ${id} AND ${ownFiles(actor)} RETURNING id`,
+      variantsLeft(id),
     ])
     if (!rows?.length) throw new Problem("not_found")
+    keys.push(...variantKeys(id, variants))
   } catch (error) {
     if (error instanceof Refusal && error.outcome === "token_outdated") {
       throw new Problem("token_outdated")
@@ -90,7 +94,7 @@ export async function deleteFile(app: App, actor: UserActor, id: string): Promis
     throw error
   }
   app.waitUntil(
-    app.blobs.delete([keyOf(id)]).catch((error: unknown) => {
+    app.blobs.delete(keys).catch((error: unknown) => {
       app.log("warn", "a deletion is left to the sweep", { file: id, error: describeError(error) })
     }),
   )

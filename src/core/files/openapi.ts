@@ -65,7 +65,7 @@ const operations: readonly Operation[] = [
     operationId: "readFile",
     summary: "The content of a file",
     description:
-      "`Range` (one), `If-Range` and `If-None-Match` are heeded, and HEAD answers without the content. Pages and drawings (HTML, SVG) are never shown, and have no rights of this origin.",
+      "`Range` (one), `If-Range` and `If-None-Match` are heeded, and HEAD answers without the content. Pages and drawings (HTML, SVG) are never shown, and have no rights of this origin. With `preset`, a PNG, JPEG, GIF or WebP of 20 MB and 100 million pixels at most is answered in a size that the deployment has named: turned upright, without metadata, and never in parts.",
     auth: "either",
     pathParameters,
     query: contentQuery,
@@ -84,6 +84,9 @@ const operations: readonly Operation[] = [
       "invalid_input",
       "not_found",
       "range_not_satisfiable",
+      "unsupported_image",
+      "rate_limited",
+      "integration_failed",
     ],
   },
   {

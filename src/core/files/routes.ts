@@ -6,60 +6,64 @@ import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { parseWith } from "../../platform/validate.ts"
-import { contentAnswer } from "./download.ts"
 import { signFileLink, verifyFileLink } from "./file-links.ts"
 import { nameInDisposition } from "./file-name.ts"
 import { assertMayHaveFiles } from "./file-rights.ts"
 import { deleteFile, getFile, getLinkedFile, listFiles } from "./files.ts"
 import { isForm, openForm } from "./form.ts"
+import { type ImagePresets, presetNamed } from "./presets.ts"
 import { chunksOf } from "./receive.ts"
 import { contentQuery, filesQuery, newFileLink, uploadQuery } from "./schema.ts"
 import { storeUpload, type Upload } from "./uploads.ts"
+import { fileAnswer } from "./variants.ts"
 
 /** `/files…` */
-export const fileRoutes = new Hono<Http>()
-  .get("/", queryOf(filesQuery), async (c) => {
-    const actor = assertMayHaveFiles(c.get("actor"), "read")
-    const page = await listFiles(c.get("app"), actor, pageOfQuery(c.req.valid("query")))
-    return c.json(page, 200, nextLink(c.req.url, page))
-  })
-  .post("/", queryOf(uploadQuery), async (c) => {
-    const actor = assertMayHaveFiles(c.get("actor"), "create")
-    const file = await storeUpload(c.get("app"), actor, await uploadOf(c, c.req.valid("query")))
-    return c.json(file, 201, { location: `/files/${file.id}` })
-  })
-  .get("/:id", queryOf(contentQuery), async (c) => {
-    const { link, download } = c.req.valid("query")
-    const wanted = {
-      method: c.req.method,
-      headers: c.req.raw.headers,
-      download: download === "true",
-      linked: link !== undefined,
-    }
-    const app = c.get("app")
-    if (link !== undefined) {
-      const there = app.on(verifyFileLink(app, c.req.param("id"), link))
-      return contentAnswer(there, await getLinkedFile(there, c.req.param("id")), wanted)
-    }
-    const actor = assertMayHaveFiles(c.get("actor"), "read")
-    return contentAnswer(app, await getFile(app, actor, idOf(c)), wanted)
-  })
-  .delete("/:id", async (c) => {
-    const actor = assertMayHaveFiles(c.get("actor"), "delete")
-    await deleteFile(c.get("app"), actor, idOf(c))
-    return c.body(null, 204)
-  })
-  .post("/:id/links", jsonBody(newFileLink), async (c) => {
-    const actor = assertMayHaveFiles(c.get("actor"), "read")
-    const app = c.get("app")
-    const { id } = await getFile(app, actor, idOf(c))
-    const expiresAt = app.now() + c.req.valid("json").expiresInSeconds * 1_000
-    const link = signFileLink(app, id, expiresAt)
-    return c.json(
-      { url: `/files/${id}?link=${link}`, expiresAt: new Date(expiresAt).toISOString() },
-      201,
-    )
-  })
+export const fileRoutes = (presets: ImagePresets) =>
+  new Hono<Http>()
+    .get("/", queryOf(filesQuery), async (c) => {
+      const actor = assertMayHaveFiles(c.get("actor"), "read")
+      const page = await listFiles(c.get("app"), actor, pageOfQuery(c.req.valid("query")))
+      return c.json(page, 200, nextLink(c.req.url, page))
+    })
+    .post("/", queryOf(uploadQuery), async (c) => {
+      const actor = assertMayHaveFiles(c.get("actor"), "create")
+      const file = await storeUpload(c.get("app"), actor, await uploadOf(c, c.req.valid("query")))
+      return c.json(file, 201, { location: `/files/${file.id}` })
+    })
+    .get("/:id", queryOf(contentQuery), async (c) => {
+      const { link, download, preset } = c.req.valid("query")
+      // Whoever may not read it is told that first.
+      const size = () => (preset === undefined ? null : presetNamed(presets, preset))
+      const wanted = {
+        method: c.req.method,
+        headers: c.req.raw.headers,
+        download: download === "true",
+        linked: link !== undefined,
+      }
+      const app = c.get("app")
+      if (link !== undefined) {
+        const there = app.on(verifyFileLink(app, c.req.param("id"), link))
+        return fileAnswer(there, await getLinkedFile(there, c.req.param("id")), wanted, size())
+      }
+      const actor = assertMayHaveFiles(c.get("actor"), "read")
+      return fileAnswer(app, await getFile(app, actor, idOf(c)), wanted, size())
+    })
+    .delete("/:id", async (c) => {
+      const actor = assertMayHaveFiles(c.get("actor"), "delete")
+      await deleteFile(c.get("app"), actor, idOf(c))
+      return c.body(null, 204)
+    })
+    .post("/:id/links", jsonBody(newFileLink), async (c) => {
+      const actor = assertMayHaveFiles(c.get("actor"), "read")
+      const app = c.get("app")
+      const { id } = await getFile(app, actor, idOf(c))
+      const expiresAt = app.now() + c.req.valid("json").expiresInSeconds * 1_000
+      const link = signFileLink(app, id, expiresAt)
+      return c.json(
+        { url: `/files/${id}?link=${link}`, expiresAt: new Date(expiresAt).toISOString() },
+        201,
+      )
+    })
 
 /** What is sent: the body, or the file in a form, whose other fields say what the query may say. */
 async function uploadOf(c: Context<Http>, query: z.output<typeof uploadQuery>): Promise<Upload> {

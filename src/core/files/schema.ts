@@ -48,6 +48,14 @@ export const contentQuery = z.strictObject({
     .enum(["true", "false"])
     .default("false")
     .meta({ description: "To be kept as a file, also where browsers could show it." }),
+  preset: z
+    .string()
+    .optional()
+    .meta({
+      description:
+        "Of an image: the size in which it is wanted, by the name that the deployment gave it.",
+      examples: ["poster"],
+    }),
   link: z.string().optional().meta({ description: "What a signed link says of itself." }),
 })
 

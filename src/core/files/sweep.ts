@@ -2,6 +2,7 @@ import type { App } from "../../platform/app.ts"
 import { raw, sql } from "../../platform/sql.ts"
 import { schedule } from "../jobs/schedule.ts"
 import { keyOf } from "./files.ts"
+import { sweepVariants } from "./variants-sweep.ts"
 
 /** Longer than any request takes to send a file. */
 const abandonedMilliseconds = 2 * 3_600_000
@@ -22,6 +23,7 @@ export async function sweepFiles(app: App): Promise<void> {
     sql`UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND createdAt < ${before}`,
   )
   await giveUpFilesOfNobody(app)
+  await sweepVariants(app)
   for (let swept = sweptFiles; swept === sweptFiles; ) {
     const rows = await app.db.all(
       sql`SELECT id FROM files WHERE state = 'deleted' AND state <> 'stored' ORDER BY id LIMIT ${raw(String(sweptFiles))}`,

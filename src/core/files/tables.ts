@@ -1,4 +1,4 @@
-import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core"
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core"
 
 /*
  * What is known of files; their content is in R2 under `files/<id>`. STRICT and WITHOUT ROWID in the migration.
@@ -35,6 +35,30 @@ export const files = sqliteTable(
     index("files_organisation").on(table.organisation, table.id),
     /** Partial: where it is not. */
     index("files_state").on(table.state, table.id),
+  ],
+)
+
+/** What was made of images, or begun to be: from before it is in R2, under `variants/<file>/<name>`, until after it. */
+export const fileVariants = sqliteTable(
+  "file_variants",
+  {
+    /** Id. */
+    file: text().notNull(),
+    /** Its definition (presets.ts): `320x320-cover.webp`. */
+    name: text().notNull(),
+    /** To make it, without ten minutes between two. */
+    attempts: integer().notNull(),
+    /** The last of them. */
+    begunAt: text().notNull(),
+    /** When the image turned out not to be one. */
+    failedAt: text(),
+    /** 1 once the file is deleted, by triggers on `files`. */
+    fileGone: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.file, table.name] }),
+    /** Partial: where `fileGone` is 1. */
+    index("file_variants_gone").on(table.begunAt),
   ],
 )
 

@@ -51,6 +51,7 @@ describe("who reaches a file", () => {
     ["reads a part", "GET", "", { range: "bytes=2-3" }],
     ["asks whether it changed", "GET", "", { "if-none-match": "*" }],
     ["downloads it", "GET", "?download=true", {}],
+    ["sees it in a size", "GET", "?preset=thumb", {}],
     ["shares it", "POST", "/links", {}],
     ["deletes it", "DELETE", "", {}],
   ] as const
