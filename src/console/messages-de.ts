@@ -319,6 +319,9 @@ export const de: Messages = {
     impersonating: (email) => `Sie handeln im Namen von ${email}.`,
     stop: "Beenden",
     saveRoles: "Rollen speichern",
+    invite: "Jemanden einladen",
+    inviteHint:
+      "Die Einladung wird gemailt. Wer ihren Link öffnet, hat ein Konto mit diesen Rollen und wählt ein Passwort.",
     addRole: "Rolle hinzufügen",
     proofTitle: "Zeigen Sie, dass Sie es sind",
     proofHint: "Dafür braucht es einen frischen Nachweis, wer Sie sind.",

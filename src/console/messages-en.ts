@@ -308,6 +308,9 @@ export const en = {
     stop: "Stop",
     saveRoles: "Save roles",
     addRole: "Add a role",
+    invite: "Invite somebody",
+    inviteHint:
+      "The invitation is mailed. Whoever opens its link has an account with these roles, and chooses a password.",
     proofTitle: "Prove that it is you",
     proofHint: "This needs a fresh proof of who you are.",
     proofPasskey: "Use a passkey",

@@ -45,6 +45,13 @@ export default function Palette({ opened, onClose, onSignOut }: Props) {
       .map(({ name }) =>
         action(`new ${name}`, `${text.data.new}: ${name}`, () => go(`/data/${name}/new`)),
       ),
+    ...collections
+      .filter(({ readOnly }) => !readOnly)
+      .map(({ name }) =>
+        action(`import ${name}`, `${text.import.button}: ${name}`, () =>
+          go(`/data/${name}/import`),
+        ),
+      ),
     action("account", text.nav.account, () => go("/account")),
     action("light", `${text.scheme.label}: ${text.scheme.light}`, () => setColorScheme("light")),
     action("dark", `${text.scheme.label}: ${text.scheme.dark}`, () => setColorScheme("dark")),

@@ -2,9 +2,9 @@ import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { eventually } from "../support/eventually.ts"
 import { startServer, type TestServer } from "../support/server.ts"
-import { executablePath, launchBrowser } from "./browser.ts"
+import { executablePath, launchBrowser, visit } from "./browser.ts"
 import { countClicks } from "./clicks.ts"
-import { goTo, visitConsole } from "./console-visit.ts"
+import { expectAccessible, goTo, visitConsole } from "./console-visit.ts"
 
 let server: TestServer
 let browser: Browser
@@ -81,6 +81,45 @@ describe.skipIf(!executablePath)("what an administrator comes for", () => {
     await page.getByText("Saved.").waitFor()
     expect(clicks()).toBe(4)
     expect(await ask("GET", `/auth/users/${id}`)).toMatchObject({ roles: ["editor"] })
+    await visitor.leave()
+  })
+
+  test("a colleague without an account is invited as editor in four clicks, and is one once they accept", async () => {
+    const email = "nora@example.org"
+    const visitor = await visitConsole(browser, server)
+    const { page } = visitor
+    const clicks = await countClicks(page)
+    await page.getByRole("link", { name: "Users" }).click()
+    await page.getByRole("button", { name: "Invite" }).click()
+    const dialog = page.getByRole("dialog")
+    await expectAccessible(page, "invitation")
+    await dialog.getByLabel("E-mail address").fill(email)
+    await dialog.getByRole("combobox", { name: "Roles" }).click()
+    await page.getByRole("option", { name: "editor" }).waitFor()
+    await page.keyboard.type("editor")
+    await page.keyboard.press("Enter")
+    await dialog.getByRole("button", { name: "Invite" }).click()
+    await page.getByText("The invitation is on its way.").waitFor()
+    await page.getByRole("cell", { name: email }).waitFor()
+    expect(clicks()).toBe(4)
+
+    const link = await eventually(async () => {
+      const { items } = await ask<{ items: { id: string; template: string }[] }>("GET", "/mails")
+      const sent = items.find(({ template }) => template === "account.invitation")
+      const { text = "" } = await ask<{ text?: string }>("GET", `/mails/${sent?.id}`)
+      return new URL(/https?:\S+#\S+/.exec(text)?.[0] ?? "")
+    })
+    const colleague = await visit(browser, server.url + link.pathname + link.hash, {
+      locale: "en-GB",
+    })
+    await colleague.page.getByLabel("New password").fill("a password of my own")
+    await colleague.page.getByRole("button", { name: "Accept the invitation" }).click()
+    await colleague.page.getByText("Your account is ready.").waitFor()
+    await colleague.leave()
+    await page.reload()
+    await page.getByRole("button", { name: email }).waitFor()
+    await page.getByRole("row", { name: email }).getByText("editor").waitFor()
+    expect(await page.getByRole("heading", { name: "Invitations" }).count()).toBe(0)
     await visitor.leave()
   })
 

@@ -2,6 +2,7 @@ import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startServer, type TestServer } from "../support/server.ts"
 import { executablePath, launchBrowser } from "./browser.ts"
+import { countClicks } from "./clicks.ts"
 import { expectAccessible, visitConsole } from "./console-visit.ts"
 
 let server: TestServer
@@ -54,10 +55,10 @@ describe.skipIf(!executablePath)("the film club's records in the console", () =>
     await server?.stop()
   })
 
-  test("a film is found and its date corrected in five clicks", async () => {
+  test("a film is found and its date corrected in at most five clicks", async () => {
     const visitor = await visitConsole(browser, server)
     const { page } = visitor
-    // 1: the collection; 2: the film; 3: the date; 4: save.
+    const clicks = await countClicks(page)
     await page.getByRole("link", { name: "films", exact: true }).click()
     await page.getByText("3,200 records").waitFor()
     await page.getByRole("searchbox", { name: "Search" }).fill("Casablanca")
@@ -69,6 +70,8 @@ describe.skipIf(!executablePath)("the film club's records in the console", () =>
     await page.getByRole("dialog").waitFor({ state: "detached" })
     const film = await filmCalled("Casablanca")
     expect(film).toMatchObject({ releasedOn: "1943-01-23" })
+    // The collection, the film, and save: the rest is typed.
+    expect(clicks()).toBe(3)
     await visitor.leave()
   })
 

@@ -21,10 +21,12 @@ export default function BulkDialog(props: {
   kind: "update" | "delete"
   onClose: () => void
 }) {
-  const { collection, which, kind, onClose } = props
+  const { collection, kind, onClose } = props
   const { text, language } = useLanguage()
   const { busy, run } = useAction()
   const offerUndo = useUndo()
+  // What the page lists may change under the dialog, as by the browser's Back; what was tried is what is done.
+  const [which] = useState(props.which)
   const [patch, setPatch] = useState<Record<string, unknown>>({})
   const [id, setId] = useState<string | null>(null)
   const [before, setBefore] = useState<readonly VersionedId[] | null>(null)

@@ -1,15 +1,4 @@
-import {
-  Badge,
-  Button,
-  Group,
-  Modal,
-  Paper,
-  Stack,
-  TagsInput,
-  Text,
-  Textarea,
-  Title,
-} from "@mantine/core"
+import { Badge, Button, Group, Modal, Paper, Stack, Text, Textarea, Title } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { type FormEvent, useEffect, useState } from "react"
 import { useParams } from "wouter"
@@ -21,6 +10,7 @@ import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
 import { EventTable } from "./event-table.tsx"
 import type { Person } from "./person.ts"
+import { RolesInput } from "./roles-input.tsx"
 
 interface Session {
   readonly id: string
@@ -168,14 +158,7 @@ function Roles(props: {
   const same = roles.join() === props.roles.join()
   return (
     <Group align="flex-end">
-      <TagsInput
-        label={text.people.roles}
-        placeholder={text.people.addRole}
-        data={["administrator", "editor"]}
-        value={roles}
-        onChange={setRoles}
-        miw={260}
-      />
+      <RolesInput value={roles} onChange={setRoles} />
       <Button loading={props.busy} disabled={same} onClick={() => props.onSave(roles)}>
         {text.people.saveRoles}
       </Button>

@@ -1,4 +1,4 @@
-import { Badge, Group, Stack, TextInput, Title } from "@mantine/core"
+import { Badge, Button, Group, Stack, TextInput, Title } from "@mantine/core"
 import { useDebouncedValue } from "@mantine/hooks"
 import { useState } from "react"
 import { useLocation } from "wouter"
@@ -6,25 +6,30 @@ import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
 import type { Person } from "./person.ts"
+import { InviteDialog, OpenInvitations } from "./user-invitations.tsx"
 
 /** Everybody with an account; the search finds addresses and names by how they begin. */
 export default function Users() {
   const { text, language } = useLanguage()
   const [, go] = useLocation()
   const [typed, setTyped] = useState("")
+  const [inviting, setInviting] = useState(false)
   const [search] = useDebouncedValue(typed, 250)
   return (
     <Stack>
       <Group justify="space-between">
         <Title order={2}>{text.people.title}</Title>
-        <TextInput
-          type="search"
-          w={280}
-          aria-label={text.people.search}
-          placeholder={text.people.search}
-          value={typed}
-          onChange={(event) => setTyped(event.currentTarget.value)}
-        />
+        <Group gap="xs">
+          <TextInput
+            type="search"
+            w={280}
+            aria-label={text.people.search}
+            placeholder={text.people.search}
+            value={typed}
+            onChange={(event) => setTyped(event.currentTarget.value)}
+          />
+          <Button onClick={() => setInviting(true)}>{text.organisations.invite}</Button>
+        </Group>
       </Group>
       <PagedTable<Person>
         path="/auth/users"
@@ -52,6 +57,8 @@ export default function Users() {
           { head: text.people.since, cell: ({ createdAt }) => moment(createdAt, language) },
         ]}
       />
+      <OpenInvitations />
+      {inviting && <InviteDialog onClose={() => setInviting(false)} />}
     </Stack>
   )
 }

@@ -9,6 +9,7 @@ import { refuseLastOwner } from "./membership-changes.ts"
 import { ownerRole } from "./organisation-roles.ts"
 import { endImpersonationsBy, outlawImpersonationsBy } from "./session-revocations.ts"
 import { assertRecent } from "./step-up.ts"
+import { forgetUserInvitation } from "./user-invitations.ts"
 import { changePerson, keepAdministrator } from "./users.ts"
 
 /**
@@ -44,6 +45,7 @@ export async function deleteAccount(app: App, actor: UserActor, caller: Caller):
     writes: [
       revokeInvitationsBy(app, id),
       forgetInvitationsOf(id, before.email),
+      forgetUserInvitation(before),
       ...endImpersonationsBy(app, id),
       ...credentialTables.map((table) => sql`DELETE FROM ${table} WHERE user = ${id}`),
       sql`UPDATE mails SET address = NULL, addressNormalised = NULL, name = NULL WHERE recipient = ${id} AND state NOT IN ('waiting', 'sending')`,

@@ -8,6 +8,7 @@ export const linkKinds = [
   "email-changes",
   "email-undos",
   "sessions",
+  "invitations",
 ] as const
 
 export type LinkKind = (typeof linkKinds)[number]

@@ -45,6 +45,7 @@ import {
   listAccounts,
   listSessionsOf,
 } from "./user-administration.ts"
+import { userInvitationRoutes } from "./user-invitation-routes.ts"
 
 interface AccountRoutesOptions {
   /** For the export of one's own data. */
@@ -62,6 +63,7 @@ export const accountRoutes = (options: AccountRoutesOptions): Hono<Http> =>
     .route("/", mailed)
     .route("/", own(options))
     .route("/", administration)
+    .route("/", userInvitationRoutes)
 
 /** The token in a link's address is no secret of the page, but of whoever opens it: nobody else learns where it led. */
 const pages = new Hono<Http>().get("/auth/links/:kind", (c) => {

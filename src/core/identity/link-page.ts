@@ -23,6 +23,7 @@ const endpoints: Readonly<Record<LinkKind, string>> = {
   "email-changes": "/auth/email-changes/confirmations",
   "email-undos": "/auth/email-changes/undos",
   sessions: "/auth/sessions",
+  invitations: "/auth/invitations/confirmations",
 }
 
 const words: Readonly<Record<Locale, Readonly<Record<LinkKind, Words>>>> = {
@@ -57,6 +58,12 @@ const words: Readonly<Record<Locale, Readonly<Record<LinkKind, Words>>>> = {
       button: "Sign in",
       done: "You are signed in.",
     },
+    invitations: {
+      title: "You are invited",
+      text: "Choose a password for your account here. If you have one already, it gets this password, and its sessions end.",
+      button: "Accept the invitation",
+      done: "Your account is ready. Sign in with this address and your password.",
+    },
   },
   de: {
     "email-verifications": {
@@ -89,8 +96,17 @@ const words: Readonly<Record<Locale, Readonly<Record<LinkKind, Words>>>> = {
       button: "Anmelden",
       done: "Du bist angemeldet.",
     },
+    invitations: {
+      title: "Du bist eingeladen",
+      text: "Wähle ein Passwort für dein Konto hier. Wenn du schon eines hast, bekommt es dieses Passwort, und seine Sitzungen enden.",
+      button: "Einladung annehmen",
+      done: "Dein Konto ist bereit. Melde dich mit dieser Adresse und deinem Passwort an.",
+    },
   },
 }
+
+/** Where a password is chosen. */
+const withPassword = new Set<LinkKind>(["password-resets", "invitations"])
 
 const common: Readonly<Record<Locale, { readonly password: string; readonly failed: string }>> = {
   en: { password: "New password", failed: "This link is not valid, or not any more." },
@@ -123,7 +139,7 @@ export function linkPage(kind: LinkKind, locale: Locale): string {
   const t = words[locale][kind]
   const { password, failed } = common[locale]
   const passwordField =
-    kind === "password-resets" &&
+    withPassword.has(kind) &&
     html`<p><label>${password}<br><input type="password" name="password" autocomplete="new-password" minlength="8" required></label></p>`
   const inline: Html = { html: `<script type="module">${script}</script>` }
   return html`<!doctype html>

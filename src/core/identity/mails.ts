@@ -79,6 +79,21 @@ export const renewPassword = linkMail("account.renew-password", {
   },
 })
 
+export const userInvitation = linkMail("account.invitation", {
+  en: {
+    subject: "You are invited",
+    text: "You have been invited to have an account. With this link you choose your password. It works once, for seven days.",
+    label: "Accept the invitation",
+    hint: "If you expect no invitation, there is nothing to do.",
+  },
+  de: {
+    subject: "Du bist eingeladen",
+    text: "Du wurdest eingeladen, hier ein Konto zu haben. Mit diesem Link wählst du dein Passwort. Er gilt einmal, sieben Tage lang.",
+    label: "Einladung annehmen",
+    hint: "Wenn du keine Einladung erwartest, ist nichts zu tun.",
+  },
+})
+
 export const confirmNewAddress = linkMail("account.confirm-new-address", {
   en: {
     subject: "Confirm your new e-mail address",
@@ -283,6 +298,7 @@ export const accountTemplates: readonly MailTemplate[] = [
   verifyEmail,
   resetPassword,
   renewPassword,
+  userInvitation,
   confirmNewAddress,
   addressIsChanging,
   addressInUse,

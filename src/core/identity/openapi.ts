@@ -27,6 +27,8 @@ import {
   tokens,
   user,
 } from "./schema.ts"
+import { userInvitationOperations } from "./user-invitation-openapi.ts"
+import * as userInvitationShapes from "./user-invitation-schema.ts"
 
 const cookies = { "Set-Cookie": "The session of a browser: `__Host-access` and `__Host-refresh`." }
 
@@ -154,6 +156,7 @@ const operations: readonly Operation[] = [
     problems: [...badAnySession, ...badBody, "forbidden", "conflict", "not_found"],
   },
   ...accountOperations,
+  ...userInvitationOperations,
   {
     method: "get",
     path: "/.well-known/jwks.json",
@@ -177,5 +180,11 @@ export const identityDocs: DocumentedModule = {
   tag: "auth",
   description: "People and their sessions.",
   operations,
-  shapes: { ...shapes, ...factorShapes, ...accountShapes, ...providerShapes },
+  shapes: {
+    ...shapes,
+    ...factorShapes,
+    ...accountShapes,
+    ...userInvitationShapes,
+    ...providerShapes,
+  },
 }

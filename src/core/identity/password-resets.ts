@@ -73,22 +73,28 @@ export async function confirmPasswordReset(
   let phc: string | undefined
   const after = await redeemToken(app, token, "password_reset", (person) => {
     phc ??= passwordHash()
-    const { id } = person
-    const keys = attemptKeys(app.settings.secret, normaliseEmail(person.email), caller.address)
-    return {
-      passwordHash: phc,
-      // Who holds the link got the mail.
-      emailVerifiedAt: person.emailVerifiedAt ?? new Date(app.now()).toISOString(),
-      writes: () => [
-        endSessionsOf(app, id),
-        ...expelStrangers(app, person),
-        voidTokens(id, ["password_reset", "mail_link", "mail_code", "email_change"]),
-        sql`DELETE FROM sign_in_attempts WHERE key = ${keys.account}`,
-        auditEvent(app, { kind: "password.reset", user: id, caller }),
-        ...insertMails(app, [tellPerson(app, person, "passwordChanged")]),
-      ],
-    }
+    const { writes, ...update } = passwordRenewal(app, person, phc, caller)
+    return { ...update, writes: () => writes }
   })
   await endActing(app, after)
   wakeMail(app)
+}
+
+/** What becomes of a person whose password whoever reads their mail has chosen anew. */
+export function passwordRenewal(app: App, person: Person, passwordHash: string, caller: Caller) {
+  const { id } = person
+  const keys = attemptKeys(app.settings.secret, normaliseEmail(person.email), caller.address)
+  return {
+    passwordHash,
+    // Who holds the link got the mail.
+    emailVerifiedAt: person.emailVerifiedAt ?? new Date(app.now()).toISOString(),
+    writes: [
+      endSessionsOf(app, id),
+      ...expelStrangers(app, person),
+      voidTokens(id, ["password_reset", "mail_link", "mail_code", "email_change"]),
+      sql`DELETE FROM sign_in_attempts WHERE key = ${keys.account}`,
+      auditEvent(app, { kind: "password.reset", user: id, caller }),
+      ...insertMails(app, [tellPerson(app, person, "passwordChanged")]),
+    ],
+  }
 }

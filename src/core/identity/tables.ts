@@ -318,6 +318,31 @@ export const invitations = sqliteTable(
   ],
 )
 
+/** Invitations to the deployment. Open ones alone: what has ended has no row. */
+export const userInvitations = sqliteTable(
+  "user_invitations",
+  {
+    /** UUIDv7. */
+    id: text().primaryKey(),
+    /** As whoever invited has typed it. */
+    email: text().notNull(),
+    emailNormalised: text().notNull(),
+    /** JSON array: the deployment's roles that whoever accepts gets. */
+    roles: text({ mode: "json" }).$type<string[]>().notNull(),
+    /** SHA-256 (hex) of the token in the link. */
+    hash: text().notNull(),
+    /** It is good while this person administers the deployment. */
+    invitedBy: text().notNull(),
+    createdAt: text().notNull(),
+    expiresAt: text().notNull(),
+  },
+  (table) => [
+    uniqueIndex("user_invitations_hash").on(table.hash),
+    uniqueIndex("user_invitations_emailNormalised").on(table.emailNormalised),
+    index("user_invitations_expiresAt").on(table.expiresAt),
+  ],
+)
+
 /** Security events of people and organisations; written in the batch of what they tell of, and never changed. */
 export const auditEvents = sqliteTable(
   "audit_events",

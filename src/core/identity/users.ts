@@ -33,18 +33,11 @@ export interface NewUser {
   /** Language of mails to them. */
   locale?: string | null
   caller?: Caller
+  /** Of the deployment; none unless told. */
+  roles?: readonly string[]
+  /** First in the batch: what must hold. */
+  guards?: readonly Sql[]
 }
-
-/**
- * A new person without roles. `also`: what stands in the same batch.
- *
- * @throws {Problem} `conflict` when the address, whatever its case, belongs to an account.
- */
-export const createUser = (
-  app: App,
-  draft: NewUser,
-  also: (person: Person) => Sql[] = () => [],
-): Promise<User> => insertUser(app, draft, [], [], also)
 
 /**
  * The first administrator of a deployment; null, and nothing written, when there is one already. No wasm and no
@@ -55,7 +48,7 @@ export const createUser = (
 export async function createFirstAdministrator(app: App, draft: NewUser): Promise<User | null> {
   try {
     const guard = refuse("taken", sql`EXISTS (${administrators})`)
-    return await insertUser(app, draft, [administratorRole], [guard])
+    return await createUser(app, { ...draft, roles: [administratorRole], guards: [guard] })
   } catch (error) {
     if (error instanceof Refusal && error.outcome === "taken") return null
     throw error
@@ -65,13 +58,17 @@ export async function createFirstAdministrator(app: App, draft: NewUser): Promis
 /** Ids of all administrators, by the partial index `users_administrators`. */
 const administrators = sql`SELECT 1 FROM users WHERE instr(roles, '"administrator"') > 0 AND kind = 'person'`
 
-async function insertUser(
+/**
+ * A new person. `also`: what stands in the same batch.
+ *
+ * @throws {Problem} `conflict` when the address, whatever its case, belongs to an account; {Refusal} what a guard says
+ */
+export async function createUser(
   app: App,
   draft: NewUser,
-  roles: string[],
-  guards: Sql[],
   also: (person: Person) => Sql[] = () => [],
 ): Promise<User> {
+  const { caller = null, roles = [], guards = [] } = draft
   const at = new Date(app.now()).toISOString()
   const person: Person = {
     id: app.newId(),
@@ -91,7 +88,6 @@ async function insertUser(
   }
   const insert = sql`INSERT INTO users (id, email, emailNormalised, name, passwordHash, roles, epoch, version, createdAt, updatedAt, emailVerifiedAt, locale)
 VALUES (${person.id}, ${person.email}, ${normaliseEmail(person.email)}, ${person.name}, ${draft.passwordHash}, ${JSON.stringify(roles)}, 1, 1, ${at}, ${at}, ${person.emailVerifiedAt}, ${person.locale})`
-  const { caller = null } = draft
   const event = auditEvent(app, {
     kind: "user.created",
     user: person.id,

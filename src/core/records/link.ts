@@ -102,6 +102,7 @@ const reservedNames = new Set([
   "recovery_codes",
   "api_keys",
   "invitations",
+  "user_invitations",
   "audit_events",
   "batch",
   "bulk_operations",

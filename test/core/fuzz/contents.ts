@@ -33,6 +33,7 @@ const counts = [
   ["organisations", "count(*) || ':' || ifnull(sum(version), 0)"],
   ["organisation_members", "count(*) || ':' || ifnull(sum(length(roles)), 0)"],
   ["invitations", "count(*) || ':' || count(revokedAt) || ':' || count(acceptedAt)"],
+  ["user_invitations", "count(*)"],
   // Whose session a run has ended signs in again, by intent.
   ["audit_events", "sum(kind <> 'session.created')"],
   ["authenticators", "count(*) || ':' || ifnull(sum(lastStep), 0)"],
