@@ -72,6 +72,7 @@ beforeAll(async () => {
   await furnishOperations()
   await furnishMail()
   await furnishOrganisations()
+  await furnishInvitations()
   await furnishPasskeys()
 })
 
@@ -218,6 +219,21 @@ async function furnishOrganisations(): Promise<void> {
   await env.DB.batch(statements)
 }
 
+/** To the deployment. After those of organisations, which are named alike. */
+async function furnishInvitations(): Promise<void> {
+  const at = new Date().toISOString()
+  const until = new Date(Date.now() + 86_400_000).toISOString()
+  const made = Array.from({ length: 5 }, () => crypto.randomUUID())
+  ids.set("invitations", [...made, ...(ids.get("invitations") ?? [])])
+  await env.DB.batch(
+    made.map((id) =>
+      env.DB.prepare(
+        "INSERT INTO user_invitations (id, email, emailNormalised, roles, hash, invitedBy, createdAt, expiresAt) VALUES (?1, ?1 || '@example.test', ?1 || '@example.test', '[]', ?1, ?1, ?2, ?3)",
+      ).bind(id, at, until),
+    ),
+  )
+}
+
 /** Passkeys that nobody holds, a few for each asker. */
 async function furnishPasskeys(): Promise<void> {
   const owners = askers.flatMap(({ person }) => person?.id ?? [])
@@ -316,6 +332,7 @@ function described({ document }: Asker, located: Located): [OpenApi, Located] {
  */
 const beyondChance = [
   "acceptInvitation",
+  "acceptUserInvitation",
   "addPasskey",
   "beginLinking",
   "beginProviderSignIn",
@@ -392,6 +409,7 @@ async function furnishAll(): Promise<void> {
   // Organisations have the first of them as a member.
   await furnishPeople()
   await furnishOrganisations()
+  await furnishInvitations()
   await furnishPasskeys()
   before = null
 }

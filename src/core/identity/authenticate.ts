@@ -28,7 +28,7 @@ export const authenticate: Authenticate = (request, settings, now) => {
 
 /** Where sessions begin, a credential is of no use, and a stale one must not stand in the way. */
 const entrances =
-  /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrators|passkeys\/challenges|providers\/[^/?]+\/authorizations|mail-codes|password-resets(?:\/confirmations)?|email-verifications\/confirmations|email-changes\/(?:confirmations|undos))\/?(?:[?#]|$)/
+  /^https?:\/\/[^/]+\/auth\/(?:users|sessions|tokens|administrators|passkeys\/challenges|providers\/[^/?]+\/authorizations|mail-codes|password-resets(?:\/confirmations)?|(?:email-verifications|invitations)\/confirmations|email-changes\/(?:confirmations|undos))\/?(?:[?#]|$)/
 
 const isEntrance = (request: Request): boolean =>
   request.method === "POST" && entrances.test(request.url)
