@@ -46,6 +46,7 @@ export async function startBundles<Name extends string>(
     bindings,
     d1Databases,
     durableObjects,
+    images,
     ratelimits,
     queueProducers,
     queueConsumers,
@@ -72,6 +73,7 @@ export async function startBundles<Name extends string>(
         ],
         d1Databases,
         durableObjects,
+        images,
         ratelimits,
         ...(assets && { assets }),
         ...queuesOf(name, queueProducers, queueConsumers),
@@ -101,6 +103,7 @@ interface BindingOptions
     | "compatibilityFlags"
     | "d1Databases"
     | "durableObjects"
+    | "images"
     | "ratelimits"
   > {
   /** Wrangler always gives the long form. */

@@ -24,6 +24,9 @@ const maxEdge = 12_000
 const maxAttempts = 20
 const attemptsForgottenAfter = 10 * 60_000
 
+/** In which it may still be under way for whoever asked before. */
+const underWay = 10_000
+
 /** What is wrong with an image may have been what was wrong with who read it. */
 const failureForgottenAfter = 24 * 3_600_000
 
@@ -105,11 +108,12 @@ function make(app: App, file: StoredFile, variant: Variant): Promise<Image> {
 }
 
 async function makeAndKeep(app: App, file: StoredFile, variant: Variant): Promise<Image> {
+  const { images } = app
   await claim(app, file.id, variant.name)
   const source = await app.blobs.read(keyOf(file.id))
   // Between the row and its content, somebody deleted it.
   if (!source) throw new Problem("not_found")
-  const made = await app.images.make(source, variant)
+  const made = await images.make(source, variant)
   const about = { file: file.id, variant: variant.name }
   if ("refusedAs" in made) {
     app.log("warn", "no image could be made of a file", { ...about, code: made.refusedAs })
@@ -140,15 +144,16 @@ async function claim(app: App, file: string, name: string): Promise<void> {
   const quiet = at(now - attemptsForgottenAfter)
   const [claimed, rows] = await app.db.batch([
     sql`INSERT INTO file_variants (file, name, attempts, begunAt) SELECT id, ${name}, 1, ${at(now)} FROM files WHERE id = ${file} AND state = 'stored' ON CONFLICT (file, name) DO UPDATE SET attempts = iif(begunAt < ${quiet}, 1, attempts + 1), begunAt = excluded.begunAt, failedAt = NULL WHERE ifnull(failedAt, '') < ${at(now - failureForgottenAfter)} AND (attempts < ${maxAttempts} OR begunAt < ${quiet}) RETURNING attempts`,
-    sql`SELECT failedAt FROM file_variants WHERE file = ${file} AND name = ${name}`,
+    sql`SELECT failedAt, begunAt FROM file_variants WHERE file = ${file} AND name = ${name}`,
   ])
   if (claimed?.length) return
   const row = rows?.[0]
   if (!row) throw new Problem("not_found")
   if (row.failedAt !== null) throw broken()
+  const wait = (row.begunAt as string) > at(now - underWay) ? 2_000 : attemptsForgottenAfter
   throw new Problem("rate_limited", {
-    detail: "Nothing has come of making this image so far: wait before you ask again.",
-    headers: { "retry-after": String(attemptsForgottenAfter / 1_000) },
+    detail: "Many have asked for this image, and it is not made yet: wait before you ask again.",
+    headers: { "retry-after": String(wait / 1_000) },
   })
 }
 

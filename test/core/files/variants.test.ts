@@ -48,16 +48,22 @@ const linkTo = async (id: string): Promise<string> =>
     )
   ).url
 
-/** A deployment that counts what it asks of R2 and of the service, and does something before that answers. */
-function counting(beforeImages: () => Promise<unknown> = async () => {}) {
+const nothing = (): Promise<unknown> => Promise.resolve()
+
+/** A deployment that counts what it asks of R2 and of the service, and does something before these answer. */
+function counting(
+  beforeImages = nothing,
+  beforeBlobs: (method: string) => Promise<unknown> = nothing,
+) {
   const asked: string[] = []
   const counted = (binding: object, name: string) =>
     new Proxy(binding, {
       get(target, method) {
         const found = Reflect.get(target, method)
         if (typeof found !== "function") return found
-        return (...parameters: unknown[]) => {
+        return async (...parameters: unknown[]) => {
           asked.push(`${name}.${String(method)}`)
+          await beforeBlobs(String(method))
           return found.apply(target, parameters)
         }
       },
@@ -78,8 +84,12 @@ function counting(beforeImages: () => Promise<unknown> = async () => {}) {
   return { asked, deployment: { ...env, BLOBS: counted(env.BLOBS, "BLOBS"), IMAGES } }
 }
 
-const ask = (deployment: object, url: string, headers: Record<string, string> = {}) =>
-  fetchFrom(deployment, new Request(`http://127.0.0.1${url}`, { headers }))
+const ask = (
+  deployment: object,
+  url: string,
+  headers: Record<string, string> = {},
+  method = "GET",
+) => fetchFrom(deployment, new Request(`http://127.0.0.1${url}`, { method, headers }))
 
 const appAt = (now: number) =>
   createApp({
@@ -114,6 +124,10 @@ describe("an image in a size that the deployment has named", () => {
     expect(costOf(again).trips).toBe(1)
     expect(await contentOf(again)).toEqual(made)
     expect(asked).toEqual(["BLOBS.get"])
+    asked.length = 0
+    const head = await ask(deployment, url, webp, "HEAD")
+    expect(head.headers.get("content-length")).toBe(String(made.length))
+    expect([costOf(head).trips, asked]).toEqual([1, ["BLOBS.head"]])
     expect(await keptOf(poster.id)).toEqual(["32x32-cover.webp"])
   })
 
@@ -184,6 +198,18 @@ describe("an image in a size that the deployment has named", () => {
     expect(await keptOf(file.id)).toEqual(["64x48-scale-down.png"])
   })
 
+  test("is answered also where R2 does not take it", async () => {
+    const { id } = await upload(alice, bands)
+    const url = `${await linkTo(id)}&preset=thumb`
+    const { deployment } = counting(nothing, async (method) => {
+      if (method === "put") throw new Error("10058: reduce your rate")
+    })
+    expect(sizeOf((await contentOf(ask(deployment, url))) as Bytes)).toBe("image/png 32x32")
+    expect(await keptOf(id)).toEqual([])
+    expect((await ask(env, url)).status).toBe(200)
+    expect(await keptOf(id)).toHaveLength(1)
+  })
+
   test("of a name that there is not is refused, and those that there are are named", async () => {
     for (const preset of ["thumbnail", "", "constructor", "thumb%00"]) {
       const answer = await read<{ code: string; detail: string }>(
@@ -209,8 +235,10 @@ describe("an image in a size that the deployment has named", () => {
 
   test("needs a binding, without which files are what they were", async () => {
     const { IMAGES: _none, ...without } = env
-    const url = await linkTo((await upload(alice, bands)).id)
+    const { id } = await upload(alice, bands)
+    const url = await linkTo(id)
     expect(await refused(ask(without, `${url}&preset=thumb`), 500)).toBe("misconfigured")
+    expect(await query("SELECT * FROM file_variants WHERE file = ?", id)).toEqual([])
     expect((await ask(without, url)).status).toBe(200)
   })
 })
@@ -304,11 +332,15 @@ describe("no image is made", () => {
     for (let time = 0; time < 20; time++) {
       expect(await refused(ask(down.deployment, url), 502)).toBe("integration_failed")
     }
+    const now = Date.now()
+    const soon = await ask(down.deployment, url)
+    expect(soon.headers.get("retry-after")).toBe("2")
+    vi.useFakeTimers({ toFake: ["Date"], now: now + 11_000 })
     const answer = await ask(down.deployment, url)
     expect(answer.headers.get("retry-after")).toBe("600")
     expect(await refused(answer, 429)).toBe("rate_limited")
     expect(down.asked.filter((what) => what === "IMAGES.input")).toHaveLength(20)
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 601_000 })
+    vi.setSystemTime(now + 601_000)
     expect((await ask(env, url)).status).toBe(200)
   })
 })
@@ -350,6 +382,17 @@ describe("what was made of a file", () => {
     expect(await refused(ask(env, url), 404)).toBe("not_found")
     await sweepFiles(appAt(Date.now() + 3 * hour))
     expect(await keptOf(id)).toEqual([])
+    expect(await query("SELECT * FROM file_variants WHERE file = ?", id)).toEqual([])
+  })
+
+  test("is not begun any more once the file is deleted", async () => {
+    const { id } = await upload(alice, bands)
+    const url = `${await linkTo(id)}&preset=thumb`
+    const { asked, deployment } = counting(nothing, async () => {
+      await query("UPDATE files SET state = 'deleted' WHERE id = ?", id)
+    })
+    expect(await refused(ask(deployment, url), 404)).toBe("not_found")
+    expect(asked).toEqual(["BLOBS.get"])
     expect(await query("SELECT * FROM file_variants WHERE file = ?", id)).toEqual([])
   })
 
