@@ -1,6 +1,7 @@
 import { printBackground } from "./bench/background.ts"
 import { measureBulk } from "./bench/bulk.ts"
 import { type BenchDeployment, startBench } from "./bench/deployment.ts"
+import { measureFiles } from "./bench/files.ts"
 import { printLargeFile } from "./bench/large-file.ts"
 import { type Load, load, makeRequest, median, percentile, takeTurns } from "./bench/load.ts"
 import { type Figure, printFigure, printHead } from "./bench/report.ts"
@@ -54,7 +55,8 @@ async function main(): Promise<void> {
       figures.push(figure)
       if (!json) printFigure(one.title, one.target, figure)
     }
-    for (const { title, target, figure } of await measureBulk(deployment)) {
+    const bulk = await measureBulk(deployment)
+    for (const { title, target, figure } of [...bulk, ...(await measureFiles(deployment))]) {
       figures.push(figure)
       if (!json) printFigure(title, target, figure)
     }

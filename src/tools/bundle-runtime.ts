@@ -47,6 +47,7 @@ export async function startBundles<Name extends string>(
     d1Databases,
     durableObjects,
     images,
+    r2Buckets,
     ratelimits,
     queueProducers,
     queueConsumers,
@@ -74,6 +75,7 @@ export async function startBundles<Name extends string>(
         d1Databases,
         durableObjects,
         images,
+        r2Buckets,
         ratelimits,
         ...(assets && { assets }),
         ...queuesOf(name, queueProducers, queueConsumers),
@@ -104,6 +106,7 @@ interface BindingOptions
     | "d1Databases"
     | "durableObjects"
     | "images"
+    | "r2Buckets"
     | "ratelimits"
   > {
   /** Wrangler always gives the long form. */

@@ -93,6 +93,16 @@ const bare = new Hono<{ Bindings: Env }>()
     return c.json({ id, version: 1, createdAt: at, updatedAt: at, ...by, title, body }, 201)
   })
 
+  .post("/files/:name", async (c) => {
+    await c.env.BLOBS.put(c.req.param("name"), c.req.raw.body)
+    return c.json({ done: true }, 201)
+  })
+
+  .get("/files/:name", async (c) => {
+    const object = await c.env.BLOBS.get(c.req.param("name"))
+    return object ? c.body(object.body) : c.json({ title: "Not found" }, 404)
+  })
+
 export default bare
 
 /** wrangler.toml names the class, so each Worker of the bench has one. */

@@ -61,7 +61,7 @@ function makeBodies(): { csv: string; ndjson: string } {
   }
 }
 
-interface Ran {
+export interface Ran {
   readonly seconds: number
   readonly timing: string
 }
@@ -76,7 +76,8 @@ async function run(url: string, init?: RequestInit): Promise<Ran> {
   return { seconds: (performance.now() - started) / 1_000, timing }
 }
 
-async function measure(
+/** Whole files, each after the same by hand. */
+export async function measure(
   name: string,
   sides: Record<"ours" | "bare" | "probe", () => Promise<Ran>>,
 ): Promise<Figure> {
