@@ -1,7 +1,9 @@
 import type { Hono } from "hono"
 import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
+import { fileTemplates } from "./core/files/mails.ts"
 import { type ImagePreset, linkImagePresets } from "./core/files/presets.ts"
+import { scanFile } from "./core/files/scan-job.ts"
 import { filesSweep } from "./core/files/sweep.ts"
 import { anonymousSweep } from "./core/identity/anonymous-sweep.ts"
 import { addressOf } from "./core/identity/mail-address.ts"
@@ -74,6 +76,7 @@ export function createBackend(product: Product) {
     [
       deliverMail,
       later,
+      scanFile,
       bulkJob(collections),
       ...identityJobs,
       ...[...hooks.values()].map(applyJob),
@@ -96,7 +99,7 @@ export function createBackend(product: Product) {
     collections,
     registry,
     product.routes,
-    [...organisationTemplates, ...webhookTemplates, ...(product.templates ?? [])],
+    [...organisationTemplates, ...webhookTemplates, ...fileTemplates, ...(product.templates ?? [])],
     organisationRoles,
     hooks,
     linkImagePresets(product.imagePresets),

@@ -77,6 +77,12 @@ const variables = z.object({
   /** Of all files of one person, and of one organisation, in each database. */
   FILE_QUOTA_PERSON: bytes.default(1_000_000_000),
   FILE_QUOTA_ORGANISATION: bytes.default(100_000_000_000),
+  /** Who looks for malware in files: nobody, what knows the test file of EICAR alone, a service at FILE_SCANNER_URL. */
+  FILE_SCANNER: z.enum(["off", "eicar", "http"]).default("off"),
+  /** Takes content as a body, and answers 200 for what is clean, 406 for what is infected. FILE_SCANNER_TOKEN is its secret. */
+  FILE_SCANNER_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** What has not been looked at yet is `held`, or `readable`. */
+  FILE_SCAN_PENDING: z.enum(["held", "readable"]).default("held"),
   /** Endpoints of webhooks in each database: what one batch of the log may have to be queued for. */
   WEBHOOK_ENDPOINTS: z.coerce.number().int().positive().default(1_000),
   /** JSON array of private Ed25519 JWKs with `kid`; the first one signs, all of them verify. */
@@ -173,6 +179,10 @@ const checkedVariables = variables.superRefine((given, context) => {
     const message = `is needed, because MAIL_DRIVER is ${given.MAIL_DRIVER}`
     context.addIssue({ code: "custom", path: [name], message })
   }
+  if (given.FILE_SCANNER === "http" && given.FILE_SCANNER_URL === undefined) {
+    const message = "is needed, because FILE_SCANNER is http"
+    context.addIssue({ code: "custom", path: ["FILE_SCANNER_URL"], message })
+  }
   if (given.TURNSTILE_SECRET !== undefined && hostnamesOf(given).length === 0) {
     const message = "is needed, because TURNSTILE_SECRET is set and PUBLIC_URL is not"
     context.addIssue({ code: "custom", path: ["TURNSTILE_HOSTNAMES"], message })
@@ -245,11 +255,18 @@ export interface Settings {
   secretNamed(name: string): string | null
 }
 
-/** In bytes. */
 export interface FileSettings {
+  /** In bytes, as the quotas are. */
   readonly maxBytes: number
   readonly quotaOfPerson: number
   readonly quotaOfOrganisation: number
+  readonly scanner: {
+    readonly driver: Variables["FILE_SCANNER"]
+    /** Always there where the driver is `http`. */
+    readonly url: string | null
+  }
+  /** Whether nobody reads what is still to be scanned. */
+  readonly heldUntilScanned: boolean
 }
 
 export interface SmtpServer {
@@ -293,6 +310,8 @@ export function parseSettings(env: object): Settings {
       maxBytes: data.FILE_MAX_BYTES,
       quotaOfPerson: data.FILE_QUOTA_PERSON,
       quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
+      scanner: { driver: data.FILE_SCANNER, url: data.FILE_SCANNER_URL ?? null },
+      heldUntilScanned: data.FILE_SCAN_PENDING === "held",
     },
     webhookEndpoints: data.WEBHOOK_ENDPOINTS,
     signingKeys: data.SIGNING_KEYS,

@@ -31,12 +31,14 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
     "Show the widget with the `siteKey` and `action` of this answer, and send the call again with what it gives in `X-Captcha-Response`.",
   captcha_invalid:
     "It was used before, is older than five minutes, or was made on another page or for another `action`. Show the widget anew.",
+  file_infected: "Nobody may read it. Whoever sent it has been told, and can delete it.",
   not_found: "It does not exist, or you may not know that it does: these two are never told apart.",
   method_not_allowed: "`Allow` lists the methods that the address knows.",
   conflict:
     "Another record stands in the way: it has the same unique value (`errors` names the fields), or it points at the record that you want to delete.",
   identity_not_linked:
     "Sign in to the account with that address in another way, then link the provider there (`POST /auth/identities/authorizations`). It is not done by itself: whoever reads a mailbox today need not be who made the account.",
+  file_unscanned: "Somebody is looking: try again after `Retry-After` seconds.",
   length_required: "Send `Content-Length`: a chunked body is not taken here.",
   precondition_failed:
     "The version that you named in `If-Match` is no longer the latest, or `If-None-Match: *` met a record. Read it again, apply your change to what you find, and repeat.",

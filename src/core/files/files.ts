@@ -13,7 +13,7 @@ import { variantKeys, variantsLeft } from "./variant-keys.ts"
 
 export type StoredFile = z.output<typeof file>
 
-export const fileColumns = raw("id, name, type, size, sha256, width, height, createdAt")
+export const fileColumns = raw("id, name, type, size, sha256, width, height, createdAt, scan")
 
 export const fileOf = (row: Row): StoredFile => ({
   id: row.id as string,
@@ -24,6 +24,7 @@ export const fileOf = (row: Row): StoredFile => ({
   width: row.width as number | null,
   height: row.height as number | null,
   createdAt: row.createdAt as string,
+  scan: row.scan as StoredFile["scan"],
 })
 
 /** Where the content of a file lies. */

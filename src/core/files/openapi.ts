@@ -84,6 +84,8 @@ const operations: readonly Operation[] = [
       "invalid_input",
       "not_found",
       "range_not_satisfiable",
+      "file_infected",
+      "file_unscanned",
       "unsupported_image",
       "rate_limited",
       "integration_failed",

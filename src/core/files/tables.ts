@@ -27,6 +27,8 @@ export const files = sqliteTable(
     width: integer(),
     height: integer(),
     createdAt: text().notNull(),
+    /** What was found of malware; null where nobody has looked. */
+    scan: text({ enum: ["pending", "clean", "infected"] }),
   },
   (table) => [
     /** Partial: where `state` is `stored`. */

@@ -9,7 +9,8 @@ import { cleanName } from "./file-name.ts"
 import { fileColumns, fileOf, keyOf, type StoredFile } from "./files.ts"
 import { imageSizeOf } from "./image-size.ts"
 import { mediaTypeOf } from "./media-type.ts"
-import { receive } from "./receive.ts"
+import { type Received, receive } from "./receive.ts"
+import { insertScan } from "./scan-job.ts"
 
 export interface Upload {
   /** As it was sent. */
@@ -46,17 +47,34 @@ async function store(app: App, actor: UserActor, upload: Upload): Promise<Stored
     const content = await receive(upload.content, sizeBytes, (stream) =>
       app.blobs.write(keyOf(id), stream),
     )
-    const sniffed = mediaTypeOf(content.start, type)
-    const image = imageSizeOf(sniffed, content.start)
-    const [row] = await app.db.all(
-      sql`UPDATE files SET state = 'stored', type = ${sniffed}, sha256 = ${content.sha256}, width = ${image?.width ?? null}, height = ${image?.height ?? null} WHERE id = ${id} AND state = 'uploading' RETURNING ${fileColumns}`,
-    )
-    if (!row) throw new Problem("conflict", "It took so long that it was given up.")
-    return fileOf(row)
+    const file = await settle(app, id, content, type)
+    if (!file) throw new Problem("conflict", "It took so long that it was given up.")
+    return file
   } catch (error) {
     await giveUp(app, id)
     throw error
   }
+}
+
+/**
+ * Writes down what turned out to be true of content that is kept, and has it looked at for malware, where somebody does.
+ * One trip. Null when it was given up meanwhile.
+ */
+export async function settle(
+  app: App,
+  id: string,
+  { start, sha256 }: Received,
+  declaredType: string | undefined,
+): Promise<StoredFile | null> {
+  const sniffed = mediaTypeOf(start, declaredType)
+  const image = imageSizeOf(sniffed, start)
+  const scanned = app.settings.files.scanner.driver !== "off"
+  const stored = sql`UPDATE files SET state = 'stored', type = ${sniffed}, sha256 = ${sha256}, width = ${image?.width ?? null}, height = ${image?.height ?? null}, scan = ${scanned ? "pending" : null} WHERE id = ${id} AND state = 'uploading' RETURNING ${fileColumns}`
+  const rows = scanned
+    ? (await app.db.batch([stored, insertScan(app, id)]))[0]
+    : await app.db.all(stored)
+  if (scanned) app.wake("jobs")
+  return rows?.[0] ? fileOf(rows[0]) : null
 }
 
 /** The row of a file that is under way, unless there is no room for it. */

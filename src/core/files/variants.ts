@@ -4,6 +4,7 @@ import { Problem } from "../../platform/problem.ts"
 import { sql } from "../../platform/sql.ts"
 import { contentAnswer, headersOf, isKnown, type Wanted } from "./download.ts"
 import { keyOf, type StoredFile } from "./files.ts"
+import { assertHarmless } from "./harmless.ts"
 import { type ImagePreset, type Variant, variantOf } from "./presets.ts"
 import { variantKey } from "./variant-keys.ts"
 
@@ -30,14 +31,16 @@ const underWay = 10_000
 /** What is wrong with an image may have been what was wrong with who read it. */
 const failureForgottenAfter = 24 * 3_600_000
 
-/** The file as it is; with a preset, the image that it makes of it. */
-export const fileAnswer = (
+/** The file as it is; with a preset, the image that it makes of it. @throws {Problem} as assertHarmless, and each of the two */
+export async function fileAnswer(
   app: App,
   file: StoredFile,
   wanted: Wanted,
   preset: Required<ImagePreset> | null,
-): Promise<Response> =>
-  preset ? variantAnswer(app, file, preset, wanted) : contentAnswer(app, file, wanted)
+): Promise<Response> {
+  assertHarmless(app.settings, file)
+  return preset ? variantAnswer(app, file, preset, wanted) : contentAnswer(app, file, wanted)
+}
 
 /**
  * No further trip for what is kept, and one for what is first made. Parts are not answered: it is small.

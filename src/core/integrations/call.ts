@@ -10,8 +10,8 @@ export interface IntegrationRequest {
   readonly url: string
   /** None of those that hold the integration's secrets. */
   readonly headers?: Readonly<Record<string, string>>
-  /** An object is sent as JSON. */
-  readonly body?: string | Uint8Array | object
+  /** An object is sent as JSON; what is asked for, as a stream that is made anew for each attempt. */
+  readonly body?: string | Uint8Array | object | ContentMaker
   /** Sent as `Idempotency-Key`, so that what is not idempotent by its method bears repetition, too. A job's key is one. */
   readonly idempotencyKey?: string
   /** Ends it early, as a job's does. */
@@ -55,7 +55,7 @@ export const integrationsFor = (app: App): Integrations => ({
       if (isOpen(circuit, Date.now()))
         throw failure(app, integration, "it is left alone for a while")
       circuits.set(circuitKey, entered(circuit, Date.now()))
-      const outcome = await attemptAt(url, init, integration, request.signal)
+      const outcome = await attemptAt(url, init, integration, request)
       request.signal?.throwIfAborted()
       const isTrouble = "reason" in outcome ? outcome.isTrouble : troubles.has(outcome.status)
       // Whoever wants to be left alone is well.
@@ -118,6 +118,8 @@ function initOf(
     }
     headers.set(header, prefix + value)
   }
+  // `attemptAt` asks for it.
+  if (typeof body === "function") return { method, headers, redirect: "manual" }
   const sent = isJson ? JSON.stringify(body) : (body as BodyInit | undefined)
   return { method, headers, redirect: "manual", ...(sent !== undefined && { body: sent }) }
 }
@@ -133,6 +135,8 @@ function askedDelay(outcome: IntegrationAnswer | NoAnswer): number {
   return Number.isNaN(until) ? 0 : Math.max(0, until)
 }
 
+type ContentMaker = () => Promise<ReadableStream<Uint8Array>>
+
 interface NoAnswer {
   /** In our own words, because an error's may repeat what was sent. */
   readonly reason: string
@@ -145,12 +149,13 @@ async function attemptAt(
   url: URL,
   init: RequestInit,
   { options }: Integration,
-  signal: AbortSignal | undefined,
+  { body, signal }: IntegrationRequest,
 ): Promise<IntegrationAnswer | NoAnswer> {
   const timeout = AbortSignal.timeout((options.timeoutSeconds ?? 10) * 1_000)
   const ends = signal ? AbortSignal.any([timeout, signal]) : timeout
+  const streamed = typeof body === "function" && { body: await (body as ContentMaker)() }
   try {
-    const response = await fetch(url, { ...init, signal: ends })
+    const response = await fetch(url, { ...init, ...streamed, signal: ends })
     const bytes = await readBounded(response, options.maxBytes ?? 1_048_576)
     if (bytes === null) return { reason: "its answer is too large", isTrouble: false }
     return answerOf(response, bytes)

@@ -92,6 +92,7 @@ describe("an upload", () => {
       width: null,
       height: null,
       createdAt: expect.any(String),
+      scan: null,
     })
     expect(answer.headers.get("location")).toBe(`/files/${file.id}`)
     const back = await fetchFile(alice, file.id as string)

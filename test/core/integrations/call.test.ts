@@ -119,6 +119,15 @@ describe("a service in trouble", () => {
     expect(requests).toHaveLength(3)
   })
 
+  test("is given what streams anew each time", async () => {
+    answer = (attempt) => new Response(null, { status: attempt < 3 ? 503 : 200 })
+    const body = async () => new Blob(["much"]).stream()
+    expect((await integrations.call(service(), { method: "PUT", url, body })).status).toBe(200)
+    expect(await Promise.all(requests.map((request) => request.text()))).toEqual(
+      Array(3).fill("much"),
+    )
+  })
+
   test.each(["POST", "PATCH"] as const)(
     "is asked for %s once, unless it has a key",
     async (method) => {

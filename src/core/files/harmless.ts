@@ -1,0 +1,15 @@
+import { Problem } from "../../platform/problem.ts"
+import type { Settings } from "../../platform/settings.ts"
+import type { StoredFile } from "./files.ts"
+
+/**
+ * Before any content of a file is given out, in whatever shape.
+ *
+ * @throws {Problem} `file_infected`; `file_unscanned` while nobody has looked yet, where the deployment waits for that
+ */
+export function assertHarmless({ files }: Settings, { scan }: Pick<StoredFile, "scan">): void {
+  if (scan === "infected") throw new Problem("file_infected")
+  if (scan === "pending" && files.heldUntilScanned) {
+    throw new Problem("file_unscanned", { headers: { "retry-after": "5" } })
+  }
+}
