@@ -3,6 +3,7 @@ import { describeError } from "../../platform/log.ts"
 import { Problem } from "../../platform/problem.ts"
 import { sql } from "../../platform/sql.ts"
 import { contentAnswer, headersOf, isKnown, type Wanted } from "./download.ts"
+import { cleanName } from "./file-name.ts"
 import { keyOf, type StoredFile } from "./files.ts"
 import { assertHarmless } from "./harmless.ts"
 import { type ImagePreset, type Variant, variantOf } from "./presets.ts"
@@ -89,7 +90,7 @@ function assertImage({ type, sizeBytes, width, height }: StoredFile): void {
 const unsupported = (detail: string): Problem => new Problem("unsupported_image", detail)
 
 const nameWith = (name: string, extension: string): string =>
-  `${name.replace(/\.[A-Za-z0-9]{1,16}$/, "")}.${extension}`
+  cleanName(`${name.replace(/\.[A-Za-z0-9]{1,16}$/, "")}.${extension}`)
 
 interface Image {
   /** Null where only its size was asked for. */

@@ -164,6 +164,15 @@ describe("an image in a size that the deployment has named", () => {
     expect(download.headers.get("content-disposition")).toBe('attachment; filename="bands.webp"')
   })
 
+  test("has a name as short as names have to be", async () => {
+    const { id } = await upload(alice, bands, {}, `?name=${"x".repeat(300)}`)
+    const answer = await fetchFile(alice, `${id}?preset=thumb`)
+    expect(answer.headers.get("content-disposition")).toBe(
+      `inline; filename="${"x".repeat(251)}.png"`,
+    )
+    await answer.arrayBuffer()
+  })
+
   test("is never enlarged but to be filled, and stays transparent", async () => {
     const small = await upload(alice, await png(10, 8, () => clear))
     const page = (await contentOf(fetchFile(alice, `${small.id}?preset=page`))) as Bytes
