@@ -83,6 +83,8 @@ const variables = z.object({
   FILE_SCANNER_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** What has not been looked at yet is `held`, or `readable`. */
   FILE_SCAN_PENDING: z.enum(["held", "readable"]).default("held"),
+  /** Images that are made in a day of one person's files, in each database: each costs. */
+  FILE_IMAGES_PERSON: z.coerce.number().int().min(0).default(10_000),
   /** Endpoints of webhooks in each database: what one batch of the log may have to be queued for. */
   WEBHOOK_ENDPOINTS: z.coerce.number().int().positive().default(1_000),
   /** JSON array of private Ed25519 JWKs with `kid`; the first one signs, all of them verify. */
@@ -267,6 +269,8 @@ export interface FileSettings {
   }
   /** Whether nobody reads what is still to be scanned. */
   readonly heldUntilScanned: boolean
+  /** How many are made in a day. */
+  readonly imagesOfPerson: number
 }
 
 export interface SmtpServer {
@@ -312,6 +316,7 @@ export function parseSettings(env: object): Settings {
       quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
       scanner: { driver: data.FILE_SCANNER, url: data.FILE_SCANNER_URL ?? null },
       heldUntilScanned: data.FILE_SCAN_PENDING === "held",
+      imagesOfPerson: data.FILE_IMAGES_PERSON,
     },
     webhookEndpoints: data.WEBHOOK_ENDPOINTS,
     signingKeys: data.SIGNING_KEYS,

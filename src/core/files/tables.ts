@@ -64,6 +64,20 @@ export const fileVariants = sqliteTable(
   ],
 )
 
+/** Kept by triggers on `file_variants`; former days go with the sweep. */
+export const imagesMade = sqliteTable(
+  "images_made",
+  {
+    /** Of the files. */
+    owner: text().notNull(),
+    /** In UTC: `2026-11-29`. */
+    day: text().notNull(),
+    /** Begun, whatever came of it. */
+    made: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.owner, table.day] })],
+)
+
 /** Kept by triggers on `files`. */
 export const fileUsage = sqliteTable("file_usage", {
   /** Id of a person or of an organisation. */

@@ -1,5 +1,6 @@
 import type { App } from "../../platform/app.ts"
 import { raw, sql } from "../../platform/sql.ts"
+import { dayOf } from "./variant-claims.ts"
 import { variantKey } from "./variant-keys.ts"
 
 /** Longer than any request takes to make an image: nothing is written after it. */
@@ -10,9 +11,10 @@ const sweptVariants = 1_000
 
 /**
  * Deletes the variants of files that are no more, those too that were written when their file had just been deleted: a row
- * stays until nothing can be written any more. Two trips for a thousand.
+ * stays until nothing can be written any more. Two trips for a thousand, and one for what was counted on former days.
  */
 export async function sweepVariants(app: App): Promise<void> {
+  await app.db.all(sql`DELETE FROM images_made WHERE day < ${dayOf(app.now())}`)
   const before = new Date(app.now() - begunMilliseconds).toISOString()
   for (let swept = sweptVariants; swept === sweptVariants; ) {
     const rows = await app.db.all(

@@ -1,12 +1,12 @@
 import type { App } from "../../platform/app.ts"
 import { describeError } from "../../platform/log.ts"
 import { Problem } from "../../platform/problem.ts"
-import { sql } from "../../platform/sql.ts"
 import { contentAnswer, headersOf, isKnown, type Wanted } from "./download.ts"
 import { cleanName } from "./file-name.ts"
 import { keyOf, type StoredFile } from "./files.ts"
 import { assertHarmless } from "./harmless.ts"
 import { type ImagePreset, type Variant, variantOf } from "./presets.ts"
+import { claim, fail } from "./variant-claims.ts"
 import { variantKey } from "./variant-keys.ts"
 
 /*
@@ -21,16 +21,6 @@ const images = ["image/png", "image/jpeg", "image/gif", "image/webp"]
 const maxBytes = 20_000_000
 const maxPixels = 100_000_000
 const maxEdge = 12_000
-
-/** How often one variant is tried, while nothing comes of it: each try costs. */
-const maxAttempts = 20
-const attemptsForgottenAfter = 10 * 60_000
-
-/** In which it may still be under way for whoever asked before. */
-const underWay = 10_000
-
-/** What is wrong with an image may have been what was wrong with who read it. */
-const failureForgottenAfter = 24 * 3_600_000
 
 /** The file as it is; with a preset, the image that it makes of it. @throws {Problem} as assertHarmless, and each of the two */
 export async function fileAnswer(
@@ -121,10 +111,7 @@ async function makeAndKeep(app: App, file: StoredFile, variant: Variant): Promis
   const about = { file: file.id, variant: variant.name }
   if ("refusedAs" in made) {
     app.log("warn", "no image could be made of a file", { ...about, code: made.refusedAs })
-    await app.db.all(
-      sql`UPDATE file_variants SET failedAt = ${at(app.now())} WHERE file = ${file.id} AND name = ${variant.name}`,
-    )
-    throw broken()
+    throw await fail(app, file.id, variant.name)
   }
   try {
     const content = new Response(made).body as ReadableStream<Uint8Array>
@@ -135,30 +122,3 @@ async function makeAndKeep(app: App, file: StoredFile, variant: Variant): Promis
   }
   return { content: made, sizeBytes: made.byteLength }
 }
-
-const broken = (): Problem => unsupported("It is broken, or larger than it says.")
-
-/**
- * The row that says that something may come to lie in R2, of a file that is there. One trip.
- *
- * @throws {Problem} `not_found`, `unsupported_image` of what failed, `rate_limited` of what was tried too often
- */
-async function claim(app: App, file: string, name: string): Promise<void> {
-  const now = app.now()
-  const quiet = at(now - attemptsForgottenAfter)
-  const [claimed, rows] = await app.db.batch([
-    sql`INSERT INTO file_variants (file, name, attempts, begunAt) SELECT id, ${name}, 1, ${at(now)} FROM files WHERE id = ${file} AND state = 'stored' ON CONFLICT (file, name) DO UPDATE SET attempts = iif(begunAt < ${quiet}, 1, attempts + 1), begunAt = excluded.begunAt, failedAt = NULL WHERE ifnull(failedAt, '') < ${at(now - failureForgottenAfter)} AND (attempts < ${maxAttempts} OR begunAt < ${quiet}) RETURNING attempts`,
-    sql`SELECT failedAt, begunAt FROM file_variants WHERE file = ${file} AND name = ${name}`,
-  ])
-  if (claimed?.length) return
-  const row = rows?.[0]
-  if (!row) throw new Problem("not_found")
-  if (row.failedAt !== null) throw broken()
-  const wait = (row.begunAt as string) > at(now - underWay) ? 2_000 : attemptsForgottenAfter
-  throw new Problem("rate_limited", {
-    detail: "Many have asked for this image, and it is not made yet: wait before you ask again.",
-    headers: { "retry-after": String(wait / 1_000) },
-  })
-}
-
-const at = (milliseconds: number): string => new Date(milliseconds).toISOString()

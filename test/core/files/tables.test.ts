@@ -1,4 +1,4 @@
-import { files, fileUsage, fileVariants } from "../../../src/core/files/tables.ts"
+import { files, fileUsage, fileVariants, imagesMade } from "../../../src/core/files/tables.ts"
 import { testStorageManual } from "../../support/storage-manual.ts"
 
-testStorageManual([files, fileUsage, fileVariants])
+testStorageManual([files, fileUsage, fileVariants, imagesMade])

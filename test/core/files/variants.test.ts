@@ -334,6 +334,35 @@ describe("no image is made", () => {
     }
   })
 
+  test("beyond what one person may have made in a day, of whichever of their files", async () => {
+    const [bob, carol] = [await signedIn("bob"), await signedIn("carol")]
+    const linkOf = async (owner: Person) => {
+      const { id } = await upload(owner, bands)
+      return (await read<{ url: string }>(call(owner, "POST", `/files/${id}/links`, {}), 201)).url
+    }
+    const [first, second, other] = [await linkOf(bob), await linkOf(bob), await linkOf(carol)]
+    const { asked, deployment } = counting()
+    const frugal = { ...deployment, FILE_IMAGES_PERSON: "3" }
+    const wanted = ["thumb", "page", "still"].flatMap((preset) =>
+      [first, second].map((url) => `${url}&preset=${preset}`),
+    )
+    const made = await Promise.all(wanted.map((url) => ask(frugal, url)))
+    const told = made.map(({ status }) => status).sort()
+    expect(told).toEqual([200, 200, 200, 429, 429, 429])
+    expect(asked.filter((what) => what === "IMAGES.input")).toHaveLength(3)
+    for (const answer of made) {
+      const seconds = Number(answer.headers.get("retry-after"))
+      expect(seconds > 0 && seconds <= 86_400).toBe(answer.status === 429)
+      await answer.arrayBuffer()
+    }
+    // What is kept is given out, and other people's images are made.
+    const again = await Promise.all(wanted.map((url) => ask(frugal, url)))
+    expect(again.map(({ status }) => status)).toEqual(made.map(({ status }) => status))
+    expect((await ask(frugal, `${other}&preset=thumb`)).status).toBe(200)
+    await sweepFiles(appAt(Date.now() + 72 * hour))
+    expect(await query("SELECT * FROM images_made")).toEqual([])
+  })
+
   test("while the service is down, and it is asked twenty times in ten minutes at most", async () => {
     const { id } = await upload(alice, bands)
     const url = `${await linkTo(id)}&preset=thumb`
