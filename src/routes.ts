@@ -62,7 +62,7 @@ export function createRoutes(
   http.route("/collections", descriptionRoutes(collections, administrators))
   http.route("/exposure", exposureRoutes(collections, roles, administrators))
   http.route("/bulk-operations", operationRoutes)
-  http.route("/files", fileRoutes(presets))
+  http.route("/files", fileRoutes(collections, presets))
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)
   http.route("/", organisationRoutes({ roles, hasRecords, expectedVersions }))

@@ -8,6 +8,23 @@ export type Collections = readonly Collection[]
 /** People, whom every deployment has: only signed-in people may read them. */
 export type Members = Collection<"members", { readonly name: Field<string, false> }>
 
+/** What is known of a file: fields of files lead here. Nobody asks for it by its name. */
+export interface FileRecord {
+  id: string
+  name: string
+  /** Told from the content: `image/png`. */
+  type: string
+  sizeBytes: number
+  /** Of the content, in hex. */
+  sha256: string
+  /** In pixels, of images that say so. */
+  width: number | null
+  height: number | null
+  createdAt: string
+  /** What was found of malware; null where nobody has looked. */
+  scan: "pending" | "clean" | "infected" | null
+}
+
 type Known<All extends Collections> = All[number] | Members
 
 export type NameIn<All extends Collections> = Known<All>["name"]
@@ -85,7 +102,9 @@ type TargetOf<All extends Collections, F> = F extends {
 }
   ? string extends Target
     ? RelatedRecord
-    : RecordOf<Named<All, Target>>
+    : Target extends "files"
+      ? FileRecord
+      : RecordOf<Named<All, Target>>
   : RelatedRecord
 
 /** A related record whose collection is not known to the types. */

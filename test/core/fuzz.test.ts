@@ -109,13 +109,19 @@ async function furnish(person: Person): Promise<void> {
     ids.set(collection, [...(ids.get(collection) ?? []), id])
     return id
   }
-  const sent = new Request("http://127.0.0.1/files?name=hello.txt", {
-    method: "POST",
-    headers: { authorization: `Bearer ${person.token}`, "content-length": "5" },
-    body: "hello",
-  })
-  const { id: file } = (await (await exports.default.fetch(sent)).json()) as { id: string }
-  ids.set("files", [...(ids.get("files") ?? []), file].slice(-40))
+  const send = async () => {
+    const sent = new Request("http://127.0.0.1/files?name=hello.txt", {
+      method: "POST",
+      headers: { authorization: `Bearer ${person.token}`, "content-length": "5" },
+      body: "hello",
+    })
+    return ((await (await exports.default.fetch(sent)).json()) as { id: string }).id
+  }
+  ids.set("files", [...(ids.get("files") ?? []), await send()].slice(-40))
+  const held = await send()
+  await make("exhibits", { title: "hello", open: true, leaflets: [held] })
+  await make("posters", { sheet: held })
+  await make("boards", { sheets: [held] })
   const tag = await make("tags", { name: `hello ${person.id}` })
   const project = await make("projects", { name: "hello" })
   for (const status of ["draft", "published"]) {

@@ -8,6 +8,8 @@ import {
   datetime,
   email,
   expression,
+  file,
+  files,
   integer,
   json,
   markdown,
@@ -153,6 +155,49 @@ export const tickets = collection("tickets", {
   search: ["subject"],
   summaries: [{ span: "day(createdAt)", sum: ["number"] }],
   indexes: ["subject"],
+})
+
+/** With files: those of open ones are everybody's, those of others their maker's; a contract is the maker's own in any case. */
+export const exhibits = collection("exhibits", {
+  fields: {
+    title: text({ required: true }),
+    maker: relation("members", { required: true, default: expression("@me.id") }),
+    open: boolean({ required: true, default: false }),
+    picture: file({ types: ["image/*"], maxBytes: 200 }),
+    leaflets: files({ types: ["text/plain", "application/pdf"], maxCount: 3 }),
+    contract: file({ readable: "maker = @me.id" }),
+  },
+  rules: {
+    read: "open = true || maker = @me.id",
+    create: "maker = @me.id",
+    update: 'maker = @me.id || has(@me.roles, "editor")',
+    delete: "maker = @me.id",
+  },
+})
+
+/** Whatever hangs on a wall is everybody's to see; a board belongs to an organisation. */
+export const posters = collection("posters", {
+  fields: {
+    sheet: file(),
+    exhibit: relation("exhibits", { onDelete: "cascade" }),
+  },
+  rules: {
+    read: "true",
+    create: "@me.id != null",
+    update: "@me.id != null",
+    delete: "@me.id != null",
+  },
+})
+
+export const boards = collection("boards", {
+  fields: { sheets: files() },
+  scope: "organisation",
+  rules: {
+    read: "@me.id != null",
+    create: "@me.id != null",
+    update: "@me.id != null",
+    delete: "@me.id != null",
+  },
 })
 
 /** Anyone may write, nobody may read: a suggestion box. */
@@ -308,4 +353,7 @@ export const fixtures = [
   ticketCounts,
   letters,
   searches,
+  exhibits,
+  posters,
+  boards,
 ] as const

@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { anyType } from "../records/fields.ts"
+import { isFileField } from "../records/file-records.ts"
 import type { LinkedCollection, LinkedField } from "../records/link.ts"
 import { systemFieldsOf } from "../records/shape.ts"
 import { validatorsOf, valueSchema } from "../records/validators.ts"
@@ -95,7 +97,8 @@ function expandedSchema(
     description: "Related records, by the paths that `expand` named.",
     properties: Object.fromEntries(
       relations.map((field) => {
-        const target = schemaRef(names.get(field.options.target as string)?.one as string)
+        const one = isFileField(field) ? "File" : names.get(field.options.target as string)?.one
+        const target = schemaRef(one as string)
         const schema: Schema =
           field.kind === "relation"
             ? { anyOf: [target, { type: "null" }] }
@@ -212,8 +215,12 @@ function describe(reader: Reader, field: LinkedField, schema: Schema, input: boo
   const toTarget = target && isOpen(reader, target, "read") ? ` of \`${target.name}\`` : ""
   const sentences = [
     options.description ?? schema.description,
-    field.kind === "relation" ? `Id of a record${toTarget}.` : null,
-    field.kind === "relations" ? `Ids of records${toTarget}, in order, none twice.` : null,
+    ...(isFileField(field)
+      ? fileSentences(field)
+      : [
+          field.kind === "relation" ? `Id of a record${toTarget}.` : null,
+          field.kind === "relations" ? `Ids of records${toTarget}, in order, none twice.` : null,
+        ]),
     field.kind === "markdown" ? "Markdown." : null,
     field.kind === "point" ? "A place, in degrees (WGS 84); changed as a whole." : null,
     field.kind === "json" ? "Any JSON; a patch is merged into it." : null,
@@ -234,6 +241,18 @@ function describe(reader: Reader, field: LinkedField, schema: Schema, input: boo
     /[.!?\u2026]$/.test(sentence) ? sentence : `${sentence}.`,
   )
   return closed.length ? { ...exact, description: closed.join(" ") } : exact
+}
+
+function fileSentences({ kind, options }: LinkedField): string[] {
+  const { types = [], maxBytes } = options
+  return [
+    kind === "relation" ? "Id of a file." : "Ids of files, in order, none twice.",
+    types.includes(anyType)
+      ? ""
+      : `Its type is ${types.map((type) => `\`${type}\``).join(" or ")}.`,
+    maxBytes === undefined ? "" : `It has ${maxBytes.toLocaleString("en")} bytes at most.`,
+    "Who gives one has sent it; who may read the field may read it at `/files/{id}`.",
+  ].filter((sentence) => sentence !== "")
 }
 
 /** The same value or null. */

@@ -10,8 +10,8 @@ export interface Wanted {
   readonly method: string
   readonly headers: Headers
   readonly download: boolean
-  /** Whether a signed link led here: then pages of other origins may show it. */
-  readonly linked: boolean
+  /** By what right: `open` to everybody, or by a signed link, which pages of other origins may show. */
+  readonly access: "private" | "open" | "link"
 }
 
 /**
@@ -53,13 +53,14 @@ export async function contentAnswer(app: App, file: StoredFile, wanted: Wanted):
 export function headersOf(
   { name, type }: Pick<StoredFile, "name" | "type">,
   etag: string,
-  { download, linked }: Wanted,
+  { download, access }: Wanted,
 ): Record<string, string> {
   return {
     etag,
     "accept-ranges": "bytes",
-    // Nobody else's cache may keep it, and one's own has to ask each time: rights end, and files are deleted.
-    "cache-control": "private, no-cache",
+    // Nobody else's cache may keep it, and one's own has to ask each time: rights end, and files are deleted. What everybody
+    // may read is kept for as long as nobody minds that it has changed.
+    "cache-control": access === "open" ? "public, max-age=60" : "private, no-cache",
     vary: "authorization, cookie",
     "content-disposition": contentDisposition(
       download || !isShown(type) ? "attachment" : "inline",
@@ -67,7 +68,7 @@ export function headersOf(
     ),
     // A viewer of PDFs does not start in a sandbox, and what it shows has no origin of ours anyway.
     "content-security-policy": type === "application/pdf" ? policy : `${policy}; sandbox`,
-    ...(linked && { "cross-origin-resource-policy": "cross-origin" }),
+    ...(access === "link" && { "cross-origin-resource-policy": "cross-origin" }),
   }
 }
 

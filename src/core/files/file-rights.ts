@@ -1,11 +1,17 @@
-import type { Actor, UserActor } from "../../platform/app.ts"
+import { type Actor, type App, anonymous, type UserActor } from "../../platform/app.ts"
 import { Problem } from "../../platform/problem.ts"
-import { type Sql, sql } from "../../platform/sql.ts"
+import { identifier, literal, raw, type Sql, sql } from "../../platform/sql.ts"
 import { type Action, grants } from "../identity/key-scopes.ts"
+import { joinTableOf } from "../records/columns.ts"
+import { type FileHolder, fileHolders } from "../records/file-records.ts"
+import type { LinkedCollections } from "../records/link.ts"
+import { visibility } from "../records/selection.ts"
+import { mainAlias, mainSource, type View, viewFor } from "../records/view.ts"
 
 /*
- * Who may do what to files: each is its owner's alone, in the organisation in which it was sent. Administrators have no
- * pass, because no log of changes would show it. A key does what its scopes for `files` say.
+ * Who may do what to files. Each is its owner's, in the organisation in which it was sent; a key does what its scopes for
+ * `files` say. Beside the owner it is read by whoever may read a record that holds it, and in it the field: by the rules of
+ * that collection, with its passes and scopes. Administrators have no other way, because no log of changes would show it.
  */
 
 /**
@@ -25,6 +31,36 @@ export function assertMayHaveFiles(actor: Actor, action: Action): UserActor {
   return actor
 }
 
-/** SQL that is true of the actor's own files that are there, with the columns of `files`. */
-export const ownFiles = ({ id, organisation }: UserActor): Sql =>
-  sql`owner = ${id} AND organisation IS ${organisation} AND state = 'stored'`
+/**
+ * One statement for each field that may hold the file: a row with the `collection` and `id` of a record through which the
+ * actor may read it. `open` is 1 where anybody may, whoever comes, whatever the record is and whenever.
+ */
+export function holdingRecords(
+  app: App,
+  actor: Actor,
+  collections: LinkedCollections,
+  id: string,
+): Sql[] {
+  const view = viewFor(app, actor, collections)
+  const stranger = viewFor(app, anonymous, collections)
+  return fileHolders(collections.values())
+    .filter(({ collection, field }) => view.readRule(collection) && view.fieldRule(field))
+    .map(({ collection, field }) => {
+      const readable = sql`${visibility(view, collection, mainAlias, true)} AND ${view.compile(view.fieldRule(field), mainSource, { oneRow: true })}`
+      const open = raw(isOpen(stranger, { collection, field }) ? "1" : "0")
+      return sql`SELECT ${raw(literal(collection.name))} AS collection, ${raw(mainAlias)}."id" AS id, ${open} AS open FROM ${identifier(collection.name)} ${raw(mainAlias)} WHERE ${holds({ collection, field }, id)} AND ${readable} LIMIT 1`
+    })
+}
+
+function holds({ collection, field }: FileHolder, id: string): Sql {
+  if (field.kind === "relation") return sql`${mainSource.column(field.name)} = ${id}`
+  const joinTable = identifier(joinTableOf(collection.name, field.name))
+  return sql`${mainSource.column("id")} IN (SELECT "source" FROM ${joinTable} WHERE "target" = ${id})`
+}
+
+/** What depends on the clock is true only for now. */
+const isOpen = (stranger: View, { collection, field }: FileHolder): boolean =>
+  !collection.scoped &&
+  stranger.readRule(collection) === true &&
+  stranger.fieldRule(field) === true &&
+  !stranger.clockAsked()

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import {
+  badAnySession,
   badBody,
   badSession,
   type DocumentedModule,
@@ -37,7 +38,7 @@ const operations: readonly Operation[] = [
     operationId: "uploadFile",
     summary: "Send a file",
     description:
-      "The body is the content, as it is, with `Content-Length`; `Content-Disposition` or `name` tell the name. Or it is a form, as browsers send it, with one file at its end. What type it is, its content tells: what is declared counts only among types that browsers do not run. It is yours alone. What you and your organisation have together is limited.",
+      "The body is the content, as it is, with `Content-Length`; `Content-Disposition` or `name` tell the name. Or it is a form, as browsers send it, with one file at its end. What type it is, its content tells: what is declared counts only among types that browsers do not run. It is yours alone, until a record holds it: then whoever may read the field reads it. What you and your organisation have together is limited.",
     auth: "session",
     query: uploadQuery,
     body: {
@@ -65,7 +66,7 @@ const operations: readonly Operation[] = [
     operationId: "readFile",
     summary: "The content of a file",
     description:
-      "`Range` (one), `If-Range` and `If-None-Match` are heeded, and HEAD answers without the content. Pages and drawings (HTML, SVG) are never shown, and have no rights of this origin. With `preset`, a PNG, JPEG, GIF or WebP of 20 MB and 100 million pixels at most is answered in a size that the deployment has named: turned upright, without metadata, and never in parts.",
+      "Yours, or held by a record that you may read, in a field that you may read; what every stranger may read needs no session, and caches keep it for a minute. `Range` (one), `If-Range` and `If-None-Match` are heeded, and HEAD answers without the content. Pages and drawings (HTML, SVG) are never shown, and have no rights of this origin. With `preset`, a PNG, JPEG, GIF or WebP of 20 MB and 100 million pixels at most is answered in a size that the deployment has named: turned upright, without metadata, and never in parts.",
     auth: "either",
     pathParameters,
     query: contentQuery,
@@ -79,7 +80,7 @@ const operations: readonly Operation[] = [
       304: { description: "Your copy is still good.", headers },
     },
     problems: [
-      ...badSession,
+      ...badAnySession,
       "code_invalid",
       "invalid_input",
       "not_found",
@@ -96,11 +97,12 @@ const operations: readonly Operation[] = [
     path,
     operationId: "deleteFile",
     summary: "Delete a file",
-    description: "For good, and at once. Links to it lead nowhere from then on.",
+    description:
+      "For good, and at once. Links to it lead nowhere from then on. What a record holds is not deleted.",
     auth: "session",
     pathParameters,
     responses: { 204: { description: "It is gone." } },
-    problems: [...badSession, "forbidden", "not_found"],
+    problems: [...badSession, "forbidden", "not_found", "conflict"],
   },
   {
     method: "post",
@@ -119,7 +121,8 @@ const operations: readonly Operation[] = [
 
 export const filesDocs: DocumentedModule = {
   tag: "files",
-  description: "Files of your own: sent, read in parts, shared by links that expire.",
+  description:
+    "Files: sent, held by records or by nobody but you, read in parts, shared by links that expire.",
   operations,
   shapes,
 }

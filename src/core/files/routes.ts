@@ -6,6 +6,7 @@ import { jsonBody, queryOf } from "../../platform/input.ts"
 import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { parseWith } from "../../platform/validate.ts"
+import type { LinkedCollections } from "../records/link.ts"
 import { signFileLink, verifyFileLink } from "./file-links.ts"
 import { nameInDisposition } from "./file-name.ts"
 import { assertMayHaveFiles } from "./file-rights.ts"
@@ -18,7 +19,7 @@ import { storeUpload, type Upload } from "./uploads.ts"
 import { fileAnswer } from "./variants.ts"
 
 /** `/files…` */
-export const fileRoutes = (presets: ImagePresets) =>
+export const fileRoutes = (collections: LinkedCollections, presets: ImagePresets) =>
   new Hono<Http>()
     .get("/", queryOf(filesQuery), async (c) => {
       const actor = assertMayHaveFiles(c.get("actor"), "read")
@@ -38,25 +39,25 @@ export const fileRoutes = (presets: ImagePresets) =>
         method: c.req.method,
         headers: c.req.raw.headers,
         download: download === "true",
-        linked: link !== undefined,
       }
       const app = c.get("app")
       if (link !== undefined) {
         const there = app.on(verifyFileLink(app, c.req.param("id"), link))
-        return fileAnswer(there, await getLinkedFile(there, c.req.param("id")), wanted, size())
+        const file = await getLinkedFile(there, collections, c.req.param("id"))
+        return fileAnswer(there, file, { ...wanted, access: "link" }, size())
       }
-      const actor = assertMayHaveFiles(c.get("actor"), "read")
-      return fileAnswer(app, await getFile(app, actor, idOf(c)), wanted, size())
+      const { file, open } = await getFile(app, c.get("actor"), collections, idOf(c))
+      return fileAnswer(app, file, { ...wanted, access: open ? "open" : "private" }, size())
     })
     .delete("/:id", async (c) => {
       const actor = assertMayHaveFiles(c.get("actor"), "delete")
-      await deleteFile(c.get("app"), actor, idOf(c))
+      await deleteFile(c.get("app"), actor, collections, idOf(c))
       return c.body(null, 204)
     })
     .post("/:id/links", jsonBody(newFileLink), async (c) => {
       const actor = assertMayHaveFiles(c.get("actor"), "read")
       const app = c.get("app")
-      const { id } = await getFile(app, actor, idOf(c))
+      const { id } = (await getFile(app, actor, collections, idOf(c))).file
       const expiresAt = app.now() + c.req.valid("json").expiresInSeconds * 1_000
       const link = signFileLink(app, id, expiresAt)
       return c.json(

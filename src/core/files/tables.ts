@@ -19,7 +19,7 @@ export const files = sqliteTable(
     name: text().notNull(),
     /** Told from the content (media-type.ts); while it is under way, as it was declared. */
     type: text().notNull(),
-    /** In bytes; while it is under way, so much is reserved of the quotas. */
+    /** In bytes; while it is under way, so much is reserved of the quotas. As `sizeBytes`, which is generated, `expand` tells it. */
     size: integer().notNull(),
     /** Hex, of the content. */
     sha256: text(),
@@ -29,6 +29,10 @@ export const files = sqliteTable(
     createdAt: text().notNull(),
     /** What was found of malware; null where nobody has looked. */
     scan: text({ enum: ["pending", "clean", "infected"] }),
+    /** The field of records that it was sent for, as `films.poster`, until a record holds it. */
+    destination: text(),
+    /** When the last record that held it let go of it; null while one does, and of what none ever held. */
+    releasedAt: text(),
   },
   (table) => [
     /** Partial: where `state` is `stored`. */
@@ -37,6 +41,10 @@ export const files = sqliteTable(
     index("files_organisation").on(table.organisation, table.id),
     /** Partial: where it is not. */
     index("files_state").on(table.state, table.id),
+    /** Partial: where there is one. */
+    index("files_destination").on(table.createdAt),
+    /** Partial: likewise. */
+    index("files_releasedAt").on(table.releasedAt),
   ],
 )
 

@@ -2,6 +2,7 @@ import type { App } from "../../platform/app.ts"
 import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { RowSource } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
+import { fileFieldsOf, fileIdsOf, heldAgain } from "./file-records.ts"
 import { guard, type Objection, refusals } from "./guard.ts"
 import type { LinkedCollection } from "./link.ts"
 import { logStatement, writableRules } from "./log-lines.ts"
@@ -83,6 +84,7 @@ function judged(
       collection,
       revival?.given ?? pointingFields(collection, givenBy(records)),
       source,
+      { restored: revival !== undefined },
     ),
     ...occupied("taken"),
     ...takenObjections(collection, organisation, source, null),
@@ -185,7 +187,9 @@ export function createStatements(
     written,
     absentOnly,
   )
-  return [...(check ? [check] : []), insert, ...links, log]
+  const files = fileFieldsOf(collection)
+  const held = heldAgain(files, { ids: records.flatMap((record) => fileIdsOf(files, record)) })
+  return [...(check ? [check] : []), insert, ...links, ...held, log]
 }
 
 /** Fields that could point astray. Whoever a default names as `@me.id` exists: the guard has asked for the token's epoch. */

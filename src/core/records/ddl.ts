@@ -109,7 +109,7 @@ function indexObjects(collection: LinkedCollection): SchemaObject[] {
   const servedByUnique = new Set(collection.uniques.map((fields) => fields[0]))
   for (const field of fieldsOf(collection, "relation")) {
     // Whoever is deleted is looked for in the records of all organisations, by foreign keys as well; people are not deleted.
-    const pointer = scoped && !field.target?.builtIn
+    const pointer = scoped && field.target?.name !== "members"
     if (pointer || turnedRound(collection, field) || !servedByUnique.has(field.name))
       add([field.name], false, pointer)
   }

@@ -1,6 +1,7 @@
 import { identifier, join, jsonObject, raw, type Sql, sql } from "../../platform/sql.ts"
 import { type DeletionPlan, deletionPlan, type Pointer, takesAlong } from "./cascade-plan.ts"
 import { joinTableOf } from "./columns.ts"
+import { fileFieldsOf, heldAgain, releaseFiles } from "./file-records.ts"
 import { guard, type Objection } from "./guard.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 import { logStatement } from "./log-lines.ts"
@@ -66,14 +67,18 @@ function pointedAt(view: View, collection: LinkedCollection, pointer: Pointer, i
 }
 
 function loneDeletion(writing: WriteContext, collection: LinkedCollection, id: Sql): Sql[] {
-  const scope = writing.view.scope(collection.shape, `"${collection.name}"`)
+  const { view, at } = writing
+  const scope = view.scope(collection.shape, `"${collection.name}"`)
+  const files = fileFieldsOf(collection)
   return [
     lineOf(writing, collection, id),
+    ...releaseFiles(collection, files, sql`(${id})`, at),
     ...manyFields(collection).map(
       (field) =>
         sql`DELETE FROM ${identifier(joinTableOf(collection.name, field.name))} WHERE "source" = ${id}`,
     ),
     sql`DELETE FROM ${identifier(collection.name)} WHERE "id" = ${id}${scope ? sql` AND ${scope}` : raw("")}`,
+    ...heldAgain(files, { releasedAt: at }),
   ]
 }
 
@@ -98,7 +103,7 @@ function cascade(
   plan: DeletionPlan,
   index: number,
 ): Sql[] {
-  const { app, view, sieve } = writing
+  const { app, view, at, sieve } = writing
   const releasing = groupedByOrigin(plan.releasing)
   const refusal = guard(
     raw(String(index)),
@@ -128,7 +133,9 @@ function cascade(
     ...plan.deleted
       .filter((of) => of !== collection || plan.cascading.some(({ from }) => from === of))
       .map((of) => logStatement(app, view, of, "deleted", "system", alsoDeleted(of), false)),
+    ...plan.deleted.flatMap((of) => releaseFiles(of, fileFieldsOf(of), chosen(of, "deleted"), at)),
     ...plan.deleted.flatMap(removeChosen),
+    ...heldAgain(plan.deleted.flatMap(fileFieldsOf), { releasedAt: at }),
     ...[...releasing].flatMap(([from, pointers]) => release(writing, from, pointers)),
     raw("DELETE FROM cascades"),
   ]

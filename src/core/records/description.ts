@@ -2,6 +2,7 @@ import { Hono, type MiddlewareHandler } from "hono"
 import type { z } from "zod"
 import type { Http, SignedIn } from "../../platform/http.ts"
 import type { collectionDescription } from "./description-schema.ts"
+import { isFileField } from "./file-records.ts"
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 
 /** Mounted at `/collections`: the definitions, for administrators and their console. They hold no data and cost no trip beyond the caller's. */
@@ -26,7 +27,7 @@ export function describe(collection: LinkedCollection): z.output<typeof collecti
     administrators: administrators ?? "pass",
     fields: [...fields.values()].map(({ name, kind, required, options }) => ({
       name,
-      kind,
+      kind: isFileField({ options }) ? (kind === "relation" ? "file" : "files") : kind,
       required,
       options: options as Record<string, unknown>,
     })),

@@ -22,8 +22,8 @@ export type Draft =
       readonly id: string
       readonly input: Input
       readonly expected: ExpectedVersions
-      /** `json` fields are put in place, instead of merged. */
-      readonly inPlace?: boolean
+      /** `input` is what the record once was: `json` fields are put in place, instead of merged. */
+      readonly restored?: boolean
     }
   | {
       readonly action: "put"

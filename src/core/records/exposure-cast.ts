@@ -19,7 +19,7 @@ const nowhere = "00000000-0000-7000-8000-000000000001"
  */
 export async function castFor(app: App, collection: LinkedCollection, newest: number) {
   const columns = [...collection.fields.values()]
-    .filter(({ kind, target }) => kind === "relation" && target?.builtIn)
+    .filter(({ kind, target }) => kind === "relation" && target?.name === "members")
     .map(({ name }) => name)
   const asked = collection.sqlView === null && columns.length > 0
   const scoped = collection.scoped ? scopedRows(collection) : undefined

@@ -59,6 +59,18 @@ interface ManyOptions
   onDelete?: "restrict" | "unlink"
 }
 
+interface FileOptions
+  extends Pick<Common<string>, "required" | "unique" | "readable" | "writable" | "description"> {
+  /** What its content may turn out to be: `["image/*", "application/pdf"]`. Anything unless told. */
+  types?: readonly string[]
+  /** Of each file. As much as the deployment takes unless told. */
+  maxBytes?: number
+}
+interface FilesOptions extends Omit<FileOptions, "unique"> {
+  /** Most files that one record may hold; 20 unless told. */
+  maxCount?: number
+}
+
 /** One field. `Value` is its type in TypeScript; `Required` says whether null is ruled out. */
 export interface Field<Value = unknown, Required extends boolean = boolean> {
   readonly kind: FieldKind
@@ -91,6 +103,9 @@ export interface FieldOptions {
   readonly choices?: readonly string[]
   /** Name of the collection that a relation leads to. */
   readonly target?: string
+  /** Of files: patterns of the types of content, and how many bytes each may have. */
+  readonly types?: readonly string[]
+  readonly maxBytes?: number
   /** The target's relation that a back-relation turns round. */
   readonly backField?: string
   readonly rollup?: RollupOptions
@@ -219,6 +234,29 @@ export const relations = <
   kind: "relations",
   required: options?.required ?? false,
   options: { ...options, target },
+})
+
+/** Every type of content. */
+export const anyType = "*/*"
+
+/**
+ * A file, by its id: one that the writer has sent (`POST /files`). Whoever may read the field reads the file; the record's
+ * end, or another value, lets go of it, and what no record holds any more is deleted after a while.
+ */
+export const file = <const Options extends FileOptions = FileOptions>(
+  options?: Options,
+): Field<string, RequiredOf<Options>> & Leads<"files"> => ({
+  ...field<string, Options>("relation", options),
+  options: { types: [anyType], ...options, target: "files" },
+})
+
+/** Several files, in order, none twice: an array of ids. Each is held as by `file`. */
+export const files = <const Options extends FilesOptions = FilesOptions>(
+  { maxCount = 20, ...options }: Options = {} as Options,
+): Field<string[], true> & Leads<"files"> => ({
+  kind: "relations",
+  required: options.required ?? false,
+  options: { types: [anyType], ...options, max: maxCount, target: "files" },
 })
 
 /** The records of `target` whose relation `backField` points here. Not part of the record: for paths, `expand` and rollups. */

@@ -19,6 +19,9 @@ export type Outcome =
   | "forbidden"
   | "stale"
   | "invalid_reference"
+  | "unknown_file"
+  | "file_type"
+  | "file_size"
   | "referenced"
   | "too_many"
   | "taken"
@@ -82,11 +85,16 @@ export function refusalProblem(error: unknown, anonymous: boolean, several: bool
   }
   if (!(error instanceof Refusal)) return error
   const index = several ? error.index : undefined
-  switch (error.outcome as Outcome) {
+  const outcome = error.outcome as Outcome
+  switch (outcome) {
     case "taken":
       return takenProblem(error.detail, index, error)
     case "invalid_reference":
       return referenceProblem(error.detail, index, error)
+    case "unknown_file":
+    case "file_type":
+    case "file_size":
+      return fileProblem(outcome, error.detail, index, error)
     case "referenced":
       return new Problem("conflict", {
         detail: `${error.detail ? `Records of "${error.detail}"` : "Other records"} still point at this one.`,
@@ -108,7 +116,7 @@ export function refusalProblem(error: unknown, anonymous: boolean, several: bool
         cause: error,
       })
     default:
-      return new Problem(outcomeCodes[error.outcome as keyof typeof outcomeCodes] ?? "internal", {
+      return new Problem(outcomeCodes[outcome as keyof typeof outcomeCodes] ?? "internal", {
         ...(index !== undefined && { index }),
         cause: error,
       })
@@ -145,6 +153,28 @@ function referenceProblem(field: string, index: number | undefined, cause: unkno
   return new Problem("invalid_input", {
     detail: message,
     errors: [{ path: field, code: "invalid_reference", message }],
+    ...(index !== undefined && { index }),
+    cause,
+  })
+}
+
+/** `detail` as `fileObjections` writes it. */
+function fileProblem(
+  outcome: "unknown_file" | "file_type" | "file_size",
+  detail: string,
+  index: number | undefined,
+  cause: unknown,
+): Problem {
+  const [field = "", encoded = ""] = detail.split(" ")
+  const limit = decodeURIComponent(encoded)
+  const message = {
+    unknown_file: `"${field}" names a file that you have not sent, or that is gone.`,
+    file_type: `"${field}" takes files of these types: ${limit}.`,
+    file_size: `"${field}" takes files of ${Number(limit).toLocaleString("en")} bytes at most.`,
+  }[outcome]
+  return new Problem("invalid_input", {
+    detail: message,
+    errors: [{ path: field, code: outcome, message }],
     ...(index !== undefined && { index }),
     cause,
   })

@@ -8,6 +8,7 @@ import type { Shape } from "../expression/types.ts"
 import { checkOnDelete } from "./cascade-plan.ts"
 import type { Collection } from "./collection.ts"
 import type { Field, FieldKind, FieldOptions } from "./fields.ts"
+import { checkFileField, fileRecords } from "./file-records.ts"
 import { members } from "./members.ts"
 import { shapeOf, systemFieldNames, valueTypes } from "./shape.ts"
 import { linkSqlView, type SqlView } from "./sql-view.ts"
@@ -57,7 +58,7 @@ export interface LinkedCollection {
   readonly scoped: boolean
   /** Null for collections with a table of their own; a view is read-only. */
   readonly sqlView: SqlView | null
-  /** True for `members`, whose table has a migration of its own. */
+  /** True for `members` and `files`, whose tables have migrations of their own. */
   readonly builtIn: boolean
   readonly uniques: readonly (readonly string[])[]
   readonly searchFields: readonly string[]
@@ -113,16 +114,20 @@ const reservedNames = new Set([
   "job_schedules",
   "mails",
   "mail_suppressions",
+  "files",
+  "file_usage",
 ])
 
+const builtIns: ReadonlySet<Collection> = new Set<Collection>([members, fileRecords])
+
 /**
- * Resolves relations, checks every rule against the fields, and adds the built-in `members`.
+ * Resolves relations, checks every rule against the fields, and adds the built-in `members`, and `files` for the fields that hold some.
  *
  * @throws {DefinitionError} that names the collection, the field or rule, and the mend.
  */
 export function linkCollections(definitions: readonly Collection[]): LinkedCollections {
   const linked = new Map<string, Mutable<LinkedCollection>>()
-  for (const definition of [members, ...definitions]) {
+  for (const definition of [members, fileRecords, ...definitions]) {
     checkName(definition, linked)
     linked.set(definition.name, shell(definition))
   }
@@ -139,6 +144,8 @@ export function linkCollections(definitions: readonly Collection[]): LinkedColle
     checkOnDelete(collection)
     checkRules(collection)
   }
+  // Known to the fields that lead there, and to nobody by its name.
+  linked.delete(fileRecords.name)
   return linked
 }
 
@@ -158,7 +165,7 @@ function shell(definition: Collection): Mutable<LinkedCollection> {
     rules: { read: null, create: null, update: null, delete: null },
     scoped: options.scope === "organisation",
     sqlView: null,
-    builtIn: definition === members,
+    builtIn: builtIns.has(definition),
     uniques,
     searchFields: options.search ?? [],
     summaries: [],
@@ -173,7 +180,7 @@ function checkName({ name, options }: Collection, linked: ReadonlyMap<string, un
     throw new DefinitionError(`Two collections are named "${name}": rename one.`)
   if (
     !/^[a-z][a-zA-Z0-9]{0,47}$/.test(name) ||
-    (reservedNames.has(name) && options !== members.options)
+    (reservedNames.has(name) && ![...builtIns].some((one) => one.options === options))
   ) {
     throw new DefinitionError(
       `"${name}" cannot name a collection: use camelCase letters and digits, and none of ${[...reservedNames].join(", ")}.`,
@@ -213,6 +220,7 @@ function resolveRelations(
   const fields = new Map<string, LinkedField>()
   for (const [name, field] of Object.entries(collection.definition.options.fields)) {
     const target = field.options.target ? linked.get(field.options.target) : undefined
+    if (target?.definition === fileRecords) checkFileField(`${collection.name}.${name}`, field)
     if (field.options.target && !target) {
       throw new DefinitionError(
         directoryTables.has(field.options.target)

@@ -2,6 +2,8 @@ import { allOf, identifier, raw, type Sql, sql } from "../../platform/sql.ts"
 import { aboutNew } from "../expression/about-new.ts"
 import type { Checked } from "../expression/checked.ts"
 import type { RowSource } from "../expression/types.ts"
+import { joinTableOf } from "./columns.ts"
+import { fileObjections, isFileField } from "./file-records.ts"
 import type { Objection } from "./guard.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 import type { ExpectedVersions, Revival } from "./operations.ts"
@@ -121,15 +123,31 @@ export const staleObjections = (expected: ExpectedVersions): Objection[] =>
         },
       ]
 
-/** A relation may point only at what the actor may read: to it, the rest does not exist. */
+/**
+ * A relation may point only at what the actor may read: to it, the rest does not exist. A file must be the actor's own, unless
+ * the record holds it already.
+ *
+ * @param stored whether `current` is the record as it is
+ * @param restored whether the values are what the record once held
+ */
 export function referenceObjections(
   view: View,
   collection: LinkedCollection,
   given: ReadonlySet<string>,
   source: RowSource,
+  { stored = false, restored = false }: { stored?: boolean; restored?: boolean } = {},
 ): Objection[] {
   return [...collection.fields.values()].flatMap((field): Objection[] => {
     if (!field.target || !given.has(field.name)) return []
+    if (isFileField(field)) {
+      const wanted = source.ids?.(field.name) ?? source.column(field.name)
+      const held = stored ? heldBy(collection, field) : null
+      return fileObjections(field, {
+        given: wanted,
+        held,
+        actor: restored ? "restoration" : view.actor,
+      })
+    }
     const target = field.target
     const found = (id: Sql) =>
       sql`EXISTS (SELECT 1 FROM ${identifier(target.name)} r WHERE r."id" = ${id} AND ${visibility(view, target, "r", true)})`
@@ -155,6 +173,12 @@ export function referenceObjections(
   })
 }
 
+/** What `current` holds in a field of files: an id, or those of several. */
+const heldBy = ({ name: collection }: LinkedCollection, { name, kind }: LinkedField): Sql =>
+  kind === "relations"
+    ? sql`(SELECT j."target" FROM ${identifier(joinTableOf(collection, name))} j WHERE j."source" = ${raw(`${current}."id"`)})`
+    : raw(`${current}."${name}"`)
+
 /**
  * A record comes back only as long as nothing came after its end, and what it points at must still be there: whether the
  * actor may read that was asked when it was given.
@@ -168,8 +192,9 @@ export function revivalObjections(
   const gone = [...collection.fields.values()].flatMap((field): Objection[] => {
     const { name, kind, target } = field
     if (!target || kind === "backRelation" || given.has(name)) return []
+    const there = raw(isFileField(field) ? " AND r.state = 'stored'" : "")
     const lost = (id: Sql) =>
-      sql`NOT EXISTS (SELECT 1 FROM ${identifier(target.name)} r WHERE r."id" = ${id})`
+      sql`NOT EXISTS (SELECT 1 FROM ${identifier(target.name)} r WHERE r."id" = ${id}${there})`
     const ids = kind === "relations" ? source.ids?.(name) : null
     const condition = ids
       ? sql`EXISTS (SELECT 1 FROM json_each(${ids}) e WHERE ${lost(raw("e.value"))})`

@@ -72,6 +72,8 @@ export interface UpdateOperation {
   /** Names of the fields that the caller gave. */
   readonly given: ReadonlySet<string>
   readonly expected: ExpectedVersions
+  /** True where the changes are what the record once was. */
+  readonly restored?: boolean
 }
 /** Replaces the record, or creates it where there is none. */
 export interface PutOperation {

@@ -257,11 +257,12 @@ function operationOf(view: View, draft: Draft, given: ReadonlySet<string>): Oper
         action: "update",
         collection,
         id,
-        changes: draft.inPlace
+        changes: draft.restored
           ? toStored(collection, draft.input)
           : toChanges(collection, draft.input),
         given,
         expected: draft.expected,
+        ...(draft.restored && { restored: true }),
       }
     case "put": {
       const whole = withDefaults(view, collection, draft.input)

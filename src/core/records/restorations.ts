@@ -51,7 +51,7 @@ export async function restore(
           id,
           input: inputOf(reach, found, line),
           expected,
-          inPlace: true,
+          restored: true,
         },
       ]
   if (found.deletion) {

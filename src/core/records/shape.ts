@@ -1,6 +1,7 @@
 import type { Shape, ShapeField, ValueType } from "../expression/types.ts"
 import { joinTableOf } from "./columns.ts"
 import type { FieldKind } from "./fields.ts"
+import { fileRecords } from "./file-records.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
 
 /** Fields that every record has and the server alone writes, in the order in which they are answered. */
@@ -13,11 +14,14 @@ export const systemFieldNames: readonly string[] = [
   "updatedBy",
 ]
 
-/** What the server answers beside a record's own fields: of a view, which has no versions, the id alone. */
-export const systemFieldsOf = ({ definition }: Pick<LinkedCollection, "definition">) =>
-  definition.options.sql === undefined ? systemFieldNames : viewFields
+/** What the server answers beside a record's own fields: of a view, and of a file, which have no versions, less. */
+export const systemFieldsOf = ({ definition }: Pick<LinkedCollection, "definition">) => {
+  if (definition === fileRecords) return fileFields
+  return definition.options.sql === undefined ? systemFieldNames : viewFields
+}
 
 const viewFields: readonly string[] = ["id"]
+const fileFields: readonly string[] = ["id", "createdAt"]
 
 const systemField = (name: string, type: ValueType, indexed = false): ShapeField => ({
   kind: "value",

@@ -3,6 +3,7 @@ import { identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import { joinTableOf } from "./columns.ts"
 import { createStatements } from "./create-statements.ts"
 import { deleteStatements } from "./deletion.ts"
+import { fileFieldsOf, fileIdsOf, heldAgain, releaseFiles } from "./file-records.ts"
 import { guard, type Objection } from "./guard.ts"
 import type { LinkedCollection } from "./link.ts"
 import { logStatement, writableRules } from "./log-lines.ts"
@@ -57,7 +58,7 @@ export function statementsOf(
 // ---- update
 
 function updateStatements(writing: WriteContext, operation: UpdateOperation, index: number): Sql[] {
-  const { collection, changes, given, expected } = operation
+  const { collection, changes, given, expected, restored = false } = operation
   const { view, sieve } = writing
   const id = unlessRefused(sieve, operation.id)
   const before = tableSource(current)
@@ -81,7 +82,7 @@ function updateStatements(writing: WriteContext, operation: UpdateOperation, ind
     ),
     ...writableObjections(view, collection, given, before, after),
     ...staleObjections(expected),
-    ...referenceObjections(view, collection, changed, after),
+    ...referenceObjections(view, collection, changed, after, { stored: true, restored }),
     ...takenObjections(collection, organisationOf(view.actor), after, changed),
   ]
   const check = guard(raw(String(index)), objections, visibleRow(view, collection, id), sieve)
@@ -162,7 +163,17 @@ function replaceStatements(
     sql`t."id" = ${id}`,
     true,
   )
-  return [update, ...links, log]
+  const files = fileFieldsOf(collection).filter(
+    ({ name }) => name in changes.columns || name in changes.many,
+  )
+  return [
+    ...releaseFiles(collection, files, sql`(${id})`, at),
+    update,
+    ...links,
+    ...heldAgain(files, { releasedAt: at }),
+    ...heldAgain(files, { ids: fileIdsOf(files, changes) }),
+    log,
+  ]
 }
 
 /** A field that the actor may not read in this row counts as different, or the version would confirm a guess. */
@@ -215,7 +226,7 @@ function putStatements(writing: WriteContext, operation: PutOperation, index: nu
     ),
     ...writableObjections(view, collection, record.given, before, after),
     ...staleObjections(expected),
-    ...referenceObjections(view, collection, changed, after),
+    ...referenceObjections(view, collection, changed, after, { stored: true }),
     ...takenObjections(collection, organisationOf(view.actor), after, changed),
   ]
   const objections = speaksAgainst.map((it) => ({

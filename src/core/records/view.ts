@@ -5,6 +5,7 @@ import { foldConstant } from "../expression/fold.ts"
 import { compileExpression } from "../expression/to-sql.ts"
 import type { Access, Context, RowSource, Scope, Shape } from "../expression/types.ts"
 import { type Action, actions, grants } from "../identity/key-scopes.ts"
+import { fileRecords } from "./file-records.ts"
 import type { LinkedCollection, LinkedCollections, LinkedField } from "./link.ts"
 
 /**
@@ -73,8 +74,10 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
       actions.some((action) => inScope(collection, action)))
   const decide = (rule: Checked): Checked | boolean => foldConstant(rule, context) ?? rule
   const readRule = (collection: LinkedCollection) =>
-    inScope(collection, "read") &&
-    (passes(collection) || (collection.rules.read !== null && decide(collection.rules.read)))
+    // What a file is may be known to whoever may read the field that holds it.
+    collection.name === fileRecords.name ||
+    (inScope(collection, "read") &&
+      (passes(collection) || (collection.rules.read !== null && decide(collection.rules.read))))
   const fieldRule = (field: LinkedField) =>
     actor.kind === "system" || field.readable === null || decide(field.readable)
   const scope: Scope = (shape, alias) => scopeOf(actor, collections, shape, alias)
@@ -85,6 +88,7 @@ export function viewFor(app: App, actor: Actor, collections: LinkedCollections):
     scope,
     access: {
       readRule: (shape) => {
+        if (shape.name === fileRecords.name) return true
         const collection = collections.get(shape.name)
         return collection !== undefined && readRule(collection)
       },

@@ -66,7 +66,7 @@ async function addRecords(
   organisation: string | null,
 ): Promise<string[]> {
   const fields = [...collection.fields.values()].filter(isWritable)
-  const owned = fields.some(({ kind, target }) => kind === "relation" && target?.builtIn)
+  const owned = fields.some(({ kind, target }) => kind === "relation" && target?.name === "members")
   const table = `"${collection.name}"`
   const [some] = await app.db.all({ text: `SELECT 1 FROM ${table} LIMIT 1`, params: [] })
   // A demo's own records are better than ours, unless nobody owns them.
@@ -106,13 +106,14 @@ async function inputOf(
   const input: Record<string, unknown> = {}
   for (const field of fields) {
     if (field.target) {
-      const { name, builtIn } = field.target
-      const rows = builtIn
-        ? [{ id: author }]
-        : await app.db.all({
-            text: `SELECT "id" FROM "${name}" ORDER BY "pk" LIMIT 1 OFFSET ${n}`,
-            params: [],
-          })
+      const { name } = field.target
+      const rows =
+        name === "members"
+          ? [{ id: author }]
+          : await app.db.all({
+              text: `SELECT "id" FROM "${name}" ORDER BY "pk" LIMIT 1 OFFSET ${n}`,
+              params: [],
+            })
       const ids = rows.map((row) => row.id)
       input[field.name] = field.kind === "relations" ? ids : (ids[0] ?? null)
     } else input[field.name] = sampleValue(field, n, made)

@@ -70,7 +70,7 @@ async function castOf(app: App, collections: LinkedCollections): Promise<Cast> {
   for (const { name, fields, sqlView } of collections.values()) {
     if (sqlView !== null) continue
     for (const field of fields.values()) {
-      if (field.kind !== "relation" || !field.target?.builtIn) continue
+      if (field.kind !== "relation" || field.target?.name !== "members") continue
       const rows = await app.db.all({
         text: `SELECT "${field.name}" AS id, count(*) AS n FROM "${name}" WHERE "${field.name}" IS NOT NULL GROUP BY 1`,
         params: [],
