@@ -1,3 +1,4 @@
+import { createFiles, type Files } from "./files.ts"
 import type { ChangesPage, ChangesQuery } from "./history.ts"
 import { type Creating, createRecords, type Records, randomKey, search } from "./records.ts"
 import { createSearch, type Search } from "./search.ts"
@@ -27,6 +28,8 @@ export interface Client<All extends Collections> {
   /** Words in several collections at once, the best match first: `search("third man", { collections: ["films"] })`. */
   search: Search<All>
   auth: Auth
+  /** One's own files. */
+  files: Files
   /**
    * Writes all of it, or nothing, in order: `batch([{ method: "POST", path: "/records/films", body }, …])`. A text that is
    * `$0.id` stands for the id of the first operation's record; `$$0.id` for the text `$0.id`. Throws `ApiProblem`, whose
@@ -73,6 +76,7 @@ export function createClient<All extends Collections>(options: ClientOptions): C
     records: (name) => createRecords(send, name),
     search: createSearch<All>(send),
     auth,
+    files: createFiles(send, options.url.replace(/\/+$/, "")),
     async batch(operations, { idempotencyKey = randomKey(), signal } = {}) {
       const headers = { "idempotency-key": idempotencyKey }
       const call = {

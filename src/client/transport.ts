@@ -1,4 +1,5 @@
 import { ApiProblem, readProblem } from "./problem.ts"
+import { fetchWithProgress, type Progress } from "./progress.ts"
 
 /** One call of the API. */
 export interface Call {
@@ -10,6 +11,8 @@ export interface Call {
   /** Sent as it is, instead; `content-type` is among the headers. */
   file?: string | Blob
   headers?: Record<string, string>
+  /** Called while the body is sent, in browsers. */
+  onProgress?: Progress
   signal?: AbortSignal
 }
 
@@ -31,13 +34,14 @@ const longestWaitSeconds = 10
  * HTTP with the two courtesies that every call wants: a call that is safe to repeat is repeated when the server is
  * overloaded or out of reach, and the bookmark of what was last seen goes along, so that a client reads its own writes.
  */
-export function createTransport({ url, fetch, credentials }: TransportOptions): Transport {
-  const base = url.replace(/\/+$/, "")
+export function createTransport({ url: server, fetch, credentials }: TransportOptions): Transport {
+  const base = server.replace(/\/+$/, "")
   let bookmark: string | null = null
 
   async function attempt(call: Call): Promise<Response> {
     const sent = bookmark
-    const response = await fetch(base + call.path, {
+    const { onProgress } = call
+    const init = {
       method: call.method,
       headers: {
         accept: "application/json",
@@ -49,7 +53,12 @@ export function createTransport({ url, fetch, credentials }: TransportOptions): 
       ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
       ...(call.file !== undefined && { body: call.file }),
       ...(call.signal && { signal: call.signal }),
-    })
+    }
+    const url = base + call.path
+    const response =
+      onProgress && globalThis.XMLHttpRequest
+        ? await fetchWithProgress(url, init, onProgress)
+        : await fetch(url, init)
     const received = response.headers.get("x-bookmark")
     // A read that set out before the last write must not take us back behind that write.
     if (received && (call.method !== "GET" || sent === bookmark)) bookmark = received

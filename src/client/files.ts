@@ -1,0 +1,90 @@
+import type { Progress } from "./progress.ts"
+import { search } from "./records.ts"
+import type { Call, Transport } from "./transport.ts"
+import type { Page } from "./types.ts"
+
+/** What is known of a file. */
+export interface StoredFile {
+  id: string
+  name: string
+  /** Told from the content. */
+  type: string
+  sizeBytes: number
+  /** Of the content, in hex. */
+  sha256: string
+  /** In pixels, of images that say so. */
+  width: number | null
+  height: number | null
+  createdAt: string
+  /** What was found of malware; null where nobody has looked. */
+  scan: "pending" | "clean" | "infected" | null
+}
+
+interface Uploading {
+  /** That of a `File`, unless given. */
+  name?: string
+  /** What has been sent, and of how much, in bytes. `fetch` does not tell, so outside of browsers it is called at the end alone. */
+  onProgress?: Progress
+  signal?: AbortSignal
+}
+
+/** One's own files. Each call throws `ApiProblem`. */
+export interface Files {
+  upload(file: Blob, options?: Uploading): Promise<StoredFile>
+  /** The newest first. */
+  list(query?: { limit?: number; cursor?: string }): Promise<Page<StoredFile>>
+  /** The content: `(await files.get(id)).blob()`. */
+  get(id: string, options?: ReadingFile): Promise<Response>
+  delete(id: string): Promise<void>
+  /** An address at which anybody reads it, for an hour unless told. */
+  link(id: string, expiresInSeconds?: number): Promise<{ url: string; expiresAt: string }>
+  /** Where it is: for pages at the server's own origin, whose cookies show who asks. Others take a link. */
+  url(id: string, options?: Omit<ReadingFile, "signal">): string
+}
+
+interface ReadingFile {
+  /** To be kept as a file, also where browsers could show it. */
+  download?: boolean
+  /** Of an image: the size in which it is wanted, by the name that the deployment gave it. */
+  preset?: string
+  signal?: AbortSignal
+}
+
+/** @param base where the server is, without a slash at its end */
+export function createFiles(send: Transport, base: string): Files {
+  const pathOf = (id: string) => `/files/${encodeURIComponent(id)}`
+  const contentPath = (id: string, { download, preset }: ReadingFile = {}) =>
+    pathOf(id) + search({ ...(download && { download: "true" }), preset })
+  // The types above say what comes back; the server has checked it.
+  const answer = async <T>(call: Call): Promise<T> => (await send(call)).json()
+  return {
+    async upload(file, { name = (file as Partial<File>).name, onProgress, signal } = {}) {
+      const stored = await answer<StoredFile>({
+        method: "POST",
+        path: `/files${search({ name })}`,
+        file,
+        headers: { "content-type": file.type || "application/octet-stream" },
+        onProgress,
+        signal,
+      })
+      onProgress?.(file.size, file.size)
+      return stored
+    },
+    list: (query = {}) => answer({ method: "GET", path: `/files${search(query)}` }),
+    get: (id, options = {}) =>
+      send({ method: "GET", path: contentPath(id, options), signal: options.signal }),
+    async delete(id) {
+      await send({ method: "DELETE", path: pathOf(id) })
+    },
+    async link(id, expiresInSeconds) {
+      const body = { expiresInSeconds }
+      const link = await answer<{ url: string; expiresAt: string }>({
+        method: "POST",
+        path: `${pathOf(id)}/links`,
+        body,
+      })
+      return { ...link, url: base + link.url }
+    },
+    url: (id, options) => base + contentPath(id, options),
+  }
+}
