@@ -40,6 +40,8 @@ export interface Client<All extends Collections> {
   changes(query?: ChangesQuery): Promise<ChangesPage>
   /** Any other call, in the name of the signed-in person: `request<Stats>({ method: "GET", path: "/stats" })`. */
   request<T>(call: Call): Promise<T>
+  /** The same for an answer that is no JSON: `download("/auth/me/export")`. */
+  download(path: string): Promise<Blob>
 }
 
 export interface ClientOptions {
@@ -96,5 +98,7 @@ export function createClient<All extends Collections>(options: ClientOptions): C
       const text = await (await send(call)).text()
       return text === "" ? (undefined as T) : JSON.parse(text)
     },
+    download: async (path) =>
+      (await send({ method: "GET", path, headers: { accept: "*/*" } })).blob(),
   }
 }

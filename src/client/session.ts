@@ -8,6 +8,8 @@ export interface User {
   email: string | null
   name: string | null
   roles: readonly string[]
+  /** When they proved that the address is theirs; null where they have not. */
+  emailVerifiedAt: string | null
 }
 
 /** Another service that can say who somebody is. */

@@ -1,4 +1,6 @@
-import type { Browser, Page } from "playwright-core"
+import { readFile } from "node:fs/promises"
+import type { Browser, Locator, Page } from "playwright-core"
+import { encode } from "uqr"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { codeAt, stepAt } from "../../src/core/identity/totp.ts"
 import { fromBase32 } from "../support/base32.ts"
@@ -13,7 +15,7 @@ import {
   type Visitor,
   visit,
 } from "./browser.ts"
-import { signIn } from "./console-visit.ts"
+import { expectAccessible, letProofsGrowOld, signIn } from "./console-visit.ts"
 
 let issuer: OidcIssuer
 let server: TestServer
@@ -39,8 +41,31 @@ async function visitAccount(name: string): Promise<Visitor & { email: string }> 
   return { ...visitor, email }
 }
 
+/** What the text of a mail holds of a pattern, once it was sent. */
+const mailed = (template: string, address: string, pattern: RegExp): Promise<RegExpExecArray> =>
+  eventually(async () => {
+    const { results } = await server.database
+      .prepare("SELECT text FROM mails WHERE template = ? AND address = ?")
+      .bind(template, address)
+      .all<{ text: string }>()
+    const found = pattern.exec(results[0]?.text ?? "")
+    if (found === null) throw new Error(`nothing was mailed: ${template}`)
+    return found
+  })
+
+/** Where the picture is dark, as `x y`. */
+const darkModules = async (picture: Locator): Promise<string[]> => {
+  const path = (await picture.locator("path").getAttribute("d")) ?? ""
+  return [...path.matchAll(/M(\d+ \d+)h1v1h-1z/g)].map(([, at = ""]) => at)
+}
+
+const modulesOf = (text: string): string[] =>
+  encode(text, { ecc: "M", border: 4 }).data.flatMap((row, y) =>
+    row.flatMap((on, x) => (on ? [`${x} ${y}`] : [])),
+  )
+
 async function signOut(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "My account" }).click()
+  await page.getByRole("button", { name: "My account", exact: true }).click()
   await page.getByRole("menuitem", { name: "Sign out" }).click()
   await page.getByRole("heading", { name: "Sign in" }).waitFor()
 }
@@ -97,7 +122,10 @@ describe.skipIf(!executablePath)("one's own account in the console", () => {
     const secret = fromBase32((await apps.locator("pre").textContent()) ?? "")
     const link = await apps.getByRole("link", { name: "Open it in an app" }).getAttribute("href")
     expect(link).toContain("otpauth://totp/")
-    await apps.getByLabel("Code").fill(codeAt(secret, stepAt(Date.now())))
+    const picture = apps.getByRole("img", { name: "QR code of the secret" })
+    expect(await darkModules(picture)).toEqual(modulesOf(link ?? ""))
+    await expectAccessible(page, "authenticator")
+    await apps.getByRole("textbox", { name: "Code" }).fill(codeAt(secret, stepAt(Date.now())))
     await apps.getByRole("button", { name: "Confirm" }).click()
     const codes = section(page, "Recovery codes")
     await codes.getByText("10 left").waitFor()
@@ -126,15 +154,7 @@ describe.skipIf(!executablePath)("one's own account in the console", () => {
     await page.locator("input[name=email]").fill(email)
     await page.getByRole("button", { name: "Send the code" }).click()
     await page.getByLabel("Code").waitFor()
-    const code = await eventually(async () => {
-      const { results } = await server.database
-        .prepare("SELECT text FROM mails WHERE template = 'account.sign-in-code' AND address = ?")
-        .bind(email)
-        .all<{ text: string }>()
-      const [, found] = /^\s*(\d{6})\s*$/m.exec(results[0]?.text ?? "") ?? []
-      if (found === undefined) throw new Error("no code was mailed")
-      return found
-    })
+    const [, code = ""] = await mailed("account.sign-in-code", email, /^\s*(\d{6})\s*$/m)
     await page.getByLabel("Code").fill(code)
     await page.getByRole("button", { name: "Sign in", exact: true }).click()
     await section(page, "Passkeys").waitFor()
@@ -165,6 +185,90 @@ describe.skipIf(!executablePath)("one's own account in the console", () => {
     await atIssuer(page, "unverified-eve")
     await page.getByRole("alert").getByText("does not say that your address is yours").waitFor()
     expect(new URL(page.url()).hash).toBe("")
+    await page.context().close()
+  })
+
+  test("an address changes by the link that is mailed to it, a password by the one before it or a fresh proof", async () => {
+    const { page, complaints, email } = await visitAccount("gwen")
+    const address = section(page, "E-mail address")
+    await address.getByText("address not confirmed").waitFor()
+    await address.getByRole("button", { name: "Mail me the link to confirm it" }).click()
+    await page.getByText("The link is on its way.").first().waitFor()
+    await address.getByLabel("New e-mail address").fill("gwendolen@example.org")
+    await address.getByRole("button", { name: "Change the address" }).click()
+    await address.getByText("on its way to gwendolen@example.org").waitFor()
+    // Not before its link is used.
+    await address.getByText(email, { exact: true }).waitFor()
+    const [link] = await mailed(
+      "account.confirm-new-address",
+      "gwendolen@example.org",
+      /https?:\S+/,
+    )
+    const token = new URL(link).hash.slice(1)
+    const confirmed = await page.request.post(`${origin}/auth/email-changes/confirmations`, {
+      data: { token },
+    })
+    expect(confirmed.status()).toBe(204)
+    await page.reload()
+    await address.getByText("gwendolen@example.org", { exact: true }).waitFor()
+    await address.getByText("address confirmed").waitFor()
+
+    const password = section(page, "Change password")
+    const change = async (current: string, next: string) => {
+      await password.getByLabel("Current password").fill(current)
+      await password.getByLabel("New password").fill(next)
+      await password.getByRole("button", { name: "Change password" }).click()
+    }
+    await change("not hers", "a staple for the horse")
+    await page.getByText("The credentials are wrong").or(page.getByText(/wrong/)).first().waitFor()
+    await change("correct horse battery", "a staple for the horse")
+    await page.getByText("Your password is changed.").waitFor()
+    await letProofsGrowOld(page, server)
+    await change("", "another staple for the horse")
+    const proof = page.getByRole("dialog", { name: "Prove that it is you" })
+    await proof.locator("input[name=password]").fill("a staple for the horse")
+    await proof.getByRole("button", { name: "Confirm" }).click()
+    await proof.waitFor({ state: "detached" })
+    await eventually(async () => {
+      const data = { email: "gwendolen@example.org", password: "another staple for the horse" }
+      const answer = await page.request.post(`${origin}/auth/sessions`, { data })
+      if (answer.status() !== 200 && answer.status() !== 201) throw new Error("not yet")
+    })
+    expect(complaints.filter((one) => !one.includes("401"))).toEqual([])
+    await page.context().close()
+  })
+
+  test("all that is known of one is taken along, and the account deleted, after a proof and by one's own word", async () => {
+    const { page, complaints, email } = await visitAccount("hal")
+    await letProofsGrowOld(page, server)
+    const download = page.waitForEvent("download")
+    await section(page, "My data").getByRole("button", { name: "Export my data" }).click()
+    const proof = page.getByRole("dialog", { name: "Prove that it is you" })
+    await proof.locator("input[name=password]").fill("correct horse battery")
+    await proof.getByRole("button", { name: "Confirm" }).click()
+    const file = await download
+    expect(file.suggestedFilename()).toBe("account.ndjson")
+    const [first = ""] = (await readFile(await file.path(), "utf8")).split("\n")
+    expect(JSON.parse(first)).toMatchObject({ type: "user", email, name: "hal" })
+
+    await letProofsGrowOld(page, server)
+    await section(page, "Delete my account").getByRole("button").click()
+    const form = page.getByRole("dialog", { name: "Delete my account" })
+    const button = form.getByRole("button", { name: "Delete for good" })
+    await form.getByLabel(`Type ${email} to go on`).fill("hal")
+    await expectAccessible(page, "deletion")
+    expect(await button.isDisabled()).toBe(true)
+    await form.getByLabel(`Type ${email} to go on`).fill(email)
+    await form.getByLabel("Also delete the records that I made").check()
+    await button.click()
+    await proof.locator("input[name=password]").fill("correct horse battery")
+    await proof.getByRole("button", { name: "Confirm" }).click()
+    await page.getByText("Your account is deleted.").waitFor()
+    await page.getByRole("heading", { name: "Sign in" }).waitFor()
+    expect(await page.getByText("Your session has ended.").count()).toBe(0)
+    const data = { email, password: "correct horse battery" }
+    expect((await page.request.post(`${origin}/auth/sessions`, { data })).status()).toBe(401)
+    expect(complaints.filter((one) => !one.includes("401"))).toEqual([])
     await page.context().close()
   })
 

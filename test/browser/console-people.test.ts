@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto"
-import type { Browser, Page } from "playwright-core"
+import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startServer, type TestServer } from "../support/server.ts"
 import { executablePath, launchBrowser, plugInAuthenticator, visit } from "./browser.ts"
-import { expectAccessible, goTo, signIn, visitConsole } from "./console-visit.ts"
+import { expectAccessible, goTo, letProofsGrowOld, signIn, visitConsole } from "./console-visit.ts"
 
 let server: TestServer
 let browser: Browser
@@ -19,17 +19,6 @@ async function signUp(name: string): Promise<{ id: string; email: string; passwo
   })
   expect(answer.status).toBe(201)
   return { ...person, id: ((await answer.json()) as { id: string }).id }
-}
-
-/** An hour goes by: whoever is signed in is still, but has proved it long ago. */
-async function letProofsGrowOld(page: Page): Promise<void> {
-  await server.database
-    .prepare("UPDATE sessions SET authenticatedAt = '2026-01-01T00:00:00.000Z'")
-    .run()
-  // Its access token still says otherwise; the next one will not.
-  await page.context().clearCookies({ name: "__Host-access" })
-  await page.reload()
-  await page.getByRole("navigation").waitFor({ state: "attached" })
 }
 
 describe.skipIf(!executablePath)("people in the console", () => {
@@ -75,7 +64,7 @@ describe.skipIf(!executablePath)("people in the console", () => {
   test("what asks for a fresh proof asks once, and goes on by itself; who does not give it has done nothing", async () => {
     const visitor = await visitConsole(browser, server, "/keys")
     const { page, complaints } = visitor
-    await letProofsGrowOld(page)
+    await letProofsGrowOld(page, server)
     const make = async () => {
       await page.getByRole("button", { name: "New key" }).click()
       const form = page.getByRole("dialog", { name: "New key" })
@@ -117,7 +106,7 @@ describe.skipIf(!executablePath)("people in the console", () => {
     await page.getByLabel("What to call it").fill("Laptop")
     await page.getByRole("button", { name: "Add a passkey" }).click()
     await page.getByRole("button", { name: "Rename Laptop" }).waitFor()
-    await letProofsGrowOld(page)
+    await letProofsGrowOld(page, server)
     await page.getByRole("button", { name: "Delete" }).click()
     const proof = page.getByRole("dialog", { name: "Prove that it is you" })
     await proof.getByRole("button", { name: "Use a passkey" }).click()

@@ -28,6 +28,17 @@ export async function signIn(page: Page, { admin }: TestServer): Promise<void> {
   await page.getByRole("navigation").waitFor({ state: "attached" })
 }
 
+/** An hour goes by: whoever is signed in is still, but has proved it long ago. */
+export async function letProofsGrowOld(page: Page, server: TestServer): Promise<void> {
+  await server.database
+    .prepare("UPDATE sessions SET authenticatedAt = '2026-01-01T00:00:00.000Z'")
+    .run()
+  // Its access token still says otherwise; the next one will not.
+  await page.context().clearCookies({ name: "__Host-access" })
+  await page.reload()
+  await page.getByRole("navigation").waitFor({ state: "attached" })
+}
+
 /** Goes to a page as its links do, without loading the console again. */
 export async function goTo(page: Page, path: string): Promise<void> {
   await page.evaluate((path) => {

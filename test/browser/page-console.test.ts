@@ -231,6 +231,27 @@ describe.skipIf(!executablePath)("the film club's records in the console", () =>
     }
   })
 
+  test("the schema says in words who may do what, and its diagram leads there by keyboard", async () => {
+    const visitor = await visitConsole(browser, server, "/schema")
+    const { page } = visitor
+    const reviews = page.getByRole("region", { name: "reviews" })
+    await reviews.getByRole("row", { name: /^read/ }).getByText("Everybody").waitFor()
+    await reviews
+      .getByRole("row", { name: /^change/ })
+      .getByText("Whoever is the person in author")
+      .waitFor()
+    await page
+      .getByRole("region", { name: "films" })
+      .getByRole("row", { name: /^create/ })
+      .getByText("Whoever has the role editor")
+      .waitFor()
+    await page.getByRole("link", { name: /^reviews film → films author → members/ }).focus()
+    await expectAccessible(page, "diagram")
+    await page.keyboard.press("Enter")
+    expect(new URL(page.url()).hash).toBe("#reviews")
+    await visitor.leave()
+  })
+
   test("the club's own page stands in the menu", async () => {
     const visitor = await visitConsole(browser, server)
     await visitor.page.getByRole("link", { name: "The club's month" }).click()

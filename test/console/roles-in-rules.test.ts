@@ -9,6 +9,7 @@ const collection = (
   name: "films",
   description: null,
   scope: null,
+  administrators: "pass",
   fields: [{ name: "notes", kind: "text", required: false, options: readable ? { readable } : {} }],
   rules,
   search: [],

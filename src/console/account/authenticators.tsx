@@ -1,5 +1,5 @@
-import { Anchor, Code, Stack, Text, TextInput, Title } from "@mantine/core"
-import { useState } from "react"
+import { Anchor, Code, Group, Stack, Text, TextInput } from "@mantine/core"
+import { lazy, Suspense, useState } from "react"
 import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
@@ -7,6 +7,9 @@ import { LineForm } from "../line-form.tsx"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
 import { recoveryPath } from "./recovery-codes.tsx"
+import { Section } from "./section.tsx"
+
+const QrCode = lazy(() => import("./qr-code.tsx"))
 
 interface Authenticator {
   readonly id: string
@@ -40,10 +43,7 @@ export function Authenticators({
     onCodes(confirmed.recoveryCodes)
   }
   return (
-    <Stack component="section" gap="xs">
-      <Title order={3} size="h4">
-        {t.authenticators}
-      </Title>
+    <Section title={t.authenticators} hint={t.authenticatorsHint}>
       <PagedTable<Authenticator>
         path={path}
         keyOf={({ id }) => id}
@@ -71,12 +71,20 @@ export function Authenticators({
       {started ? (
         <Stack gap="xs">
           <Text size="sm">{t.scan}</Text>
-          <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
-            {started.secret}
-          </Code>
-          <Anchor href={started.uri} size="sm">
-            {t.openApp}
-          </Anchor>
+          <Group align="flex-start">
+            <Suspense fallback={<div className="qr-code" />}>
+              <QrCode text={started.uri} label={t.qrCode} />
+            </Suspense>
+            <Stack gap="xs" flex={1} miw={220}>
+              <Text size="sm">{t.orType}</Text>
+              <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
+                {started.secret}
+              </Code>
+              <Anchor href={started.uri} size="sm">
+                {t.openApp}
+              </Anchor>
+            </Stack>
+          </Group>
           <LineForm submit={t.confirm} work={confirm} done={text.saved} changed={changed} primary>
             <TextInput
               label={text.signIn.code}
@@ -97,6 +105,6 @@ export function Authenticators({
           <TextInput label={t.name} name="name" required maxLength={100} />
         </LineForm>
       )}
-    </Stack>
+    </Section>
   )
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Title } from "@mantine/core"
+import { Button, Group } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { ActionButton } from "../action-button.tsx"
 import { backend, write } from "../backend.ts"
@@ -6,6 +6,7 @@ import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
+import { Section } from "./section.tsx"
 
 interface Identity {
   readonly id: string
@@ -33,10 +34,7 @@ export function Identities() {
   }
   if (providers.length === 0) return null
   return (
-    <Stack component="section" gap="xs">
-      <Title order={3} size="h4">
-        {t.identities}
-      </Title>
+    <Section title={t.identities}>
       <PagedTable<Identity>
         path={path}
         keyOf={({ id }) => id}
@@ -70,6 +68,6 @@ export function Identities() {
           </Button>
         ))}
       </Group>
-    </Stack>
+    </Section>
   )
 }

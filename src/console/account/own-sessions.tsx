@@ -1,9 +1,10 @@
-import { Badge, Stack, Title } from "@mantine/core"
+import { Badge } from "@mantine/core"
 import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
+import { Section } from "./section.tsx"
 
 interface Session {
   readonly id: string
@@ -16,10 +17,7 @@ interface Session {
 export function OwnSessions() {
   const { text, language } = useLanguage()
   return (
-    <Stack component="section" gap="xs">
-      <Title order={3} size="h4">
-        {text.account.sessions}
-      </Title>
+    <Section title={text.account.sessions}>
       <PagedTable<Session>
         path="/auth/sessions"
         keyOf={({ id }) => id}
@@ -50,6 +48,6 @@ export function OwnSessions() {
           },
         ]}
       />
-    </Stack>
+    </Section>
   )
 }

@@ -1,4 +1,4 @@
-import { Badge, Checkbox, Group, Stack, TextInput, Title } from "@mantine/core"
+import { Badge, Checkbox, Group, TextInput } from "@mantine/core"
 import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
@@ -8,6 +8,7 @@ import { createPasskey } from "../sign-in/passkey.ts"
 import { useLanguage } from "../text.tsx"
 import { recoveryPath } from "./recovery-codes.tsx"
 import { Renamed } from "./renamed.tsx"
+import { Section } from "./section.tsx"
 
 interface Passkey {
   readonly id: string
@@ -28,10 +29,7 @@ export function Passkeys({ onCodes }: { onCodes: (codes: readonly string[] | nul
     onCodes(made.recoveryCodes ?? null)
   }
   return (
-    <Stack component="section" gap="xs">
-      <Title order={3} size="h4">
-        {t.passkeys}
-      </Title>
+    <Section title={t.passkeys} hint={t.passkeysHint}>
       <PagedTable<Passkey>
         path={path}
         keyOf={({ id }) => id}
@@ -69,6 +67,6 @@ export function Passkeys({ onCodes }: { onCodes: (codes: readonly string[] | nul
         <TextInput label={t.passkeyName} name="name" required maxLength={100} />
         <Checkbox label={t.asSecondFactor} name="secondFactor" mb={8} />
       </LineForm>
-    </Stack>
+    </Section>
   )
 }

@@ -1,8 +1,9 @@
-import { Alert, Button, Code, CopyButton, Group, Stack, Text, Title } from "@mantine/core"
+import { Alert, Button, Code, CopyButton, Group, Text } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { ActionButton } from "../action-button.tsx"
 import { read, write } from "../backend.ts"
 import { useText } from "../text.tsx"
+import { Section } from "./section.tsx"
 
 export const recoveryPath = "/auth/recovery-codes"
 
@@ -23,10 +24,7 @@ export function RecoveryCodes(props: {
   }
   if (!props.codes && !data?.remaining) return null
   return (
-    <Stack component="section" gap="xs">
-      <Title order={3} size="h4">
-        {t.recoveryCodes}
-      </Title>
+    <Section title={t.recoveryCodes} hint={t.recoveryCodesHint}>
       <Group>
         <Text size="sm">{t.recoveryLeft(data?.remaining ?? 0)}</Text>
         <ActionButton label={t.newCodes} work={replace} changed={[[recoveryPath]]} />
@@ -48,6 +46,6 @@ export function RecoveryCodes(props: {
           </CopyButton>
         </Alert>
       )}
-    </Stack>
+    </Section>
   )
 }

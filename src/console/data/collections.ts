@@ -26,6 +26,8 @@ export interface CollectionDescription {
   readonly name: string
   readonly description: string | null
   readonly scope: "organisation" | null
+  /** Whether deployment administrators pass over the rules, or obey them. */
+  readonly administrators: "pass" | "obey"
   readonly fields: readonly FieldDescription[]
   readonly rules: Readonly<Partial<Record<"read" | "create" | "update" | "delete", RuleText>>>
   readonly search: readonly string[]

@@ -1,18 +1,22 @@
-import { Anchor, Badge, Code, Group, Paper, Stack, Table, Text, Title } from "@mantine/core"
+import { Anchor, Badge, Code, Group, Loader, Paper, Stack, Table, Text, Title } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { Link } from "wouter"
 import { ProblemNotice } from "../problem.tsx"
 import { useText } from "../text.tsx"
-import { type CollectionDescription, collectionsQuery } from "./collections.ts"
-import { Rules } from "./rules.tsx"
+import {
+  type CollectionDescription,
+  collectionsQuery,
+  type FieldDescription,
+} from "./collections.ts"
+import { FieldRules, Rules } from "./rules.tsx"
 import { SchemaDiagram } from "./schema-diagram.tsx"
 
 /** All collections with their fields and rules, as a diagram and in words. */
 export default function SchemaPage() {
   const text = useText()
-  const { data, error } = useQuery(collectionsQuery)
-  if (error) return <ProblemNotice error={error} />
-  if (!data) return null
+  const { data, error, refetch } = useQuery(collectionsQuery)
+  if (error) return <ProblemNotice error={error} onRetry={() => void refetch()} />
+  if (!data) return <Loader role="status" aria-label={text.loading} />
   return (
     <Stack>
       <Title order={2}>{text.nav.schema}</Title>
@@ -32,6 +36,7 @@ function CollectionInWords({ collection }: { collection: CollectionDescription }
       withBorder
       p="md"
       id={collection.name}
+      className="landmark"
       component="section"
       aria-labelledby={`${collection.name}-title`}
     >
@@ -43,45 +48,54 @@ function CollectionInWords({ collection }: { collection: CollectionDescription }
             </Anchor>
           </Title>
           {collection.readOnly && <Badge variant="default">{t.readOnly}</Badge>}
+          {collection.scope && <Badge variant="default">{t.scoped}</Badge>}
         </Group>
         {collection.description && <Text size="sm">{collection.description}</Text>}
-        {collection.scope && <Text size="sm">{t.scoped}</Text>}
+        <Rules collection={collection} />
+        <Text fw={600}>{t.fields}</Text>
         <Table.ScrollContainer minWidth={480}>
-          <Table>
+          <Table verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>{t.field}</Table.Th>
                 <Table.Th>{t.kind}</Table.Th>
-                <Table.Th />
+                <Table.Th>{t.details}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {collection.fields.map(({ name, kind, required, options }) => (
-                <Table.Tr key={name}>
-                  <Table.Td>
-                    <Code>{name}</Code>
-                  </Table.Td>
-                  <Table.Td>
-                    {kind}
-                    {options.target && ` → ${options.target}`}
-                  </Table.Td>
-                  <Table.Td>
-                    {[
-                      required && t.required,
-                      options.choices?.join(" | "),
-                      options.readable && `${t.read}: ${options.readable}`,
-                      options.writable && `${t.updateRule}: ${options.writable}`,
-                    ]
-                      .filter(Boolean)
-                      .join(" · ")}
-                  </Table.Td>
-                </Table.Tr>
+              {collection.fields.map((field) => (
+                <FieldRow key={field.name} field={field} />
               ))}
             </Table.Tbody>
           </Table>
         </Table.ScrollContainer>
-        <Rules collection={collection} />
       </Stack>
     </Paper>
+  )
+}
+
+function FieldRow({ field: { name, kind, required, options } }: { field: FieldDescription }) {
+  const { data: t } = useText()
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Code>{name}</Code>
+      </Table.Td>
+      <Table.Td>
+        {kind}
+        {options.target && ` → ${options.target}`}
+      </Table.Td>
+      <Table.Td>
+        <Stack gap={2}>
+          {required && <Text size="sm">{t.required}</Text>}
+          {options.choices && (
+            <Text size="sm" c="dimmed">
+              {options.choices.join(" · ")}
+            </Text>
+          )}
+          <FieldRules readable={options.readable} writable={options.writable} />
+        </Stack>
+      </Table.Td>
+    </Table.Tr>
   )
 }
