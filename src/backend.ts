@@ -33,11 +33,11 @@ import { linkCollections } from "./core/records/link.ts"
 import { deliverTo } from "./core/records/listeners.ts"
 import { type OwnHttp, type Reach, reachFor } from "./core/records/reach.ts"
 import { assertScopedRoles } from "./core/records/scoped-roles.ts"
-import { announce, awaited } from "./core/webhooks/announce.ts"
+import { awaited } from "./core/webhooks/announce.ts"
+import { webhookDispatcher } from "./core/webhooks/dispatcher-object.ts"
 import { webhookTemplates } from "./core/webhooks/mails.ts"
 import { webhookSender } from "./core/webhooks/sender-object.ts"
 import { webhooksSweep } from "./core/webhooks/sweep.ts"
-import { webhooksWake } from "./core/webhooks/wake.ts"
 import { allDatabaseNames, databaseNames } from "./platform/app.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
@@ -91,7 +91,6 @@ export function createBackend(product: Product) {
       filesSweep,
       inboundSweep(hooks),
       webhooksSweep,
-      webhooksWake,
       ...(product.schedules ?? []),
     ],
   )
@@ -133,9 +132,10 @@ export function createBackend(product: Product) {
   } satisfies ExportedHandler<Env, JobMessage>
   return {
     handler,
-    ChangePump: changePump(deliver, buryIn(later), announce),
+    ChangePump: changePump(deliver, buryIn(later), (app) => app.wakeNow("webhooks")),
     JobDispatcher: jobDispatcher(registry),
-    WebhookSender: webhookSender(collections),
+    WebhookDispatcher: webhookDispatcher(collections),
+    WebhookSender: webhookSender(),
     MetricsStore,
   }
 }

@@ -32,8 +32,8 @@ export interface App {
   wake(follower: Follower): void
   /** The same for the log's reader where no listener in code waits for it, but somebody else may. */
   wakeFollowers(): void
-  /** Tells the object of one endpoint of webhooks that something waits. */
-  wakeEndpoint(endpoint: string): Promise<void>
+  /** The same at once, and waited for. Throws when it could not be told. */
+  wakeNow(follower: Follower): Promise<void>
   /** Said when somebody begins to follow the log of `db`. */
   followed(): Promise<void>
   /** Names of all databases, that of people too where it is one of its own. */
@@ -171,7 +171,7 @@ export function createApp(options: AppOptions): App {
       const { name } = open(database)
       if (!isUnfollowed(name)) waitUntil(pokeLater(env, "changes", name, log))
     },
-    wakeEndpoint: (endpoint) => poke(env, "webhooks", open(database).name, endpoint),
+    wakeNow: (follower) => poke(env, follower, open(database).name),
     followed: () => beginToFollow(env, open(database).name, log),
     heard: () => heard(env, open(database).name),
     get archive() {

@@ -1,21 +1,21 @@
 import { describeError, type Log } from "./log.ts"
 
 /**
- * The Durable Objects that do what follows a commit, one of each a database: who reads the log, and who starts jobs; and
- * one for each endpoint of webhooks.
+ * The Durable Objects that do what follows a commit, one of each a database: who reads the log, who starts jobs, and who
+ * has events sent to others.
  */
 export type Follower = "changes" | "jobs" | "webhooks"
 
 const bindings = {
   changes: "CHANGE_PUMP",
   jobs: "JOB_DISPATCHER",
-  webhooks: "WEBHOOK_SENDER",
+  webhooks: "WEBHOOK_DISPATCHER",
 } as const
 
 /** As much of such an object as others may call. */
 interface Pokable {
   /** Answers whether anybody follows the log, where it is the one that reads it. */
-  poke(database: string, part?: string): Promise<unknown>
+  poke(database: string): Promise<unknown>
 }
 
 /** The one that reads the log. */
@@ -29,17 +29,11 @@ interface Reader extends Pokable {
  * the next one, by the schedule of the worker, and by the first request of the next isolate: the database holds what is
  * due. Nothing, where there are no such objects (command-line tools).
  */
-export async function poke(
-  env: object,
-  follower: Follower,
-  database: string,
-  part?: string,
-): Promise<void> {
+export async function poke(env: object, follower: Follower, database: string): Promise<void> {
   const namespace = (env as Record<string, DurableObjectNamespace | undefined>)[bindings[follower]]
   if (!namespace) return
-  const name = part === undefined ? database : `${database} ${part}`
-  const stub = namespace.get(namespace.idFromName(name)) as unknown as Pokable
-  const followed = await stub.poke(database, part)
+  const stub = namespace.get(namespace.idFromName(database)) as unknown as Pokable
+  const followed = await stub.poke(database)
   if (follower !== "changes") return
   if (followed === false) quiet.set(database, Date.now() + quietMilliseconds)
   else quiet.delete(database)
@@ -75,14 +69,27 @@ function readerOf(env: object, database: string): Reader | null {
   return namespace ? (namespace.get(namespace.idFromName(database)) as unknown as Reader) : null
 }
 
-/** The same without waiting, and without an error for the caller, whose commit stands. */
-export const pokeLater = (
+/** By then the answer of whoever has committed has left, and what follows takes no part of the machine from it. */
+const graceMilliseconds = 10
+
+/** Pokes that have not left yet, and since when they should have: one is enough for all that was committed before it leaves. */
+const waiting = new Map<string, number>()
+const lateMilliseconds = 1_000
+
+/** The same after a moment, without waiting, and without an error for the caller, whose commit stands. */
+export async function pokeLater(
   env: object,
   follower: Follower,
   database: string,
   log: Log,
-  part?: string,
-) =>
-  poke(env, follower, database, part).catch((error: unknown) => {
+): Promise<void> {
+  const name = `${follower} ${database}`
+  // Whoever was to make it may have been stopped.
+  if ((waiting.get(name) ?? 0) + lateMilliseconds > Date.now()) return
+  waiting.set(name, Date.now())
+  await new Promise((resolve) => setTimeout(resolve, graceMilliseconds))
+  waiting.delete(name)
+  await poke(env, follower, database).catch((error: unknown) => {
     log("warn", "poke failed", { follower, database, error: describeError(error) })
   })
+}

@@ -32,4 +32,4 @@ const backend = createBackend({
 })
 
 export default backend.handler
-export const { ChangePump, JobDispatcher, MetricsStore, WebhookSender } = backend
+export const { ChangePump, JobDispatcher, MetricsStore, WebhookDispatcher, WebhookSender } = backend

@@ -2,6 +2,7 @@ import { Hono } from "hono"
 import { createBackend } from "../../src/backend.ts"
 import { linkCollections } from "../../src/core/records/link.ts"
 import type { OwnHttp } from "../../src/core/records/reach.ts"
+import { webhookDispatcher } from "../../src/core/webhooks/dispatcher-object.ts"
 import { webhookSender } from "../../src/core/webhooks/sender-object.ts"
 import { fixtures } from "./collections.ts"
 import { fixtureHooks } from "./hooks.ts"
@@ -22,10 +23,11 @@ const backend = createBackend({
 
 export default backend.handler
 export const { ChangePump, JobDispatcher, MetricsStore } = backend
-export class WebhookSender extends webhookSender(linkCollections(fixtures), {
+export class WebhookSender extends webhookSender({
   fetch: (request) => receivers.fetch(request),
   resolve: (name) => receivers.resolve(name),
-}) {
+}) {}
+export class WebhookDispatcher extends webhookDispatcher(linkCollections(fixtures)) {
   override async alarm(): Promise<void> {
     if (!receivers.still) await super.alarm()
   }

@@ -8,8 +8,8 @@ import { backoffMilliseconds, batchSize, idleMilliseconds, isExhausted } from ".
 
 /*
  * One object a database. Storage: `database` its name, `cursor` the last line that was delivered, `attempts` at the next
- * one; `announced` the last line that followers know of, who do not wait for a listener that fails. The alarm is set while
- * there may be something to do, and survives the process.
+ * one. Who follows the log beside listeners in code is told that it goes on, and does not wait for a listener that fails. The
+ * alarm is set while there may be something to do, and survives the process.
  */
 
 const anyFollower = sql`SELECT name FROM change_followers LIMIT 1`
@@ -29,7 +29,7 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       // gives up an alarm that fails too often) nothing would ever wake the object again.
       const waiting = ((await storage.get<number>("attempts")) ?? 0) > 0
       if (waiting && (await storage.getAlarm()) !== null) {
-        await this.announceAll(this.app(database))
+        if (this.#followed) await announce(this.app(database))
         return this.#followed
       }
       await storage.setAlarm(Date.now())
@@ -71,9 +71,9 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
     /** Listeners in code do not wait for followers whom nobody can tell: these are told at the next alarm. */
     private async deliverAll(app: App): Promise<void> {
       const untold: unknown[] = []
-      const announceNext = async (to: number) => {
-        if (untold.length > 0) return
-        await this.announceUpTo(app, to).catch((error: unknown) => untold.push(error))
+      const announceNext = async () => {
+        if (untold.length > 0 || !this.#followed) return
+        await announce(app).catch((error: unknown) => untold.push(error))
       }
       while (await this.deliverBatch(app, announceNext)) {}
       // A line that has to wait has set its own alarm, which is not to come before its time.
@@ -84,10 +84,7 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
     }
 
     /** False when the end of the log is reached, or a line has to wait for another try. */
-    private async deliverBatch(
-      app: App,
-      announceNext: (to: number) => Promise<void>,
-    ): Promise<boolean> {
+    private async deliverBatch(app: App, announceNext: () => Promise<void>): Promise<boolean> {
       const cursor = (await this.ctx.storage.get<number>("cursor")) ?? 0
       const [rows = [], followers = []] = await app.db.batch([
         sql`SELECT seq, id, at, actor, organisation, subject, record, version, kind, payload FROM changes WHERE seq > ${cursor} ORDER BY seq LIMIT ${batchSize}`,
@@ -95,7 +92,7 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       ])
       const changes = rows as unknown as StoredChange[]
       this.#followed = followers.length > 0
-      await announceNext(changes.at(-1)?.seq ?? cursor)
+      await announceNext()
       for (const change of changes) {
         if (!(await this.tryDeliver(app, change))) return false
       }
@@ -104,29 +101,6 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       if (last) await this.ctx.storage.put("cursor", last.seq)
       // Whoever has written more meanwhile has poked, or will.
       return changes.length === batchSize
-    }
-
-    /** The lines that a listener holds up, too: one step. */
-    private async announceAll(app: App): Promise<void> {
-      const [followers = [], newest = []] = await app.db.batch([
-        anyFollower,
-        sql`SELECT max(seq) AS seq FROM changes`,
-      ])
-      this.#followed = followers.length > 0
-      await this.announceUpTo(app, (newest[0]?.seq as number | null) ?? 0)
-    }
-
-    /** Of an object that has announced nothing yet, nobody has followed what it has passed. */
-    private async announceUpTo(app: App, to: number): Promise<void> {
-      const { storage } = this.ctx
-      const cursor = (await storage.get<number>("cursor")) ?? 0
-      const announced = await storage.get<number>("announced")
-      const from = announced ?? cursor
-      if (to <= from) return
-      // Before the cursor goes on without them.
-      if (announced === undefined) await storage.put("announced", from)
-      if (this.#followed) await announce(app, from, to)
-      await storage.put("announced", to)
     }
 
     /** False when the line has to wait for another try. */

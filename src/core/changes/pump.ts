@@ -14,11 +14,8 @@ export interface StoredChange {
   readonly payload: string
 }
 
-/**
- * Tells those who follow the log, beside listeners in code, of the lines after `from` up to `to`. Called in order, at
- * least once. Throws when it has to be tried again.
- */
-export type Announce = (app: App, from: number, to: number) => Promise<void>
+/** Tells those who follow the log, beside listeners in code, that it goes on. Throws when it has to be tried again. */
+export type Announce = (app: App) => Promise<void>
 
 /** Puts a line aside that could not be delivered. When it throws, the line is tried again later. */
 export type Bury = (app: App, change: StoredChange) => Promise<void>

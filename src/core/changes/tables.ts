@@ -78,7 +78,9 @@ export const archivePositions = sqliteTable("archive_positions", {
   seq: integer().notNull(),
 })
 
-/** Who follows the log beside the listeners in code: while there is nobody, the pump asks no further. */
+/** Who follows the log beside the listeners in code: while there is nobody, the pump tells nobody. */
 export const changeFollowers = sqliteTable("change_followers", {
   name: text().primaryKey().notNull(),
+  /** Line up to which it has noted what it has to do. */
+  seq: integer(),
 })

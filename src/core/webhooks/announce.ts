@@ -1,46 +1,36 @@
 import type { App } from "../../platform/app.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
-import type { Announce } from "../changes/pump.ts"
-import { wakeEndpoints } from "./wake.ts"
 
 /** Lines of one statement, and endpoints times lines of it: no number of endpoints makes a statement that D1 gives up. */
 const linesAtATime = 1_000
 const rowsAtATime = 10_000
 
+/** Up to which line of the log deliveries are queued; NULL where nobody listens. */
+const position = raw("(SELECT seq FROM change_followers WHERE name = 'webhooks')")
+
 /**
- * Queues the lines after `from`, up to `to`, for the endpoints that listen to them. Of whether their owners may hear of
- * them nothing is asked yet: that is for the moment of delivery. One trip for a batch of the pump, as long as there are a
- * hundred endpoints; what was queued before stays as it is.
+ * Two statements, for one batch: they queue the next lines of the log for the endpoints that listen to them, and write down
+ * up to where, so that each line is queued once, whoever dies. Of whether their owners may hear of them nothing is asked
+ * yet: that is for the moment of delivery. The second answers a row where there were any, with `behind`: 1 where there
+ * are more.
  */
-export const announce: Announce = async (app, from, to) => {
-  for (let after = from; after < to; ) {
-    // Asked in each statement, so that it takes no trip of its own.
-    const until = sql`min(CAST(${to} AS INTEGER), CAST(${after} AS INTEGER) + max(1, min(${raw(String(linesAtATime))}, ${raw(String(rowsAtATime))} / max(1, (SELECT count(*) FROM webhook_endpoints)))))`
-    const [[stretch] = [], endpoints = []] = await app.db.batch([
-      sql`SELECT ${until} AS until`,
-      sql`SELECT DISTINCT e.id AS endpoint ${listening(after, until)}`,
-      sql`INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
-SELECT ${deliveryId(app, sql`CAST(${after} AS INTEGER)`)}, e.id, c.seq, c.id, c.subject || '.' || c.kind, 'queued', 0, ${now(app)}, ${now(app)} ${listening(after, until)} ORDER BY c.seq
+export function announcement(app: App): [Sql, Sql] {
+  // Asked in each statement, so that it takes no trip of its own.
+  const until = sql`min((SELECT max(seq) FROM changes), ${position} + max(1, min(${raw(String(linesAtATime))}, ${raw(String(rowsAtATime))} / max(1, (SELECT count(*) FROM webhook_endpoints)))))`
+  return [
+    sql`INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
+SELECT ${deliveryId(app, position)}, e.id, c.seq, c.id, c.subject || '.' || c.kind, 'queued', 0, ${now(app)}, ${now(app)}
+FROM changes c JOIN webhook_subscriptions s ON s.subject = c.subject AND s.kind = c.kind JOIN webhook_endpoints e ON e.id = s.endpoint
+WHERE c.seq > ${position} AND c.seq <= ${until} AND e.enabled = 1 AND c.seq > e.since AND (c.organisation IS NULL OR c.organisation = e.organisation) ORDER BY c.seq
 ON CONFLICT (endpoint, seq) DO NOTHING`,
-    ])
-    // Before the pump's mark passes them: a killed process leaves nothing waiting for somebody to come by.
-    await wakeEndpoints(
-      app,
-      endpoints.map(({ endpoint }) => endpoint as string),
-    )
-    after = stretch?.until as number
-  }
+    sql`UPDATE change_followers SET seq = ${until} WHERE name = 'webhooks' AND seq < (SELECT max(seq) FROM changes) RETURNING seq < (SELECT max(seq) FROM changes) AS behind`,
+  ]
 }
 
 /** SQL about `c`, a line of the log: true while an endpoint may still be told of it. */
 export const awaited = raw(
-  "EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.seq = c.seq AND d.finishedAt IS NULL)",
+  "(EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.seq = c.seq AND d.finishedAt IS NULL) OR c.seq > ifnull((SELECT seq FROM change_followers WHERE name = 'webhooks'), 9e15))",
 )
-
-/** Lines of a stretch and who listens to them: of their own organisation, or of none. */
-const listening = (after: number, until: Sql) =>
-  sql`FROM changes c JOIN webhook_subscriptions s ON s.subject = c.subject AND s.kind = c.kind JOIN webhook_endpoints e ON e.id = s.endpoint
-WHERE c.seq > CAST(${after} AS INTEGER) AND c.seq <= ${until} AND e.enabled = 1 AND c.seq > e.since AND (c.organisation IS NULL OR c.organisation = e.organisation)`
 
 /**
  * SQL for a UUIDv7 a line `c` of the log: the app's milliseconds, then what the line's number says, so that the log of

@@ -13,60 +13,89 @@ import {
   versionSource,
 } from "../records/versions.ts"
 import { tableSource, type View } from "../records/view.ts"
-import { parseEventType } from "./event-types.ts"
 
 /*
- * What an endpoint is to be told next, with all that decides whether it may be: asked in SQL, with the rights that its
- * owner has at that moment, of the line, of the one before it, and of the record as it is now. No I/O.
+ * What endpoints are to be told next, and what decides whether they may be: asked in SQL, of each line once for each owner,
+ * with the rights that the owner has at that moment, of the line, of the one before it, and of the record as it is now.
+ * No I/O.
  */
 
-/** Deliveries in line that one look takes up, and those that have stepped aside. */
+/** Deliveries in line that one look takes up of an endpoint, and those that have stepped aside. */
 const windowRows = 20
 const asideRows = 5
 /** Bytes of records, of either: so memory knows no more, however many wait, and neither crowds out the other. */
 const windowBytes = 2_000_000
 
-/** A delivery that is due, beside its line. */
-export interface DueRow {
+/** A delivery that is due, as `dueQueries` finds it. */
+export interface Due {
   readonly id: string
+  readonly endpoint: string
   readonly change: string
   readonly type: string
   readonly state: "queued" | "waiting" | "retrying"
   readonly attempts: number
   readonly nextAt: string
-  /** Null of a test. */
-  readonly line: number | null
-  /** Rows as `headOf` takes them; null where the line has left the database. */
+  /** Its line; null of a test. */
+  readonly seq: number | null
+  /** Of the record, in the line. */
+  readonly bytes: number
+}
+
+/** The same beside its line. */
+export interface DueRow extends Due {
+  /** Rows as `headOf` takes them; empty where the line has left the database. */
   readonly row: Row
+}
+
+/**
+ * Three statements: the endpoints that something is due of, the longest first, `room` of them at most; their deliveries, the
+ * first in the order of the log, each of which waits for the one before it, and some of those that have stepped aside; and
+ * when the first of the other endpoints is due, in the column `at`.
+ *
+ * @param except endpoints that are not asked about
+ */
+export function dueQueries(now: string, except: readonly string[], room: number): Sql[] {
+  const head = raw(
+    "(SELECT d.nextAt FROM webhook_deliveries d WHERE d.endpoint = e.id AND d.state IN ('queued', 'waiting') ORDER BY d.seq LIMIT 1)",
+  )
+  const aside = raw(
+    "(SELECT d.nextAt FROM webhook_deliveries d WHERE d.endpoint = e.id AND d.state = 'retrying' ORDER BY d.nextAt LIMIT 1)",
+  )
+  const others = sql`e.id NOT IN (SELECT value FROM json_each(${JSON.stringify(except)}))`
+  // Whoever waits for nothing waits until the year 9.
+  const waiting = sql`WITH waiting AS MATERIALIZED (SELECT e.id, max(ifnull(e.pausedUntil, ''), min(ifnull(${head}, '9'), ifnull(${aside}, '9'))) AS at FROM webhook_endpoints e WHERE e.enabled = 1 AND ${others})`
+  const taken = sql`(SELECT id, at FROM waiting WHERE at <= ${now} ORDER BY at, id LIMIT ${raw(String(room))})`
+  const first = sql`SELECT id FROM (SELECT id FROM webhook_deliveries WHERE endpoint = t.id AND state IN ('queued', 'waiting') ORDER BY seq LIMIT ${raw(String(windowRows))}) UNION ALL SELECT id FROM (SELECT id FROM webhook_deliveries WHERE endpoint = t.id AND state = 'retrying' AND nextAt <= ${now} ORDER BY nextAt LIMIT ${raw(String(asideRows))})`
+  const sized = sql`SELECT d.id, d.endpoint, d.change, d.type, d.state, d.attempts, d.nextAt, d.seq, ifnull(octet_length(l.payload), 0) AS bytes FROM ${taken} t CROSS JOIN webhook_deliveries d ON d.id IN (${first}) LEFT JOIN changes l ON l.seq = d.seq`
+  // As many as fit, and the first of either in any case.
+  const summed = sql`SELECT *, sum(bytes) OVER (PARTITION BY endpoint, state = 'retrying' ORDER BY seq) - bytes AS before FROM (${sized})`
+  return [
+    sql`${waiting} SELECT e.* FROM ${taken} t JOIN webhook_endpoints e ON e.id = t.id ORDER BY t.at, t.id`,
+    sql`${waiting} SELECT id, endpoint, change, type, state, attempts, nextAt, seq, bytes FROM (${summed}) WHERE before < ${raw(String(windowBytes))} ORDER BY seq`,
+    sql`${waiting} SELECT min(at) AS at FROM (SELECT at FROM waiting WHERE at < '9' ORDER BY at, id LIMIT -1 OFFSET ${raw(String(room))})`,
+  ]
 }
 
 /** Of rules in one statement: D1 takes 100 KB. */
 const maxRuleCharacters = 60_000
 
 /**
- * The first in the order of the log, each of which waits for the one before it, and some of those that have stepped aside
- * and are due. One statement for all collections, or as few as their rules fit into, of one batch: `dueOf` reads them.
+ * Lines of the log, with what one person may hear of them. One statement for all collections, or as few as their rules fit
+ * into, of one batch: `linesOf` reads them.
+ *
+ * @param subjects names of the collections that the lines may be about
  */
-export function dueQueries(
+export function lineQueries(
   view: View,
   collections: LinkedCollections,
-  endpoint: string,
-  events: readonly string[],
-  now: string,
+  seqs: readonly number[],
+  subjects: Iterable<string>,
 ): Sql[] {
-  const columns = raw("d.id, d.change, d.type, d.state, d.attempts, d.nextAt, d.seq")
-  const own = sql`d.endpoint = ${endpoint}`
-  const inOrder = sql`SELECT ${columns}, 0 AS aside FROM webhook_deliveries d WHERE ${own} AND d.state IN ('queued', 'waiting') ORDER BY d.seq LIMIT ${raw(String(windowRows))}`
-  const aside = sql`SELECT ${columns}, 1 AS aside FROM webhook_deliveries d WHERE ${own} AND d.state = 'retrying' AND d.nextAt <= ${now} ORDER BY d.nextAt LIMIT ${raw(String(asideRows))}`
-  const size = raw("octet_length(l.payload)")
-  // As many as fit, and the first of either in any case.
-  const picked = sql`SELECT w.*, sum(ifnull(${size}, 0)) OVER (PARTITION BY w.aside ORDER BY w.seq) - ifnull(${size}, 0) AS before FROM (SELECT * FROM (${inOrder}) UNION ALL SELECT * FROM (${aside})) w LEFT JOIN changes l ON l.seq = w.seq`
-  const lines = sql`FROM (${picked}) d LEFT JOIN changes c ON c.seq = d.seq LEFT JOIN changes p ON p.subject = c.subject AND p.record = c.record AND p.version = c.version - 1
-WHERE d.before < ${raw(String(windowBytes))}`
-  const [first = raw("NULL"), ...others] = judged(view, collections, events)
+  const lines = sql`FROM json_each(${JSON.stringify(seqs)}) v CROSS JOIN changes c ON c.seq = v.value LEFT JOIN changes p ON p.subject = c.subject AND p.record = c.record AND p.version = c.version - 1`
+  const [first = raw("NULL"), ...others] = judged(view, collections, subjects)
   return [
-    sql`SELECT d.id AS delivery, d.change, d.type, d.state, d.attempts, d.nextAt, d.seq AS line, ${headColumns(view, collections)}, c.subject, c.payload, p.payload AS beforePayload, ${first} AS judged ${lines} ORDER BY d.seq`,
-    ...others.map((other) => sql`SELECT d.id AS delivery, ${other} AS judged ${lines}`),
+    sql`SELECT ${headColumns(view, collections)}, c.subject, c.payload, p.payload AS beforePayload, ${first} AS judged ${lines}`,
+    ...others.map((other) => sql`SELECT c.seq, ${other} AS judged ${lines}`),
   ]
 }
 
@@ -83,14 +112,11 @@ export interface Judgement {
 }
 
 /** JSON of 0 and 1, in the order of `judgementOf`; NULL of collections that stand in another of them. */
-function judged(view: View, collections: LinkedCollections, events: readonly string[]): Sql[] {
-  const subjects = new Map<string, LinkedCollection>()
-  for (const name of events) {
-    const type = parseEventType(collections, name)
-    if (type) subjects.set(type.collection.name, type.collection)
-  }
+function judged(view: View, collections: LinkedCollections, subjects: Iterable<string>): Sql[] {
   const groups: Sql[] = []
-  for (const collection of subjects.values()) {
+  for (const subject of subjects) {
+    const collection = collections.get(subject)
+    if (!collection) continue
     const one = sql` WHEN ${collection.name} THEN ${judgedOf(view, collection)}`
     const last = groups.at(-1)
     if (last && last.text.length + one.text.length < maxRuleCharacters) {
@@ -113,27 +139,14 @@ function judgedOf(view: View, collection: LinkedCollection): Sql {
   return sql`ifnull((SELECT ${live} FROM ${raw(`"${collection.name}" ${nowAlias}`)} WHERE ${raw(`${nowAlias}."id"`)} = c.record), ${gone})`
 }
 
-/** What the statements of `dueQueries` found, in the order of the log. */
-export function dueOf([rows = [], ...others]: readonly Row[][]): DueRow[] {
-  const elsewhere = new Map(
-    others
-      .flat()
-      .filter(({ judged }) => judged !== null)
-      .map(({ delivery, judged }) => [delivery, judged]),
-  )
-  return rows.map((row) => {
-    const { delivery, change, type, state, attempts, nextAt, line } = row
-    return {
-      id: delivery as string,
-      change: change as string,
-      type: type as string,
-      state: state as DueRow["state"],
-      attempts: attempts as number,
-      nextAt: nextAt as string,
-      line: line as number | null,
-      row: { ...row, judged: row.judged ?? elsewhere.get(delivery) ?? null },
-    }
-  })
+/** What the statements of `lineQueries` found, by the number of the line. */
+export function linesOf([rows = [], ...others]: readonly Row[][]): Map<number, Row> {
+  const lines = new Map(rows.map((row) => [row.seq as number, row]))
+  for (const { seq, judged } of others.flat()) {
+    const line = lines.get(seq as number)
+    if (line && judged !== null) lines.set(seq as number, { ...line, judged })
+  }
+  return lines
 }
 
 /** Null where nothing could be decided: the line, or its collection, is not there any more. */
@@ -156,11 +169,3 @@ export function judgementOf({ row }: DueRow): Judgement | null {
     beforeRights: bits(beforeRights),
   }
 }
-
-/** When the next of them is due, in the column `at`; null when none waits. */
-export const nextDue = (endpoint: string): Sql =>
-  sql`SELECT min(at) AS at FROM (SELECT * FROM (SELECT nextAt AS at FROM webhook_deliveries WHERE endpoint = ${endpoint} AND state IN ('queued', 'waiting') ORDER BY seq LIMIT 1) UNION ALL SELECT * FROM (SELECT nextAt AS at FROM webhook_deliveries WHERE endpoint = ${endpoint} AND state = 'retrying' ORDER BY nextAt LIMIT 1))`
-
-/** What `nextDue` answers, in milliseconds since the epoch. */
-export const nextOf = (rows: readonly Row[] | undefined): number | null =>
-  typeof rows?.[0]?.at === "string" ? Date.parse(rows[0].at) : null

@@ -4,7 +4,7 @@ import { insertMails } from "../mail/enqueue.ts"
 import { newMail } from "../mail/new-mail.ts"
 import { now } from "./announce.ts"
 import type { Outcome } from "./attempt.ts"
-import { type DueRow, nextDue, nextOf } from "./due.ts"
+import type { DueRow } from "./due.ts"
 import { endpointDisabled } from "./mails.ts"
 import { messageId } from "./payload.ts"
 import {
@@ -17,58 +17,82 @@ import {
 } from "./retry-schedule.ts"
 import type { DisabledReason, StoredEndpoint } from "./stored-endpoint.ts"
 
-/** What became of a delivery: it was not for its owner to hear of, or it was sent. */
-export type Result =
-  | { readonly due: DueRow; readonly withheld: true }
-  | {
-      readonly due: DueRow
-      readonly withheld: false
-      /** Milliseconds since the epoch. */
-      readonly at: number
-      readonly body: string
-      readonly outcome: Outcome
-    }
+/** What became of a delivery that was sent. */
+export interface Sent {
+  readonly due: DueRow
+  readonly body: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly outcome: Outcome
+}
+
+/** What became of some deliveries of an endpoint, in their order. */
+export interface Results {
+  /** As it was when they were taken up. */
+  readonly endpoint: StoredEndpoint
+  readonly sent: readonly Sent[]
+  /** What was not for its owner to hear of. */
+  readonly withheld: readonly DueRow[]
+}
 
 /** Disabled by nobody. */
-type Automatic = Exclude<DisabledReason, "request">
-
-type Sent = Extract<Result, { withheld: false }>
+export type Automatic = Exclude<DisabledReason, "request">
 
 /** The state of an endpoint that attempts change. */
-type Health = Pick<
-  StoredEndpoint,
-  "failures" | "failingSince" | "failedAt" | "pausedUntil" | "enabled"
->
+type Health = Pick<StoredEndpoint, "failures" | "failingSince" | "failedAt" | "pausedUntil">
 
 /** Longer ones are not kept. */
 const keptBodyCharacters = 65_536
 
-/** Writes what became of some deliveries of an endpoint, in their order. Answers the endpoint as it is then, and when the next is due. One trip. */
-export async function recordResults(
+/** Of JSON in one statement: D1 takes 2 MB. */
+const maxParameterCharacters = 500_000
+
+/**
+ * Statements, for one batch, that write what became of deliveries of any number of endpoints: as many for one as for all.
+ * And which endpoints are to be disabled then, by `disable`.
+ */
+export function recording(
   app: App,
-  endpoint: StoredEndpoint,
-  results: readonly Result[],
-): Promise<{ endpoint: StoredEndpoint; next: number | null }> {
-  const sent = results.filter((result): result is Sent => !result.withheld)
-  const held = results.filter(({ withheld }) => withheld).map(({ due }) => due)
-  let health: Health = endpoint
-  let reason: Automatic | null = null
-  for (const result of sent) {
-    health = healthAfter(health, result)
-    reason = reasonToDisable(health, result)
-    if (reason !== null) break
+  all: readonly Results[],
+): { statements: Sql[]; ending: { endpoint: StoredEndpoint; reason: Automatic }[] } {
+  const healths: (Health & { id: string })[] = []
+  const ending: { endpoint: StoredEndpoint; reason: Automatic }[] = []
+  for (const { endpoint, sent } of all) {
+    let health: Health = endpoint
+    let reason: Automatic | null = null
+    for (const one of sent) {
+      health = healthAfter(health, one)
+      reason = reasonToDisable(health, one)
+      if (reason !== null) break
+    }
+    if (!isSame(health, endpoint)) healths.push({ id: endpoint.id, ...stateOf(health) })
+    if (reason !== null) ending.push({ endpoint: { ...endpoint, ...health }, reason })
   }
+  const withheld = all.flatMap((results) => results.withheld)
+  const sent = all.flatMap(({ endpoint, sent }) => sent.map((one) => endOf(app, endpoint, one)))
   const statements = [
-    ...(held.length > 0 ? withhold(app, held) : []),
-    ...sent.flatMap((result) => [updateOf(app, endpoint, result), attemptOf(result)]),
-    ...(isSame(health, endpoint) ? [] : [healthOf(endpoint.id, health)]),
+    ...(withheld.length > 0 ? withhold(app, withheld) : []),
+    ...pieces(sent).flatMap((piece) => [updateDeliveries(piece), insertAttempts(piece)]),
+    ...pieces(healths).map(updateHealths),
   ]
-  const rows = await app.db.batch([...statements, nextDue(endpoint.id)])
-  const after = { ...endpoint, ...health }
-  return {
-    endpoint: reason === null ? after : await disable(app, after, reason),
-    next: nextOf(rows.at(-1)),
+  return { statements, ending }
+}
+
+/** Lists as JSON, each as long as a parameter may be. */
+function pieces(list: readonly object[]): string[] {
+  const found: string[] = []
+  let piece: string[] = []
+  let characters = 0
+  for (const text of list.map((one) => JSON.stringify(one))) {
+    if (characters + text.length > maxParameterCharacters && piece.length > 0) {
+      found.push(`[${piece.join()}]`)
+      piece = []
+      characters = 0
+    }
+    piece.push(text)
+    characters += text.length
   }
+  return piece.length > 0 ? [...found, `[${piece.join()}]`] : found
 }
 
 function healthAfter(health: Health, { at, outcome }: Sent): Health {
@@ -110,26 +134,34 @@ function withhold(app: App, held: readonly DueRow[]): Sql[] {
   ]
 }
 
-function updateOf(app: App, endpoint: StoredEndpoint, { due, at, body, outcome }: Sent): Sql {
-  const kept = body.length <= keptBodyCharacters ? body : null
-  if (outcome.error === null) {
-    return sql`UPDATE webhook_deliveries SET state = 'succeeded', body = ${kept}, finishedAt = ${now(app)} WHERE id = ${due.id}`
+/** A row of `webhook_deliveries` as it is after an attempt, and that of the attempt. */
+function endOf(app: App, endpoint: StoredEndpoint, { due, at, body, outcome }: Sent) {
+  const said = {
+    id: due.id,
+    body: body.length <= keptBodyCharacters ? body : null,
+    at: iso(at),
+    milliseconds: outcome.milliseconds,
+    status: outcome.status,
+    headers: outcome.headers && JSON.stringify(outcome.headers),
+    answer: outcome.body,
+    error: outcome.error,
   }
-  const failed = due.attempts + 1
-  const delay = retryAfterFailures(failed, messageId(endpoint.id, due.change))
-  if (delay === null) {
-    return sql`UPDATE webhook_deliveries SET state = 'failed', attempts = CAST(${failed} AS INTEGER), body = ${kept}, finishedAt = ${now(app)} WHERE id = ${due.id}`
-  }
+  if (outcome.error === null) return { ...said, state: "succeeded", finishedAt: now(app) }
+  const attempts = due.attempts + 1
+  const delay = retryAfterFailures(attempts, messageId(endpoint.id, due.change))
+  if (delay === null) return { ...said, state: "failed", attempts, finishedAt: now(app) }
   const asked = parseRetryAfter(outcome.status ?? 0, outcome.retryAfter, at) ?? 0
-  const nextAt = iso(at + Math.max(delay, asked))
-  const state = failed < attemptsInOrder ? "waiting" : "retrying"
-  return sql`UPDATE webhook_deliveries SET state = ${state}, attempts = CAST(${failed} AS INTEGER), nextAt = ${nextAt}, body = ${kept} WHERE id = ${due.id}`
+  const state = attempts < attemptsInOrder ? "waiting" : "retrying"
+  return { ...said, state, attempts, nextAt: iso(at + Math.max(delay, asked)) }
 }
 
+const updateDeliveries = (list: string): Sql =>
+  sql`UPDATE webhook_deliveries SET state = v.value ->> 'state', attempts = ifnull(v.value ->> 'attempts', attempts), nextAt = ifnull(v.value ->> 'nextAt', nextAt), body = v.value ->> 'body', finishedAt = v.value ->> 'finishedAt' FROM json_each(${list}) v WHERE webhook_deliveries.id = v.value ->> 'id'`
+
 /** Nothing, where the delivery went with its endpoint meanwhile. */
-const attemptOf = ({ due, at, outcome }: Sent): Sql =>
+const insertAttempts = (list: string): Sql =>
   sql`INSERT INTO webhook_attempts (delivery, at, milliseconds, status, headers, body, error)
-SELECT id, ${iso(at)}, CAST(${outcome.milliseconds} AS INTEGER), CAST(${outcome.status} AS INTEGER), ${outcome.headers && JSON.stringify(outcome.headers)}, ${outcome.body}, ${outcome.error} FROM webhook_deliveries WHERE id = ${due.id}`
+SELECT d.id, v.value ->> 'at', v.value ->> 'milliseconds', v.value ->> 'status', v.value ->> 'headers', v.value ->> 'answer', v.value ->> 'error' FROM json_each(${list}) v CROSS JOIN webhook_deliveries d ON d.id = v.value ->> 'id' ORDER BY v.key`
 
 const isSame = (one: Health, other: Health): boolean =>
   one.failures === other.failures &&
@@ -137,15 +169,22 @@ const isSame = (one: Health, other: Health): boolean =>
   one.failedAt === other.failedAt &&
   one.pausedUntil === other.pausedUntil
 
-const healthOf = (id: string, { failures, failingSince, failedAt, pausedUntil }: Health): Sql =>
-  sql`UPDATE webhook_endpoints SET failures = CAST(${failures} AS INTEGER), failingSince = ${failingSince}, failedAt = ${failedAt}, pausedUntil = ${pausedUntil} WHERE id = ${id}`
+const stateOf = ({ failures, failingSince, failedAt, pausedUntil }: Health) => ({
+  failures,
+  failingSince,
+  failedAt,
+  pausedUntil,
+})
+
+const updateHealths = (list: string): Sql =>
+  sql`UPDATE webhook_endpoints SET failures = v.value ->> 'failures', failingSince = v.value ->> 'failingSince', failedAt = v.value ->> 'failedAt', pausedUntil = v.value ->> 'pausedUntil' FROM json_each(${list}) v WHERE webhook_endpoints.id = v.value ->> 'id'`
 
 /** Sends nothing more, and tells its owner, where they are still there. What waits stays. Two trips. */
 export async function disable(
   app: App,
   endpoint: StoredEndpoint,
   reason: Automatic,
-): Promise<StoredEndpoint> {
+): Promise<void> {
   const at = now(app)
   const [person] = await app.directory.all(
     sql`SELECT locale FROM users WHERE id = ${endpoint.owner} AND kind = 'person' AND disabledAt IS NULL`,
@@ -167,7 +206,6 @@ export async function disable(
   ])
   if (told) app.wake("jobs")
   app.log("warn", "webhook endpoint disabled", { endpoint: endpoint.id, reason })
-  return { ...endpoint, enabled: false, disabledReason: reason, disabledAt: at }
 }
 
 const iso = (milliseconds: number): string => new Date(milliseconds).toISOString()

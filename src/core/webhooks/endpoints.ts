@@ -22,7 +22,6 @@ import type {
 } from "./schema.ts"
 import { makeSecret, owner } from "./signatures.ts"
 import { type StoredEndpoint, storedEndpoint } from "./stored-endpoint.ts"
-import { wakeLater } from "./wake.ts"
 
 export type Endpoint = z.output<typeof webhookEndpoint>
 export type IssuedEndpoint = Endpoint & { readonly secret: string | null }
@@ -65,7 +64,7 @@ export async function createEndpoint(
     sql`INSERT INTO webhook_endpoints (id, owner, organisation, "key", url, description, events, filter, fields, headers, headerNames, scheme, secret, publicKey, ratePerSecond, enabled, since, failures, createdAt, updatedAt)
 SELECT ${id}, ${actor.id}, ${actor.organisation}, ${key}, ${new URL(draft.url).href}, ${draft.description ?? null}, ${JSON.stringify(draft.events)}, ${draft.filter ?? null}, ${draft.fields ? JSON.stringify(draft.fields) : null}, ${headers}, ${headerNames}, ${scheme}, ${sealed}, ${publicKey}, CAST(${draft.ratePerSecond ?? defaultRate} AS INTEGER), 1, (SELECT ifnull(max(seq), 0) FROM changes), 0, ${at}, ${at}`,
     ...subscribe(id, draft.events),
-    sql`INSERT INTO change_followers (name) VALUES ('webhooks') ON CONFLICT (name) DO NOTHING`,
+    sql`INSERT INTO change_followers (name, seq) SELECT 'webhooks', ifnull(max(seq), 0) FROM changes WHERE true ON CONFLICT (name) DO NOTHING`,
     sql`SELECT * FROM webhook_endpoints WHERE id = ${id} AND deletedAt IS NULL`,
   ])
   await app.followed()
@@ -115,7 +114,7 @@ export async function changeEndpoint(
     if (patch.enabled) await assertKeyStands(app, endpoint)
     const row = await writeChange(app, actor, endpoint, patch)
     if (row) {
-      app.waitUntil(wakeLater(app, id))
+      app.wake("webhooks")
       return toEndpoint(storedEndpoint(row))
     }
   }

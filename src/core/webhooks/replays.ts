@@ -8,7 +8,6 @@ import { type Delivery, getDelivery } from "./deliveries.ts"
 import { findVisible, guarded } from "./endpoints.ts"
 import type { webhookReplay } from "./schema.ts"
 import { testType } from "./test-event.ts"
-import { wakeLater } from "./wake.ts"
 
 /*
  * What is sent again is the same event with the same id, as its owner may read it now. Of stretches of the log everything
@@ -46,7 +45,7 @@ export async function replay(
   await assertOwn(app, actor, id)
   const statements = statementsOf(app, id, wanted)
   const [rows = []] = await guarded(app, actor, statements)
-  await wakeLater(app, id)
+  app.wake("webhooks")
   const queued = wanted.deliveries || wanted.failedSince ? rows.length : 0
   app.log("info", "webhook replay", { endpoint: id, queued })
   return { queued }
@@ -108,7 +107,7 @@ export async function sendTest(app: App, actor: UserActor, endpoint: string): Pr
   await guarded(app, actor, [
     sql`INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt) VALUES (${id}, ${endpoint}, NULL, ${id}, ${testType}, 'waiting', 0, ${now(app)}, ${now(app)})`,
   ])
-  await wakeLater(app, endpoint)
+  app.wake("webhooks")
   const { body: _, log: __, ...rest } = await getDelivery(app, actor, endpoint, id)
   return rest
 }

@@ -78,37 +78,44 @@ function parseSecret(text: string): Uint8Array {
 const wrongSecret = (what: string): Problem =>
   invalidInput({ path: "secret", code: "invalid_secret", message: `secret ${what}` })
 
+/** Signs for one endpoint. */
+export type Sign = (message: { id: string; timestamp: number; body: string }) => Promise<string>
+
 /**
- * The value of `webhook-signature`: one by each of the sealed secrets, the newest first.
+ * Answers the value of `webhook-signature`: one by each of the sealed secrets, the newest first. The timestamp is in seconds
+ * since the epoch.
  *
- * @param timestamp seconds since the epoch
+ * @throws {Problem} `misconfigured` for a secret that does not open
  */
-export async function sign(
+export async function signer(
   settings: Settings,
   endpoint: string,
   sealed: readonly string[],
-  { id, timestamp, body }: { id: string; timestamp: number; body: string },
-): Promise<string> {
-  const content = new TextEncoder().encode(`${id}.${timestamp}.${body}`)
-  const signatures = await Promise.all(
+): Promise<Sign> {
+  const keys = await Promise.all(
     sealed.map(async (text) =>
-      signatureBy(new Uint8Array(await unseal(settings, owner(endpoint), text)), content),
+      importSecret(new Uint8Array(await unseal(settings, owner(endpoint), text))),
     ),
   )
-  return signatures.join(" ")
+  return async ({ id, timestamp, body }) => {
+    const content = new TextEncoder().encode(`${id}.${timestamp}.${body}`)
+    const signatures = await Promise.all(keys.map((key) => signatureBy(key, content)))
+    return signatures.join(" ")
+  }
 }
 
-async function signatureBy(
-  secret: Uint8Array<ArrayBuffer>,
-  content: Uint8Array<ArrayBuffer>,
-): Promise<string> {
+function importSecret(secret: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
   // A JWK begins with a brace, and is longer than any secret.
   if (secret.length > 64) {
     const jwk = JSON.parse(new TextDecoder().decode(secret)) as JsonWebKey
-    const key = await crypto.subtle.importKey("jwk", jwk, "Ed25519", false, ["sign"])
-    return `v1a,${Buffer.from(await crypto.subtle.sign("Ed25519", key, content)).toString("base64")}`
+    return crypto.subtle.importKey("jwk", jwk, "Ed25519", false, ["sign"])
   }
   const algorithm = { name: "HMAC", hash: "SHA-256" }
-  const key = await crypto.subtle.importKey("raw", secret, algorithm, false, ["sign"])
-  return `v1,${Buffer.from(await crypto.subtle.sign("HMAC", key, content)).toString("base64")}`
+  return crypto.subtle.importKey("raw", secret, algorithm, false, ["sign"])
+}
+
+async function signatureBy(key: CryptoKey, content: Uint8Array<ArrayBuffer>): Promise<string> {
+  const { name } = key.algorithm
+  const signature = Buffer.from(await crypto.subtle.sign(name, key, content)).toString("base64")
+  return `${name === "Ed25519" ? "v1a" : "v1"},${signature}`
 }

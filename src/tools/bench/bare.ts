@@ -108,5 +108,6 @@ export default bare
 /** wrangler.toml names the class, so each Worker of the bench has one. */
 export class ChangePump extends DurableObject {}
 export class JobDispatcher extends DurableObject {}
+export class WebhookDispatcher extends DurableObject {}
 export class WebhookSender extends DurableObject {}
 export class MetricsStore extends DurableObject {}

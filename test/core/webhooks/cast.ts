@@ -1,10 +1,12 @@
 import { env } from "cloudflare:workers"
 import { Webhook } from "standardwebhooks"
 import { expect } from "vitest"
+import { announcement } from "../../../src/core/webhooks/announce.ts"
 import { eventually } from "../../support/eventually.ts"
 import { call, type Person } from "../../support/people.ts"
 import { type Received, receivers } from "../../support/receivers.ts"
 import { type Json, read } from "../records/cast.ts"
+import { toolApp } from "../records/workshop.ts"
 
 export interface Endpoint extends Json {
   id: string
@@ -52,13 +54,15 @@ export async function received(count: number): Promise<Received[]> {
   return receivers.received
 }
 
-/** Until the pump has announced all lines. */
-export const settledPump = () =>
-  eventually(async () => {
+/** Until the pump has passed all lines, and they are queued, which the dispatcher does not do while it stands still. */
+export async function settledPump(): Promise<void> {
+  await eventually(async () => {
     const status = await env.CHANGE_PUMP.get(env.CHANGE_PUMP.idFromName("main")).status()
     const [last] = (await env.DB.prepare("SELECT max(seq) AS seq FROM changes").all()).results
     expect(status.cursor).toBe(last?.seq)
   })
+  await toolApp().db.batch(announcement(toolApp()))
+}
 
 /** The same, and nothing waits that is due. */
 export async function settled(): Promise<void> {

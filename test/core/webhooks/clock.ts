@@ -1,31 +1,72 @@
 import { env } from "cloudflare:workers"
 import { linkCollections } from "../../../src/core/records/link.ts"
 import type { Outside } from "../../../src/core/webhooks/attempt.ts"
-import { newMemory, sendDue } from "../../../src/core/webhooks/sender.ts"
+import {
+  freshMilliseconds,
+  giveBack,
+  newMemory,
+  takeTurn,
+} from "../../../src/core/webhooks/dispatcher.ts"
+import { orderOf } from "../../../src/core/webhooks/parcel.ts"
+import { open, send } from "../../../src/core/webhooks/sender.ts"
+import type { App } from "../../../src/platform/app.ts"
 import { fixtures } from "../../support/collections.ts"
 import { receivers } from "../../support/receivers.ts"
 import { toolApp } from "../records/workshop.ts"
 
-/** A sender on a clock of the test's own, in the place of the object of an endpoint, which stands still meanwhile. */
+/** Keeps a turn from taking anything up: more is away than memory holds. */
+const full = "full"
+const nothing = { characters: 0, until: Number.POSITIVE_INFINITY }
+
+/**
+ * A dispatcher on a clock of the test's own, in the place of the database's object, which stands still meanwhile; it sees
+ * one endpoint, and those that `sees` names beside it.
+ */
 export function senderOf(endpoint: string, collections = linkCollections(fixtures)) {
   const memory = newMemory()
+  const sees = [endpoint]
   let clock = Date.now()
   const app = () => ({ ...toolApp("main", () => clock), wake() {} })
   const outside: Outside = {
     fetch: (request) => receivers.fetch(request),
     resolve: (name) => receivers.resolve(name),
   }
+  /** One turn, what it leads to, and a turn that only writes it down; answers when it wants the next, and what stopped it. */
+  const turns = async (on: App) => {
+    for (const { id } of await stored("SELECT id FROM webhook_endpoints")) {
+      if (!sees.includes(id as string)) memory.away.set(id as string, nothing)
+    }
+    const { parcels } = await takeTurn(on, collections, memory)
+    for (const parcel of parcels) {
+      const order = orderOf(on, parcel, freshMilliseconds)
+      try {
+        const opened = await open(on.settings, order, null)
+        giveBack(memory, parcel, await send(on.settings, outside, order, opened, on.now))
+      } catch (error) {
+        giveBack(memory, parcel, { error })
+      }
+    }
+    const stopped = memory.returned.find(({ obstacle }) => obstacle)
+    memory.away.set(full, { characters: Number.POSITIVE_INFINITY, until: Number.POSITIVE_INFINITY })
+    const { next } = await takeTurn(on, collections, memory)
+    memory.away.delete(full)
+    return { next, error: memory.stops.has(endpoint) ? stopped?.obstacle?.error : undefined }
+  }
   return {
+    memory,
+    sees,
     get clock() {
       return clock
     },
     set clock(moment: number) {
       clock = moment
     },
-    /** One look; answers when it wants the next. */
-    async look(): Promise<number | null> {
+    /** Answers when it wants the next look. Throws what stopped it. */
+    async look(on: App = app()): Promise<number | null> {
       clock = Math.max(clock, Date.now())
-      return sendDue(app(), collections, outside, endpoint, memory)
+      const { next, error } = await turns(on)
+      if (error !== undefined) throw error
+      return next
     },
     /** Looks again whenever it wants to, until nothing waits, or so often. */
     async run(times = 1_000): Promise<number | null> {

@@ -13,6 +13,7 @@ import {
   endpoint,
   partner,
   received,
+  settledPump,
   verified,
 } from "./cast.ts"
 import { senderOf, stored } from "./clock.ts"
@@ -49,6 +50,9 @@ describe("a new secret", () => {
     const alone = { ...last().headers, "webhook-signature": signatures()[0] as string }
     expect(() => new Webhook(next.secret).verify(last().body, alone)).not.toThrow()
     expect(() => new Webhook(it.secret).verify(last().body, alone)).toThrow()
+    await eventually(async () =>
+      expect((await deliveries(alice, it.id, "?state=succeeded")).items).toHaveLength(1),
+    )
 
     receivers.still = true
     try {
@@ -266,8 +270,9 @@ describe("the log of an endpoint", () => {
       await read(call(alice, "POST", "/batch", { operations }), 200)
       const lines = () =>
         stored("SELECT id FROM webhook_deliveries WHERE endpoint = ? ORDER BY seq", it.id)
-      await eventually(async () => expect(await lines()).toHaveLength(30))
+      await settledPump()
       const inOrder = (await lines()).map(({ id }) => id as string)
+      expect(inOrder).toHaveLength(30)
       expect(inOrder).toEqual(inOrder.toSorted())
       expect(new Set(inOrder).size).toBe(30)
     } finally {

@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
 import { collection } from "../../../src/core/records/collection.ts"
 import { text } from "../../../src/core/records/fields.ts"
-import { linkCollections } from "../../../src/core/records/link.ts"
-import { newMemory, sendDue } from "../../../src/core/webhooks/sender.ts"
-import { fixtures } from "../../support/collections.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { receivers } from "../../support/receivers.ts"
 import { create, read } from "../records/cast.ts"
@@ -53,7 +50,7 @@ test("what is written while an endpoint begins to listen to it is told, though a
       return app.db.batch(statements)
     },
   }
-  await sendDue({ ...app, db }, linkCollections(fixtures), receivers, id, newMemory())
+  await sender.look({ ...app, db })
   expect(receivers.received.map((request) => eventOf(request).type)).toEqual([
     "articles.created",
     "tags.created",

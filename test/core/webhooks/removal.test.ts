@@ -267,6 +267,8 @@ describe("an endpoint whose key has ended", () => {
     receivers.still = true
     const quentin = await signedIn("quentin")
     const { id } = await endpoint(await programOf(quentin), { events: ["tags.created"] })
+    await create(alice, "tags", { name: "for nobody" })
+    await settledPump()
     await read(call(root, "PATCH", `/auth/users/${quentin.id}`, { disabled: true }), 200)
     await senderOf(id).run()
     expect(await stored("SELECT disabledReason FROM webhook_endpoints WHERE id = ?", id)).toEqual([

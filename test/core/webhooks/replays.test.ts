@@ -11,6 +11,7 @@ import {
   eventOf,
   received,
   settled,
+  settledPump,
   verified,
 } from "./cast.ts"
 import { senderOf, stored } from "./clock.ts"
@@ -162,11 +163,9 @@ describe("a replay of one delivery", () => {
     receivers.still = true
     const it = await endpoint(bob, { events: ["articles.created"] })
     await create(alice, "articles", { title: "hidden", status: "draft" })
-    const [queued] = await eventually(async () => {
-      const rows = await stored("SELECT id FROM webhook_deliveries WHERE endpoint = ?", it.id)
-      expect(rows).toHaveLength(1)
-      return rows
-    })
+    await settledPump()
+    const [queued] = await stored("SELECT id FROM webhook_deliveries WHERE endpoint = ?", it.id)
+    expect(queued).toBeDefined()
     await refused(replayOne(bob, it.id, queued?.id as string), 404)
     const deliveries = [queued?.id as string]
     expect(await read(replay(bob, it.id, { deliveries }), 201)).toEqual({ queued: 0 })

@@ -2,11 +2,16 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { linkCollections } from "../../../src/core/records/link.ts"
-import { announce } from "../../../src/core/webhooks/announce.ts"
-import { newMemory, sendDue } from "../../../src/core/webhooks/sender.ts"
+import {
+  freshMilliseconds,
+  giveBack,
+  newMemory,
+  takeTurn,
+} from "../../../src/core/webhooks/dispatcher.ts"
+import { orderOf } from "../../../src/core/webhooks/parcel.ts"
+import { open, send } from "../../../src/core/webhooks/sender.ts"
 import type { App } from "../../../src/platform/app.ts"
 import { fixtures } from "../../support/collections.ts"
-import { eventually } from "../../support/eventually.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { receivers } from "../../support/receivers.ts"
 import { create } from "../records/cast.ts"
@@ -32,10 +37,10 @@ const lastLine = async () =>
   ((await stored("SELECT max(seq) AS seq FROM changes"))[0]?.seq ?? 0) as number
 
 let tags = 0
-/** Makes so many tags, and waits until they are announced. */
-async function write(count: number): Promise<void> {
+/** Makes so many tags, and waits until they are queued, unless the dispatcher is to do that. */
+async function write(count: number, queue = true): Promise<void> {
   for (let n = 0; n < count; n++) await create(alice, "tags", { name: `t${tags++}` })
-  await settledPump()
+  if (queue) await settledPump()
 }
 
 /** Lines as so many writes would have left them, of which nobody has told the pump. */
@@ -86,24 +91,14 @@ const tripsOfPump = () =>
     return apps.reduce((sum, { cost }) => sum + cost.trips, 0)
   })
 
-const queued = async () =>
-  (await stored("SELECT count(*) AS n FROM webhook_deliveries"))[0]?.n as number
-
-test.each([
-  [1, 2],
-  [50, 2],
-  [0, 1],
-])("for %d endpoints the pump takes a batch of the log in %d trips", async (count, trips) => {
-  await listening(count)
-  const [from, to] = await leaveLines()
-  expect(await tripsOfPump()).toBe(trips)
-  expect(await queued()).toBe(count * lines)
-  // What is announced twice is queued once, in as many trips.
-  const app = toolApp()
-  await announce(app, from, to)
-  expect(app.cost.trips).toBe(1)
-  expect(await queued()).toBe(count * lines)
-})
+test.each([1, 50, 0])(
+  "for %d endpoints the pump takes a batch of the log in one trip",
+  async (count) => {
+    await listening(count)
+    await leaveLines()
+    expect(await tripsOfPump()).toBe(1)
+  },
+)
 
 test("a write costs what it costs without endpoints, however many hear of it", async () => {
   const costOf = async () => {
@@ -119,48 +114,124 @@ test("a write costs what it costs without endpoints, however many hear of it", a
   expect(await costOf()).toBe(without)
 })
 
-describe("an endpoint's own object", () => {
-  const look = async (id: string, memory: ReturnType<typeof newMemory>) => {
+/** Turns of a dispatcher until nothing is left to do: what each asks of the database, and what it hands over. */
+async function turns(memory = newMemory()) {
+  const all: { trips: number; written: number; handed: number; events: number }[] = []
+  for (;;) {
     const app = { ...toolApp(), wake() {} }
-    const next = await sendDue(app, collections, receivers, id, memory)
-    return { trips: app.cost.trips, next }
+    const { parcels, next } = await takeTurn(app, collections, memory)
+    for (const parcel of parcels) {
+      const order = orderOf(app, parcel, freshMilliseconds)
+      const opened = await open(app.settings, order, null)
+      giveBack(memory, parcel, await send(app.settings, receivers, order, opened))
+    }
+    const events = parcels.reduce((sum, parcel) => sum + parcel.events.length, 0)
+    const { trips, rowsWritten: written } = app.cost
+    all.push({ trips, written, handed: parcels.length, events })
+    if (parcels.length === 0 && next === null) return all
   }
+}
 
-  test("sends what is due in two trips, once it knows whose it is, and finds nothing in one", async () => {
-    const [id] = (await listening(1)) as [string]
-    await write(lines + 5)
-    const memory = newMemory()
-    const first = await look(id, memory)
-    expect(receivers.received).toHaveLength(20)
-    expect(first.trips).toBeLessThanOrEqual(5)
-    expect(first.next).not.toBeNull()
-    // A second has to begin, in which more may be sent.
-    await eventually(async () => {
-      const { trips } = await look(id, memory)
-      if (receivers.received.length > 20) expect(trips).toBe(2)
-      expect(receivers.received).toHaveLength(25)
-    })
-    expect(await look(id, memory)).toEqual({ trips: 1, next: null })
+describe("the dispatcher", () => {
+  test("has an event sent to fifty endpoints in three trips, fifty calls, and as many rows as one needs, fifty times", async () => {
+    const writtenFor = async (count: number) => {
+      await listening(count)
+      const memory = newMemory()
+      await write(1)
+      // Now it knows whose they are.
+      await turns(memory)
+      receivers.received = []
+      await write(1, false)
+      const all = await turns(memory)
+      expect(all.map(({ trips, handed, events }) => [trips, handed, events])).toEqual([
+        [2, count, count],
+        [1, 0, 0],
+      ])
+      expect(receivers.received).toHaveLength(count)
+      expect(new Set(receivers.received.map(({ body }) => body)).size).toBe(1)
+      expect(await stored("SELECT DISTINCT state FROM webhook_deliveries")).toEqual([
+        { state: "succeeded" },
+      ])
+      return all.reduce((sum, { written }) => sum + written, 0)
+    }
+    const one = await writtenFor(1)
+    const fifty = await writtenFor(50)
+    // One of them is the position in the log, which is written once.
+    expect(fifty - 1).toBe(50 * (one - 1))
+    expect(one).toBe(10)
   })
 
-  test("hears of it at its next look that it is disabled, listens to other events, or is gone", async () => {
+  test("hands over twenty events of a backlog at a time, in two trips for all endpoints", async () => {
+    await listening(5)
+    await stored("UPDATE webhook_endpoints SET ratePerSecond = 100")
+    await write(lines + 5)
+    const memory = newMemory()
+    const all = await turns(memory)
+    expect(all.map(({ handed, events }) => [handed, events])).toEqual([
+      [5, 100],
+      [5, 25],
+      [0, 0],
+    ])
+    // It learns whose they are in two more.
+    expect(all.map(({ trips }) => trips)).toEqual([4, 2, 1])
+    expect(await turns(memory)).toEqual([{ trips: 1, written: 0, handed: 0, events: 0 }])
+  })
+
+  test("takes up a hundred endpoints in a turn, and all others in the next", async () => {
+    const [id] = await listening(1)
+    await stored(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 129)
+INSERT INTO webhook_endpoints (id, owner, url, events, headerNames, scheme, secret, ratePerSecond, enabled, since, failures, createdAt, updatedAt)
+SELECT 'copy ' || i, owner, url, events, headerNames, scheme, secret, ratePerSecond, 1, since, 0, createdAt, updatedAt FROM webhook_endpoints, n WHERE id = ?`,
+      id,
+    )
+    await stored(
+      "INSERT INTO webhook_subscriptions (subject, kind, endpoint) SELECT 'tags', 'created', id FROM webhook_endpoints WHERE id LIKE 'copy %'",
+    )
+    await write(1)
+    const memory = newMemory()
+    const handed: number[] = []
+    for (let n = 0; n < 2; n++) {
+      const { parcels } = await takeTurn({ ...toolApp(), wake() {} }, collections, memory)
+      handed.push(parcels.length)
+    }
+    expect(handed).toEqual([100, 30])
+    expect(memory.away.size).toBe(130)
+  })
+
+  test("reads nothing more while as much is away as memory may hold", async () => {
+    await listening(3)
+    await write(1)
+    const memory = newMemory()
+    memory.away.set("another", { characters: 16_000_001, until: Number.POSITIVE_INFINITY })
+    const turn = await takeTurn({ ...toolApp(), wake() {} }, collections, memory)
+    expect(turn).toMatchObject({ parcels: [], full: true })
+    memory.away.delete("another")
+    const { parcels } = await takeTurn({ ...toolApp(), wake() {} }, collections, memory)
+    expect(parcels).toHaveLength(3)
+  })
+
+  test("hears of it at its next turn that an endpoint is disabled, listens to other events, or is gone", async () => {
     const [id] = (await listening(1)) as [string]
     const memory = newMemory()
     await write(1)
-    await look(id, memory)
+    await turns(memory)
     const path = `/webhooks/endpoints/${id}`
     await call(alice, "PATCH", path, { enabled: false })
     await stored("UPDATE webhook_deliveries SET state = 'waiting', finishedAt = NULL")
-    expect((await look(id, memory)).next).toBeNull()
+    await turns(memory)
     expect(receivers.received).toHaveLength(1)
     await call(alice, "PATCH", path, { enabled: true, events: ["parcels.created"] })
-    await look(id, memory)
+    await turns(memory)
     await create(alice, "parcels", { label: "of a kind that it did not know of" })
     await settledPump()
     await call(alice, "PATCH", path, { events: ["parcels.created", "tags.created"] })
-    await look(id, memory)
+    await turns(memory)
     expect(receivers.received.at(-1)?.body).toContain("of a kind that it did not know of")
+    await write(1)
+    const before = receivers.received.length
     await call(alice, "DELETE", path)
-    expect((await look(id, memory)).next).toBeNull()
+    await turns(memory)
+    expect(receivers.received).toHaveLength(before)
   })
 })

@@ -1,14 +1,14 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest"
-import { wakeDue, wakeEndpoints } from "../../../src/core/webhooks/wake.ts"
-import type { App } from "../../../src/platform/app.ts"
 import { fixtures } from "../../support/collections.ts"
+import { eventually } from "../../support/eventually.ts"
 import { type Person, signedIn } from "../../support/people.ts"
 import { receivers } from "../../support/receivers.ts"
 import { create, read } from "../records/cast.ts"
-import { openWorkshop, toolApp } from "../records/workshop.ts"
+import { openWorkshop } from "../records/workshop.ts"
 import { content, endpoint, received, settledPump } from "./cast.ts"
-import { stored } from "./clock.ts"
+import { senderOf, stored } from "./clock.ts"
 
 let alice: Person
 beforeAll(async () => {
@@ -20,24 +20,54 @@ afterEach(async () => {
   await stored("UPDATE webhook_endpoints SET enabled = 0")
 })
 
-/** An app whose calls of endpoints' objects are noted, and made by nobody. */
-function noting(app: App = toolApp()): { app: App; woken: string[] } {
-  const woken: string[] = []
-  return { app: { ...app, wakeEndpoint: async (id) => void woken.push(id) }, woken }
-}
+const dispatcher = env.WEBHOOK_DISPATCHER.get(env.WEBHOOK_DISPATCHER.idFromName("main"))
+const pump = env.CHANGE_PUMP.get(env.CHANGE_PUMP.idFromName("main"))
+const alarmOf = () => runInDurableObject(dispatcher, (_, { storage }) => storage.getAlarm())
 
 test("what waits is sent although the process died between the commit and the call", async () => {
   receivers.still = true
-  const { id } = await endpoint(alice, { events: ["tags.created"] })
+  await endpoint(alice, { events: ["tags.created"] })
   await create(alice, "tags", { name: "lost" })
   await settledPump()
-  const object = env.WEBHOOK_SENDER.get(env.WEBHOOK_SENDER.idFromName(`main ${id}`))
-  // Its alarm comes, does nothing, and is not set again.
-  await object.poke("main", id)
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  // Its alarm has come, done nothing, and is not set again.
+  await eventually(async () => expect(await alarmOf()).toBeNull())
   receivers.still = false
   expect(receivers.received).toEqual([])
-  await wakeDue(toolApp())
+  // As the worker does every minute.
+  await pump.poke("main")
+  await received(1)
+})
+
+test("the dispatcher sets its alarm while something is away, and none when nothing waits", async () => {
+  let silent = true
+  receivers.answer = async () => {
+    while (silent) await new Promise((resolve) => setTimeout(resolve, 5))
+    return new Response()
+  }
+  await endpoint(alice, { events: ["tags.created"] })
+  await create(alice, "tags", { name: "slow" })
+  await received(1)
+  // Whoever died meanwhile is woken by it.
+  await eventually(async () => expect(await alarmOf()).toBeGreaterThan(Date.now() + 1_000))
+  silent = false
+  await eventually(async () => expect(await alarmOf()).toBeNull())
+  expect(
+    await stored(
+      "SELECT id FROM webhook_deliveries WHERE finishedAt IS NULL AND state = 'waiting'",
+    ),
+  ).toEqual([])
+})
+
+test("a database that does not answer is asked again later", async () => {
+  await endpoint(alice, { events: ["tags.created"] })
+  await stored("ALTER TABLE webhook_deliveries RENAME TO webhook_deliveries_away")
+  try {
+    await create(alice, "tags", { name: "late" })
+    await eventually(async () => expect(await alarmOf()).toBeGreaterThan(Date.now() + 5_000))
+  } finally {
+    await stored("ALTER TABLE webhook_deliveries_away RENAME TO webhook_deliveries")
+  }
+  await runDurableObjectAlarm(dispatcher)
   await received(1)
 })
 
@@ -49,56 +79,37 @@ test.each([
   ["one in line that is not due yet", "waiting", 60, "", false],
   ["nothing but what is done", "succeeded", -1, "", false],
   ["one, while it is disabled", "waiting", -1, "enabled = 0", false],
-  ["one, while it is paused", "waiting", -1, "pausedUntil = '9999-01-01T00:00:00.000Z'", false],
+  ["one, while it is paused", "waiting", -1, "pausedUntil = '2999-01-01T00:00:00.000Z'", false],
   ["one, after a pause", "waiting", -1, "pausedUntil = '2020-01-01T00:00:00.000Z'", true],
-])("by the clock an endpoint with %s is woken, or is not", async (_, state, due, set, woken) => {
+])("an endpoint with %s is sent to, or is not", async (_, state, due, set, sent) => {
   receivers.still = true
   const { id } = await endpoint(alice, { events: ["tags.created"] })
   const at = new Date(Date.now() + due * 1_000).toISOString()
   await stored(
-    "INSERT INTO webhook_deliveries (id, endpoint, change, type, state, attempts, nextAt, createdAt) VALUES (?1, ?2, ?1, 'tags.created', ?3, 0, ?4, ?4)",
+    "INSERT INTO webhook_deliveries (id, endpoint, change, type, state, attempts, nextAt, createdAt) VALUES (?1, ?2, ?1, 'webhooks.test', ?3, 0, ?4, ?4)",
     crypto.randomUUID(),
     id,
     state,
     at,
   )
   if (set) await stored(`UPDATE webhook_endpoints SET ${set} WHERE id = ?`, id)
-  const noted = noting()
-  await wakeDue(noted.app)
-  expect(noted.woken).toEqual(woken ? [id] : [])
+  const next = await senderOf(id).look()
+  expect(receivers.received).toHaveLength(sent ? 1 : 0)
+  // When it is due, or its pause ends.
+  const waits = due > 0 ? at : set.includes("2999") ? "2999-01-01T00:00:00.000Z" : null
+  expect(next).toBe(waits && Date.parse(waits))
 })
 
-test("fifty objects are called at a time, and one that does not answer keeps none from being called", async () => {
-  let open = 0
-  let most = 0
-  const called: string[] = []
-  const app: App = {
-    ...toolApp(),
-    async wakeEndpoint(id) {
-      called.push(id)
-      most = Math.max(most, ++open)
-      await new Promise((resolve) => setTimeout(resolve, 1))
-      open--
-      if (id === "7") throw new Error("no answer")
-    },
-  }
-  const ids = Array.from({ length: 120 }, (_, n) => String(n))
-  await expect(wakeEndpoints(app, ids)).rejects.toThrow("no answer")
-  expect(called).toEqual(ids)
-  expect(most).toBe(50)
-})
-
-test("a test is answered although its object could not be called", async () => {
+test("a test is answered although the dispatcher could not be called", async () => {
   receivers.still = true
   const { id } = await endpoint(alice, { events: ["tags.created"] })
   const namespace = {
-    idFromName: (name: string) => env.WEBHOOK_SENDER.idFromName(name),
+    idFromName: (name: string) => env.WEBHOOK_DISPATCHER.idFromName(name),
     get: () => ({ poke: () => Promise.reject(new Error("overloaded")) }),
   }
-
   const shop = await openWorkshop(fixtures, {
     tables: false,
-    bindings: { WEBHOOK_SENDER: namespace },
+    bindings: { WEBHOOK_DISPATCHER: namespace },
   })
   await read(shop.call(alice, "POST", `/webhooks/endpoints/${id}/tests`), 201)
   await read(
@@ -107,7 +118,6 @@ test("a test is answered although its object could not be called", async () => {
     }),
     201,
   )
-  const noted = noting()
-  await wakeDue(noted.app)
-  expect(noted.woken).toEqual([id])
+  await senderOf(id).look()
+  expect(receivers.received.length).toBeGreaterThan(0)
 })
