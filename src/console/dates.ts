@@ -2,30 +2,41 @@
 const localeOf = (language: string): string =>
   navigator.languages.find((tag) => tag === language || tag.startsWith(`${language}-`)) ?? language
 
-/** Moments in the viewer's own zone and language; `null` is a dash. */
-export function moment(iso: string | null | undefined, language: string): string {
-  if (!iso) return "–"
-  return new Intl.DateTimeFormat(localeOf(language), {
-    dateStyle: "medium",
-    timeStyle: "short",
-  }).format(new Date(iso))
+/** One for each language: to make one takes longer than to write a hundred numbers with it. */
+function kept<Format>(make: (locale: string) => Format): (language: string) => Format {
+  const formats = new Map<string, Format>()
+  return (language) => {
+    const found = formats.get(language)
+    if (found) return found
+    const format = make(localeOf(language))
+    formats.set(language, format)
+    return format
+  }
 }
+
+const moments = kept(
+  (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }),
+)
+const days = kept(
+  (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" }),
+)
+const times = kept(
+  (locale) => new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }),
+)
+const amounts = kept((locale) => new Intl.NumberFormat(locale))
+
+/** Moments in the viewer's own zone and language; `null` is a dash. */
+export const moment = (iso: string | null | undefined, language: string): string =>
+  iso ? moments(language).format(new Date(iso)) : "–"
 
 /** A day without a zone, as `YYYY-MM-DD` says it. */
 export function day(date: string, language: string): string {
   const [year, month, dayOfMonth] = date.split("-").map(Number)
   const at = new Date(0)
   at.setUTCFullYear(year ?? 0, (month ?? 1) - 1, dayOfMonth ?? 1)
-  return new Intl.DateTimeFormat(localeOf(language), {
-    dateStyle: "medium",
-    timeZone: "UTC",
-  }).format(at)
+  return days(language).format(at)
 }
 
-export const time = (iso: string, language: string): string =>
-  new Intl.DateTimeFormat(localeOf(language), { hour: "2-digit", minute: "2-digit" }).format(
-    new Date(iso),
-  )
+export const time = (iso: string, language: string): string => times(language).format(new Date(iso))
 
-export const amount = (n: number, language: string): string =>
-  new Intl.NumberFormat(localeOf(language)).format(n)
+export const amount = (n: number, language: string): string => amounts(language).format(n)

@@ -182,6 +182,44 @@ describe.skipIf(!executablePath)("the film club's records in the console", () =>
     await visitor.leave()
   })
 
+  test("the keyboard goes from cell to cell, and stays at its own while the grid scrolls", async () => {
+    const visitor = await visitConsole(browser, server, "/data/films?sort=title")
+    const { page } = visitor
+    const grid = page.locator(".grid")
+    const place = () =>
+      page.evaluate(() => {
+        const cell = document.activeElement as HTMLElement
+        const row = cell.closest("[aria-rowindex]")
+        return `${row?.getAttribute("aria-rowindex")}:${cell.getAttribute("aria-colindex")}`
+      })
+    await page.getByRole("row").nth(5).getByRole("gridcell").nth(1).click()
+    expect(await place()).toBe("6:2")
+    await page.keyboard.press("PageDown")
+    await page.keyboard.press("PageDown")
+    await page.keyboard.press("ArrowRight")
+    await expect.poll(place).toBe("36:3")
+    const active = grid.locator("[data-active]")
+    const inSight = () =>
+      active.evaluate((cell) => {
+        const { x, y, height } = cell.getBoundingClientRect()
+        return document.elementFromPoint(x + 2, y + height / 2) === cell
+      })
+    expect(await inSight()).toBe(true)
+    await grid.evaluate((area) => area.scrollTo(0, 4_800))
+    await grid.locator("[aria-rowindex='120']").waitFor()
+    expect(await inSight()).toBe(false)
+    expect(await place()).toBe("36:3")
+    await page.keyboard.press("ArrowDown")
+    await expect.poll(place).toBe("37:3")
+    await expect.poll(inSight).toBe(true)
+    await page.keyboard.press("Space")
+    await page.getByText("1 chosen").waitFor()
+    await grid.locator("[aria-rowindex='37'] input").uncheck()
+    await page.getByText("1 chosen").waitFor({ state: "detached" })
+    await page.keyboard.press("Enter")
+    await visitor.leave()
+  })
+
   test("what is stored is text in cells, forms and pickers, whatever it looks like", async () => {
     for (const title of hostile) {
       await ask("/records/films", {

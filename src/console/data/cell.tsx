@@ -1,60 +1,61 @@
-import { Anchor, Badge, Code, Text } from "@mantine/core"
-import type { MouseEvent } from "react"
+import type { ReactNode } from "react"
 import { Link } from "wouter"
 import { amount, day, moment } from "../dates.ts"
+import type { Messages } from "../messages-en.ts"
 import { useLanguage } from "../text.tsx"
 import type { FieldDescription } from "./collections.ts"
 
-/** A value as text; nothing that a record holds is ever markup here. */
-export function Cell({
-  field,
-  value,
-  title,
-}: {
-  field: FieldDescription
-  value: unknown
-  title?: string | undefined
-}) {
-  const { text, language } = useLanguage()
-  if (value === null || value === undefined || value === "") {
-    return (
-      <Text span c="dimmed" size="sm">
-        –
-      </Text>
-    )
-  }
+interface Spoken {
+  readonly text: Messages
+  readonly language: string
+}
+
+/**
+ * A value as text; nothing that a record holds is ever markup here. Grids show thousands, so it is plain elements, and
+ * none around what is a text.
+ *
+ * @param title - Of the record that a relation points at.
+ */
+export function shownValue(
+  field: FieldDescription,
+  value: unknown,
+  { text, language }: Spoken,
+  title?: string,
+): ReactNode {
+  if (value === null || value === undefined || value === "") return <span className="none">–</span>
   switch (field.kind) {
     case "boolean":
-      return <Badge variant="light">{value ? text.yes : text.no}</Badge>
+      return <span className="tag">{value ? text.yes : text.no}</span>
     case "integer":
     case "number":
     case "rollup":
-      return <span className="numbers">{amount(Number(value), language)}</span>
+      return amount(Number(value), language)
     case "date":
-      return <span className="numbers">{day(String(value), language)}</span>
+      return day(String(value), language)
     case "datetime":
-      return <span className="numbers">{moment(String(value), language)}</span>
+      return moment(String(value), language)
     case "choice":
-      return <Badge variant="default">{String(value)}</Badge>
+      return <span className="tag">{String(value)}</span>
     case "relation":
       return (
-        <Anchor
-          component={Link}
-          href={`/data/${field.options.target}/${String(value)}`}
-          size="sm"
-          onClick={(event: MouseEvent) => event.stopPropagation()}
-        >
+        <Link className="link" href={`/data/${field.options.target}/${String(value)}`}>
           {title ?? shortId(String(value))}
-        </Anchor>
+        </Link>
       )
     case "relations":
-      return <span>{(value as string[]).map(shortId).join(", ") || "–"}</span>
+      return (value as string[]).map(shortId).join(", ") || "–"
     case "json":
     case "point":
-      return <Code>{JSON.stringify(value)}</Code>
+      return <code>{JSON.stringify(value)}</code>
     default:
-      return <span>{String(value)}</span>
+      return String(value)
   }
+}
+
+/** The same, by itself. */
+export function Value({ field, value }: { field: FieldDescription; value: unknown }) {
+  const spoken = useLanguage()
+  return <span className="numbers">{shownValue(field, value, spoken)}</span>
 }
 
 export const shortId = (id: string): string => `…${id.slice(-8)}`

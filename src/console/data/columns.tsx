@@ -1,5 +1,6 @@
 import { Button, Checkbox, Popover, ScrollArea, Stack } from "@mantine/core"
 import { useLocalStorage } from "@mantine/hooks"
+import { useMemo } from "react"
 import { Icon } from "../icon.tsx"
 import { useText } from "../text.tsx"
 import type { CollectionDescription, FieldDescription } from "./collections.ts"
@@ -18,13 +19,14 @@ const possible = ({ fields }: CollectionDescription): FieldDescription[] => [
 
 /** The columns that a person chose for a collection, kept in this browser; at first its first six fields. */
 export function useColumns(collection: CollectionDescription) {
-  const all = possible(collection)
+  const all = useMemo(() => possible(collection), [collection])
   const [names, setNames] = useLocalStorage<string[]>({
     key: `hinterland console columns ${collection.name}`,
     defaultValue: [...all.slice(0, 6).map(({ name }) => name), "updatedAt"],
     getInitialValueInEffect: false,
   })
-  return [all.filter(({ name }) => names.includes(name)), setNames] as const
+  const columns = useMemo(() => all.filter(({ name }) => names.includes(name)), [all, names])
+  return [columns, setNames] as const
 }
 
 export function ColumnMenu(props: {

@@ -1,20 +1,11 @@
-import { Text, UnstyledButton } from "@mantine/core"
 import { memo } from "react"
 import { Icon } from "../icon.tsx"
-import { useText } from "../text.tsx"
-import { Cell } from "./cell.tsx"
+import { useLanguage } from "../text.tsx"
+import { shownValue } from "./cell.tsx"
 import { CellEditor, isEditable } from "./cell-editor.tsx"
 import { type CollectionDescription, type FieldDescription, titleField } from "./collections.ts"
 import type { AnyRecord } from "./records.ts"
-
-/** What is done in a row. The same for as long as the grid lives, so that rows need not be drawn again. */
-export interface RowActions {
-  open(id: string): void
-  choose(id: string): void
-  activate(row: number, column: number): void
-  edit(row: number, column: number): void
-  endEdit(): void
-}
+import { rowHeight } from "./row-window.ts"
 
 interface Props {
   readonly collection: CollectionDescription
@@ -23,83 +14,93 @@ interface Props {
   readonly titles: ReadonlyMap<string, string | null>
   readonly record: AnyRecord
   readonly index: number
-  /** In pixels, from the first row. */
-  readonly start: number
-  readonly template: string
+  /** Not among those that follow each other. */
+  readonly apart: boolean
   /** Of the cell that the keyboard is at; null where it is in another row. */
   readonly active: number | null
   readonly editing: boolean
   /** Null where nothing can be done with records. */
   readonly chosen: boolean | null
   readonly viewed: boolean
-  readonly actions: RowActions
+  readonly onEdited: () => void
 }
 
-/** A row of the grid. Drawn once while it scrolls: only what is in it makes it anew. */
+/**
+ * A row of the grid, drawn once while it scrolls by: only what is in it makes it anew. What is done in it the grid
+ * hears, which finds by `placeOf` where.
+ */
 export const GridRow = memo(function GridRow(props: Props) {
-  const { collection, columns, titles, record, index, active, chosen, actions } = props
-  const text = useText()
+  const { collection, columns, titles, record, index, active, chosen } = props
+  const spoken = useLanguage()
+  const { text } = spoken
   const title = titleOf(collection, record)
   return (
     <tr
       aria-rowindex={index + 2}
       className="grid-row"
-      style={{
-        gridTemplateColumns: props.template,
-        transform: `translateY(${props.start}px)`,
-      }}
+      style={props.apart ? { position: "absolute", top: index * rowHeight } : undefined}
     >
-      <td aria-colindex={1} className="grid-cell grid-lead">
+      <td aria-colindex={1} className={chosen === null ? "grid-lead" : "grid-lead can-choose"}>
         {chosen !== null && (
           <input
             type="checkbox"
             checked={chosen}
+            onChange={heardAbove}
             aria-label={text.bulk.choose(title)}
-            onChange={() => actions.choose(record.id)}
           />
         )}
-        <UnstyledButton
-          className="grid-open"
-          aria-label={`${text.data.open} ${title}`}
-          onClick={() => actions.open(record.id)}
-        >
+        <button type="button" className="grid-open" aria-label={`${text.data.open} ${title}`}>
           <Icon name="edit" />
-        </UnstyledButton>
+        </button>
       </td>
       {columns.map((field, column) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys of all its cells
         <td
           key={field.name}
           aria-colindex={column + 2}
-          className="grid-cell"
+          className={cellClass(field)}
           tabIndex={active === column ? 0 : -1}
           data-active={active === column || undefined}
-          onClick={() => actions.activate(index, column)}
-          onDoubleClick={() => actions.edit(index, column)}
         >
           {active === column && props.editing && isEditable(collection, field) ? (
             <CellEditor
               collection={collection}
               field={field}
               record={record}
-              onDone={actions.endEdit}
+              onDone={props.onEdited}
             />
           ) : props.viewed && !(field.name in record) ? (
-            <Text span size="sm" c="dimmed" fs="italic">
-              {text.viewAs.hidden}
-            </Text>
+            <i className="none">{text.viewAs.hidden}</i>
           ) : (
-            <Cell
-              field={field}
-              value={record[field.name]}
-              title={relatedTitle(titles, field, record)}
-            />
+            shownValue(field, record[field.name], spoken, relatedTitle(titles, field, record))
           )}
         </td>
       ))}
     </tr>
   )
 })
+
+/** React asks for a handler beside the value. */
+const heardAbove = () => {}
+
+/** The column of what is before the first one. */
+export const lead = -1
+
+/** In which cell of the rows something happened. */
+export function placeOf(target: EventTarget): { row: number; column: number } | null {
+  const cell = target instanceof Element ? target.closest("td") : null
+  if (!cell) return null
+  const at = (element: Element | null, name: string) => Number(element?.getAttribute(name)) - 2
+  return { row: at(cell.parentElement, "aria-rowindex"), column: at(cell, "aria-colindex") }
+}
+
+/** Long texts have more room: see the style sheet. */
+export const cellClass = ({ kind }: FieldDescription): string =>
+  isWide(kind) ? "grid-cell wide" : "grid-cell"
+
+/** In pixels, as the style sheet has it. */
+export const leastWidth = ({ kind }: FieldDescription): number => (isWide(kind) ? 200 : 140)
+
+const isWide = (kind: string): boolean => kind === "text" || kind === "markdown"
 
 function relatedTitle(
   titles: ReadonlyMap<string, string | null>,

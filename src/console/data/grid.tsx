@@ -1,7 +1,14 @@
 import { Alert, Center, Loader, Text, UnstyledButton } from "@mantine/core"
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query"
-import { useVirtualizer } from "@tanstack/react-virtual"
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
+import {
+  type FormEvent,
+  type KeyboardEvent,
+  type MouseEvent,
+  useCallback,
+  useEffect,
+  useMemo,
+  useState,
+} from "react"
 import { isProblem } from "../backend.ts"
 import { Icon } from "../icon.tsx"
 import { ProblemNotice } from "../problem.tsx"
@@ -13,11 +20,13 @@ import {
   type FieldDescription,
   titleField,
 } from "./collections.ts"
-import { GridRow, type RowActions } from "./grid-row.tsx"
-import { type AnyRecord, type Asked, listQuery } from "./records.ts"
+import { cellClass, GridRow, lead, leastWidth, placeOf } from "./grid-row.tsx"
+import { type Asked, listQuery } from "./records.ts"
+import { rowHeight, useRowWindow } from "./row-window.ts"
 import { useReader, useViewing } from "./viewer.tsx"
 
-const rowHeight = 40
+/** The next page is asked for when so many rows are left. */
+const rowsAhead = 100
 const unsortable = new Set(["json", "relations", "backRelation", "point", "markdown"])
 
 interface Props {
@@ -39,33 +48,22 @@ export function Grid(props: Props) {
   const text = useText()
   const query = useInfiniteQuery(listQuery(collection.name, asked, useReader()))
   const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data])
-  const area = useRef<HTMLDivElement>(null)
   const [active, setActive] = useState({ row: 0, column: 0 })
   const [editing, setEditing] = useState(false)
+  const endEdit = useCallback(() => setEditing(false), [])
   const titles = useTitles()
   const { viewer } = useViewing()
-  const actions = useActions(props, setActive, setEditing)
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => area.current,
-    estimateSize: () => rowHeight,
-    overscan: 12,
-  })
-  const shown = virtual.getVirtualItems()
-  const last = shown.at(-1)?.index ?? 0
+  const { first, end, attach, onScroll } = useRowWindow(rows.length)
   const { hasNextPage, isFetchingNextPage, fetchNextPage, error } = query
   useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && !error && last >= rows.length - 40)
+    if (hasNextPage && !isFetchingNextPage && !error && end >= rows.length - rowsAhead)
       void fetchNextPage()
-  }, [last, rows.length, hasNextPage, isFetchingNextPage, error, fetchNextPage])
+  }, [end, rows.length, hasNextPage, isFetchingNextPage, error, fetchNextPage])
   const refused = isProblem(error) && error.status === 400 && (asked.filter || asked.search)
   useEffect(() => {
     if (refused) onRefused(error)
   }, [refused, error, onRefused])
 
-  const lead = chosen ? 80 : 48
-  const template = `${lead}px ${columns.map((field) => `minmax(${widthOf(field)}px, ${widthOf(field)}fr)`).join(" ")}`
-  const width = columns.reduce((sum, field) => sum + widthOf(field), lead)
   function move(event: KeyboardEvent): void {
     if (editing || !(event.target instanceof HTMLTableCellElement)) return
     const { row, column } = active
@@ -86,10 +84,12 @@ export function Grid(props: Props) {
         column: Math.max(0, Math.min(columns.length - 1, to.column)),
       }
       setActive(next)
-      virtual.scrollToIndex(next.row)
-      requestAnimationFrame(() =>
-        area.current?.querySelector<HTMLElement>("[data-active]")?.focus(),
-      )
+      const table = event.currentTarget
+      requestAnimationFrame(() => {
+        const cell = table.querySelector<HTMLElement>("[data-active]")
+        cell?.scrollIntoView({ block: "nearest", inline: "nearest" })
+        cell?.focus({ preventScroll: true })
+      })
     } else if (event.key === "Enter") {
       event.preventDefault()
       const record = rows[row]
@@ -103,6 +103,25 @@ export function Grid(props: Props) {
       if (record) onChoose(record.id)
     }
   }
+  function press({ target }: MouseEvent): void {
+    const place = placeOf(target)
+    const record = place && rows[place.row]
+    if (!record || !(target instanceof Element) || target.closest("a")) return
+    if (place.column !== lead) setActive(place)
+    else if (target.closest("button")) onOpen(record.id)
+  }
+  function choose({ target }: FormEvent): void {
+    const place = placeOf(target)
+    const record = place?.column === lead && rows[place.row]
+    if (record) onChoose(record.id)
+  }
+  function edit({ target }: MouseEvent): void {
+    const place = placeOf(target)
+    const field = place && columns[place.column]
+    if (!field) return
+    setActive(place)
+    setEditing(chosen !== null && isEditable(collection, field))
+  }
 
   if (viewer && isProblem(error) && [401, 403, 404].includes(error.status)) {
     return (
@@ -113,22 +132,22 @@ export function Grid(props: Props) {
   }
   if (error && !refused) return <ProblemNotice error={error} onRetry={() => void query.refetch()} />
   return (
-    <div className="grid" ref={area}>
+    <div className="grid" ref={attach} onScroll={onScroll}>
       <table
         role="grid"
         aria-label={collection.name}
         aria-rowcount={hasNextPage ? -1 : rows.length + 1}
         aria-colcount={columns.length + 1}
         onKeyDown={move}
-        style={{ minWidth: width }}
+        style={{ minWidth: widthOf(columns, chosen !== null) }}
       >
         <thead>
-          <tr
-            className="grid-row grid-head"
-            style={{ gridTemplateColumns: template }}
-            aria-rowindex={1}
-          >
-            <th scope="col" aria-colindex={1}>
+          <tr className="grid-row grid-head" aria-rowindex={1}>
+            <th
+              scope="col"
+              aria-colindex={1}
+              className={chosen ? "grid-lead can-choose" : "grid-lead"}
+            >
               <span className="unseen">{text.data.open}</span>
             </th>
             {columns.map((field, i) => (
@@ -142,9 +161,17 @@ export function Grid(props: Props) {
             ))}
           </tr>
         </thead>
-        <tbody className="grid-body" style={{ height: virtual.getTotalSize() }}>
-          {shown.map(({ index, start }) => {
-            const record = rows[index] as AnyRecord
+
+        <tbody
+          className="grid-body"
+          style={{ height: rows.length * rowHeight, paddingTop: first * rowHeight }}
+          onChange={choose}
+          onClick={press}
+          onDoubleClick={edit}
+        >
+          {rowsShown(first, end, active.row).map((index) => {
+            const record = rows[index]
+            if (!record) return null
             const isActive = active.row === index
             return (
               <GridRow
@@ -154,13 +181,12 @@ export function Grid(props: Props) {
                 titles={titles}
                 record={record}
                 index={index}
-                start={start}
-                template={template}
+                apart={index < first || index >= end}
                 active={isActive ? active.column : null}
                 editing={isActive && editing}
                 chosen={chosen?.has(record.id) ?? null}
                 viewed={viewer !== null}
-                actions={actions}
+                onEdited={endEdit}
               />
             )
           })}
@@ -182,30 +208,17 @@ export function Grid(props: Props) {
   )
 }
 
-/** Bound to what the grid was given last, and themselves always the same. */
-function useActions(
-  props: Props,
-  setActive: (cell: { row: number; column: number }) => void,
-  setEditing: (editing: boolean) => void,
-): RowActions {
-  const given = useRef(props)
-  given.current = props
-  return useMemo(
-    () => ({
-      open: (id) => given.current.onOpen(id),
-      choose: (id) => given.current.onChoose(id),
-      activate: (row, column) => setActive({ row, column }),
-      edit(row, column) {
-        const { collection, columns, chosen } = given.current
-        const field = columns[column]
-        setActive({ row, column })
-        setEditing(chosen !== null && field !== undefined && isEditable(collection, field))
-      },
-      endEdit: () => setEditing(false),
-    }),
-    [setActive, setEditing],
-  )
+/** Those in the window, and the one that the keyboard is at, which keeps the focus however far it is. */
+function rowsShown(first: number, end: number, active: number): number[] {
+  const shown = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i)
+  if (active < first) shown.unshift(active)
+  else if (active >= end) shown.push(active)
+  return shown
 }
+
+/** In pixels, at least. */
+const widthOf = (columns: readonly FieldDescription[], canChoose: boolean): number =>
+  columns.reduce((sum, field) => sum + leastWidth(field), canChoose ? 80 : 48)
 
 function Heading(props: {
   field: FieldDescription
@@ -219,7 +232,7 @@ function Heading(props: {
     props.sort === name ? "ascending" : props.sort === `-${name}` ? "descending" : null
   if (unsortable.has(kind)) {
     return (
-      <th scope="col" aria-colindex={props.index} className="grid-cell">
+      <th scope="col" aria-colindex={props.index} className={cellClass(props.field)}>
         {name}
       </th>
     )
@@ -229,7 +242,7 @@ function Heading(props: {
     <th
       scope="col"
       aria-colindex={props.index}
-      className="grid-cell"
+      className={cellClass(props.field)}
       aria-sort={direction ?? "none"}
     >
       <UnstyledButton
@@ -243,10 +256,6 @@ function Heading(props: {
     </th>
   )
 }
-
-/** In pixels at least; what is left over is shared in proportion. */
-const widthOf = ({ kind }: FieldDescription): number =>
-  kind === "text" || kind === "markdown" ? 200 : 140
 
 /** By which field of each collection its records are known. */
 function useTitles(): ReadonlyMap<string, string | null> {

@@ -5,7 +5,7 @@ import { moment } from "../dates.ts"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
-import { Cell } from "./cell.tsx"
+import { Value } from "./cell.tsx"
 import type { CollectionDescription, FieldDescription } from "./collections.ts"
 import type { AnyRecord } from "./records.ts"
 import { restore as restoreRecord, useUndo } from "./undo.tsx"
@@ -136,12 +136,12 @@ function Difference(props: { field: FieldDescription; from: unknown; to: unknown
       {from !== null && (
         <>
           <del>
-            <Cell field={field} value={from} />
+            <Value field={field} value={from} />
           </del>{" "}
           →{" "}
         </>
       )}
-      <Cell field={field} value={to} />
+      <Value field={field} value={to} />
     </Text>
   )
 }

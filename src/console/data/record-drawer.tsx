@@ -6,7 +6,7 @@ import { moment } from "../dates.ts"
 import { ProblemNotice, useTell } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { useParameters } from "../use-parameters.ts"
-import { Cell } from "./cell.tsx"
+import { Value } from "./cell.tsx"
 import { type CollectionDescription, titleField, writableFields } from "./collections.ts"
 import { FieldInput } from "./field-input.tsx"
 import { type AnyRecord, recordQuery } from "./records.ts"
@@ -189,7 +189,7 @@ function RecordForm(props: {
               />
               {conflicting && (
                 <Text size="sm" c="orange" component="div">
-                  → <Cell field={field} value={theirs[field.name]} />
+                  → <Value field={field} value={theirs[field.name]} />
                 </Text>
               )}
             </div>
