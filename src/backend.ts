@@ -88,7 +88,7 @@ export function createBackend(product: Product) {
       ...historyArchive(collections, [awaited]),
       anonymousSweep,
       bulkSweep,
-      filesSweep,
+      filesSweep(collections),
       inboundSweep(hooks),
       webhooksSweep,
       ...(product.schedules ?? []),

@@ -77,6 +77,8 @@ const variables = z.object({
   /** Of all files of one person, and of one organisation, in each database. */
   FILE_QUOTA_PERSON: bytes.default(1_000_000_000),
   FILE_QUOTA_ORGANISATION: bytes.default(100_000_000_000),
+  /** How long files are kept that records have let go of: as long as these may want them back. */
+  FILE_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(30),
   /** Who looks for malware in files: nobody, what knows the test file of EICAR alone, a service at FILE_SCANNER_URL. */
   FILE_SCANNER: z.enum(["off", "eicar", "http"]).default("off"),
   /** Takes content as a body, and answers 200 for what is clean, 406 for what is infected. FILE_SCANNER_TOKEN is its secret. */
@@ -262,6 +264,8 @@ export interface FileSettings {
   readonly maxBytes: number
   readonly quotaOfPerson: number
   readonly quotaOfOrganisation: number
+  /** Of what records have let go of. */
+  readonly retentionDays: number
   readonly scanner: {
     readonly driver: Variables["FILE_SCANNER"]
     /** Always there where the driver is `http`. */
@@ -314,6 +318,7 @@ export function parseSettings(env: object): Settings {
       maxBytes: data.FILE_MAX_BYTES,
       quotaOfPerson: data.FILE_QUOTA_PERSON,
       quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
+      retentionDays: data.FILE_RETENTION_DAYS,
       scanner: { driver: data.FILE_SCANNER, url: data.FILE_SCANNER_URL ?? null },
       heldUntilScanned: data.FILE_SCAN_PENDING === "held",
       imagesOfPerson: data.FILE_IMAGES_PERSON,

@@ -38,7 +38,7 @@ const operations: readonly Operation[] = [
     operationId: "uploadFile",
     summary: "Send a file",
     description:
-      "The body is the content, as it is, with `Content-Length`; `Content-Disposition` or `name` tell the name. Or it is a form, as browsers send it, with one file at its end. What type it is, its content tells: what is declared counts only among types that browsers do not run. It is yours alone, until a record holds it: then whoever may read the field reads it. What you and your organisation have together is limited.",
+      "The body is the content, as it is, with `Content-Length`; `Content-Disposition` or `name` tell the name. Or it is a form, as browsers send it, with one file at its end. What type it is, its content tells: what is declared counts only among types that browsers do not run. It is yours alone, until a record holds it: then whoever may read the field reads it. With `for`, what that field takes is judged at once, of what is declared before a byte is read. What you and your organisation have together is limited.",
     auth: "session",
     query: uploadQuery,
     body: {
@@ -57,6 +57,7 @@ const operations: readonly Operation[] = [
       "invalid_input",
       "length_required",
       "payload_too_large",
+      "unsupported_media_type",
       "quota_exceeded",
     ],
   },

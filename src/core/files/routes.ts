@@ -7,6 +7,7 @@ import { nextLink, pageOfQuery } from "../../platform/page.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { parseWith } from "../../platform/validate.ts"
 import type { LinkedCollections } from "../records/link.ts"
+import { type Destination, destinationNamed } from "./destinations.ts"
 import { signFileLink, verifyFileLink } from "./file-links.ts"
 import { nameInDisposition } from "./file-name.ts"
 import { assertMayHaveFiles } from "./file-rights.ts"
@@ -28,7 +29,10 @@ export const fileRoutes = (collections: LinkedCollections, presets: ImagePresets
     })
     .post("/", queryOf(uploadQuery), async (c) => {
       const actor = assertMayHaveFiles(c.get("actor"), "create")
-      const file = await storeUpload(c.get("app"), actor, await uploadOf(c, c.req.valid("query")))
+      const app = c.get("app")
+      const destination = (name: string) => destinationNamed(app, actor, collections, name)
+      const upload = await uploadOf(c, c.req.valid("query"), destination)
+      const file = await storeUpload(app, actor, upload)
       return c.json(file, 201, { location: `/files/${file.id}` })
     })
     .get("/:id", queryOf(contentQuery), async (c) => {
@@ -67,16 +71,21 @@ export const fileRoutes = (collections: LinkedCollections, presets: ImagePresets
     })
 
 /** What is sent: the body, or the file in a form, whose other fields say what the query may say. */
-async function uploadOf(c: Context<Http>, query: z.output<typeof uploadQuery>): Promise<Upload> {
+async function uploadOf(
+  c: Context<Http>,
+  query: z.output<typeof uploadQuery>,
+  named: (destination: string) => Destination,
+): Promise<Upload> {
   const [type, sizeBytes] = [c.req.header("content-type"), lengthOf(c)]
   const content = chunksOf(c.req.raw.body as ReadableStream<Uint8Array> | null)
   if (!isForm(type)) {
     const name = nameInDisposition(c.req.header("content-disposition")) ?? query.name ?? ""
-    return { name, type, sizeBytes, content }
+    return { name, type, sizeBytes, content, destination: query.for ? named(query.for) : null }
   }
   const { fields, file } = await openForm(type as string, sizeBytes, content)
-  const { name } = parseWith(uploadQuery, { ...query, ...fields })
-  return { ...file, name: name ?? file.name }
+  const said = parseWith(uploadQuery, { ...query, ...fields })
+  const destination = said.for ? named(said.for) : null
+  return { ...file, name: said.name ?? file.name, destination }
 }
 
 /** An id that cannot be one is an id of nothing. */

@@ -36,6 +36,15 @@ export const uploadQuery = z.strictObject({
     .string()
     .optional()
     .meta({ description: "The file's name, where `Content-Disposition` does not tell it." }),
+  for: z
+    .string()
+    .max(100)
+    .optional()
+    .meta({
+      description:
+        "The field of records that it is to go into, whose limits are judged at once. If no record holds it after a day, it is deleted.",
+      examples: ["films.poster"],
+    }),
 })
 
 export const fileForm = uploadQuery

@@ -31,7 +31,10 @@ export const files = sqliteTable(
     scan: text({ enum: ["pending", "clean", "infected"] }),
     /** The field of records that it was sent for, as `films.poster`, until a record holds it. */
     destination: text(),
-    /** When the last record that held it let go of it; null while one does, and of what none ever held. */
+    /**
+     * Since when no record holds it, of what one has held, and of what has come for one; null while one does, and of what
+     * nobody ever gave to any.
+     */
     releasedAt: text(),
   },
   (table) => [
@@ -41,9 +44,7 @@ export const files = sqliteTable(
     index("files_organisation").on(table.organisation, table.id),
     /** Partial: where it is not. */
     index("files_state").on(table.state, table.id),
-    /** Partial: where there is one. */
-    index("files_destination").on(table.createdAt),
-    /** Partial: likewise. */
+    /** Partial: where it is known. */
     index("files_releasedAt").on(table.releasedAt),
   ],
 )

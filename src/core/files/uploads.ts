@@ -5,6 +5,7 @@ import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { refuse } from "../identity/directory-guard.ts"
 import { epochRefusal } from "../identity/epoch.ts"
+import { assertFits, assertMayArrive, type Destination } from "./destinations.ts"
 import { cleanName } from "./file-name.ts"
 import { fileColumns, fileOf, keyOf, type StoredFile } from "./files.ts"
 import { imageSizeOf } from "./image-size.ts"
@@ -19,6 +20,7 @@ export interface Upload {
   readonly sizeBytes: number
   /** Each chunk is good until the next is asked for. */
   readonly content: AsyncIterable<Uint8Array>
+  readonly destination: Destination | null
 }
 
 /**
@@ -26,7 +28,8 @@ export interface Upload {
  * the content is written when all of it is kept. Whatever goes wrong between, nothing stays: if this process is killed, the
  * row of the reservation leads the sweep to it.
  *
- * @throws {Problem} `payload_too_large`, `quota_exceeded`, `token_outdated`; `invalid_input` when the length is another
+ * @throws {Problem} `payload_too_large`, `quota_exceeded`, `token_outdated`; `unsupported_media_type` where its destination
+ * takes no such files; `invalid_input` when the length is another
  */
 export function storeUpload(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
   const stored = store(app, actor, upload)
@@ -36,18 +39,19 @@ export function storeUpload(app: App, actor: UserActor, upload: Upload): Promise
 }
 
 async function store(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
-  const { sizeBytes, type } = upload
+  const { sizeBytes, type, destination } = upload
   const { maxBytes } = app.settings.files
   if (sizeBytes > maxBytes) {
     throw new Problem("payload_too_large", `A file may have ${maxBytes} bytes at most.`)
   }
+  if (destination) assertMayArrive(destination, upload)
   const id = app.newId()
   await reserve(app, actor, id, upload)
   try {
     const content = await receive(upload.content, sizeBytes, (stream) =>
       app.blobs.write(keyOf(id), stream),
     )
-    const file = await settle(app, id, content, type)
+    const file = await settle(app, id, content, type, destination)
     if (!file) throw new Problem("conflict", "It took so long that it was given up.")
     return file
   } catch (error) {
@@ -59,17 +63,23 @@ async function store(app: App, actor: UserActor, upload: Upload): Promise<Stored
 /**
  * Writes down what turned out to be true of content that is kept, and has it looked at for malware, where somebody does.
  * One trip. Null when it was given up meanwhile.
+ *
+ * @throws {Problem} `unsupported_media_type` where its destination takes no such files: then it is to be given up
  */
 export async function settle(
   app: App,
   id: string,
   { start, sha256 }: Received,
   declaredType: string | undefined,
+  destination: Destination | null,
 ): Promise<StoredFile | null> {
   const sniffed = mediaTypeOf(start, declaredType)
+  if (destination) assertFits(destination, sniffed)
+  // From now on it waits for a record.
+  const since = destination ? new Date(app.now()).toISOString() : null
   const image = imageSizeOf(sniffed, start)
   const scanned = app.settings.files.scanner.driver !== "off"
-  const stored = sql`UPDATE files SET state = 'stored', type = ${sniffed}, sha256 = ${sha256}, width = ${image?.width ?? null}, height = ${image?.height ?? null}, scan = ${scanned ? "pending" : null} WHERE id = ${id} AND state = 'uploading' RETURNING ${fileColumns}`
+  const stored = sql`UPDATE files SET state = 'stored', type = ${sniffed}, sha256 = ${sha256}, width = ${image?.width ?? null}, height = ${image?.height ?? null}, scan = ${scanned ? "pending" : null}, releasedAt = ${since} WHERE id = ${id} AND state = 'uploading' RETURNING ${fileColumns}`
   const rows = scanned
     ? (await app.db.batch([stored, insertScan(app, id)]))[0]
     : await app.db.all(stored)
@@ -80,7 +90,7 @@ export async function settle(
 /** The row of a file that is under way, unless there is no room for it. */
 async function reserve(app: App, actor: UserActor, id: string, upload: Upload): Promise<void> {
   const { quotaOfPerson, quotaOfOrganisation } = app.settings.files
-  const { sizeBytes, name, type } = upload
+  const { sizeBytes, name, type, destination } = upload
   const full = (holder: string, quota: number): Sql =>
     sql`ifnull((SELECT bytes FROM file_usage WHERE holder = ${holder}), 0) + ${sizeBytes} > ${quota}`
   try {
@@ -90,7 +100,7 @@ async function reserve(app: App, actor: UserActor, id: string, upload: Upload): 
       ...(actor.organisation === null
         ? []
         : [refuse("quota_of_organisation", full(actor.organisation, quotaOfOrganisation))]),
-      sql`INSERT INTO files (id, owner, organisation, state, name, type, size, createdAt) VALUES (${id}, ${actor.id}, ${actor.organisation}, 'uploading', ${cleanName(name)}, ${declared(type)}, ${sizeBytes}, ${new Date(app.now()).toISOString()})`,
+      sql`INSERT INTO files (id, owner, organisation, state, name, type, size, createdAt, destination) VALUES (${id}, ${actor.id}, ${actor.organisation}, 'uploading', ${cleanName(name)}, ${declared(type)}, ${sizeBytes}, ${new Date(app.now()).toISOString()}, ${destination?.name ?? null})`,
     ])
   } catch (error) {
     throw refusalOf(error)

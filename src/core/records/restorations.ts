@@ -8,6 +8,7 @@ import type { Idempotency } from "./idempotency.ts"
 import { imageValue } from "./image.ts"
 import { type Input, parsePatch } from "./input.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
+import { withoutLostFiles } from "./lost-files.ts"
 import type { ExpectedVersions } from "./operations.ts"
 import { deletedTogether } from "./restored-together.ts"
 import { isWritable, validatorsOf } from "./validators.ts"
@@ -25,7 +26,8 @@ export interface Restoration {
 
 /**
  * Makes a record what it was in one of its versions, as a new version, through the one write path: rules, validation,
- * references and hooks are those of any write. Two trips: what the version held, then the write.
+ * references and hooks are those of any write. Two trips: what the version held, then the write; a third between them where
+ * it held files, because those that are gone do not come back.
  *
  * Of a record that exists, what the actor may read in that version is put back; what it may not, and fields that the
  * version does not know, stay as they are. A deleted record comes back as it last was, under its id, with that laid over
@@ -59,7 +61,8 @@ export async function restore(
     if (expected !== null) throw new Problem("precondition_failed")
     if (together) drafts.push(...(await draftsTogether(reach, found.deletion)))
   }
-  const [written] = await commit(app, actor, collections, drafts, {
+  const possible = await withoutLostFiles(app, drafts)
+  const [written] = await commit(app, actor, collections, possible, {
     indexed: false,
     idempotency,
   })

@@ -1,5 +1,10 @@
 import { env, exports } from "cloudflare:workers"
 import { expect } from "vitest"
+import { sweepFiles } from "../../../src/core/files/sweep.ts"
+import { linkCollections } from "../../../src/core/records/link.ts"
+import { createApp } from "../../../src/platform/app.ts"
+import { settingsOf } from "../../../src/platform/http.ts"
+import { fixtures } from "../../support/collections.ts"
 import { call, type Person } from "../../support/people.ts"
 
 /* Files, sent and read over HTTP. */
@@ -101,3 +106,20 @@ export const usageOf = async (holder: string) =>
     bytes: 0,
     files: 0,
   }
+
+const collections = linkCollections(fixtures)
+
+/** What the schedule does, as if it were then. */
+export const sweepAt = (milliseconds: number): Promise<void> =>
+  sweepFiles(
+    createApp({
+      env,
+      settings: settingsOf(env),
+      requestId: "test",
+      database: "main",
+      bookmark: null,
+      waitUntil: () => {},
+      now: () => milliseconds,
+    }),
+    collections,
+  )

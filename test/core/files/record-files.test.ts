@@ -1,6 +1,7 @@
+import { exports } from "cloudflare:workers"
 import { beforeAll, describe, expect, test, vi } from "vitest"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
-import { type File, query, read, refused, upload } from "./cast.ts"
+import { type File, kept, query, read, refused, send, sweepAt, upload } from "./cast.ts"
 
 /* Files in fields of records: what goes in, what comes out, and what is let go of. */
 
@@ -236,5 +237,119 @@ describe("a record lets go of a file", () => {
     ]
     await read(call(alice, "POST", "/batch", { operations: half }), 400)
     expect(await releasedAt(file.id)).toBe(null)
+  })
+})
+
+describe("a file that nobody holds", () => {
+  const day = 86_400_000
+  const isThere = async (id: string) =>
+    (await query("SELECT 1 FROM files WHERE id = ? AND state = 'stored'", id)).length === 1
+
+  test("is kept for as long as a record may want it back, then it is gone, and never from under one", async () => {
+    const [free, held, alone] = [await png(alice), await png(alice), await png(alice)]
+    const { id } = await exhibit(alice, { picture: free.id, contract: held.id })
+    await read(patch(alice, id, { picture: null }), 200)
+    await query("UPDATE files SET releasedAt = '2020-01-01T00:00:00.000Z' WHERE id = ?", held.id)
+    await sweepAt(Date.now() + 29 * day)
+    expect(await isThere(free.id)).toBe(true)
+    await sweepAt(Date.now() + 31 * day)
+    expect(await Promise.all([free, held, alone].map((one) => isThere(one.id)))).toEqual([
+      false,
+      true,
+      true,
+    ])
+    expect(await kept()).not.toContain(free.id)
+    expect(await refused(patch(alice, id, { picture: free.id }), 400)).toBe("invalid_input")
+  })
+
+  test("does not come back with what a record was, and the rest does", async () => {
+    const [lost, left, gone] = [
+      await png(alice),
+      await upload(alice, "a"),
+      await upload(alice, "b"),
+    ]
+    const { id } = await exhibit(alice, { picture: lost.id, leaflets: [gone.id, left.id] })
+    const restorations = `/records/exhibits/${id}/restorations`
+    await read(patch(alice, id, { picture: null, leaflets: [left.id] }), 200)
+    await sweepAt(Date.now() + 31 * day)
+    const before = await read<Exhibit>(call(alice, "POST", restorations, { version: 1 }), 200)
+    expect([before.picture, before.leaflets]).toEqual([null, [left.id]])
+    await read(call(alice, "DELETE", `/records/exhibits/${id}`), 204)
+    await sweepAt(Date.now() + 31 * day)
+    const back = await read<Exhibit>(call(alice, "POST", restorations, { version: 1 }), 200)
+    expect([back.title, back.picture, back.leaflets]).toEqual(["Vase", null, []])
+  })
+
+  test("stays with its record when the account of who sent it is gone", async () => {
+    const leaver = await signedIn("leaver")
+    const [held, own] = [await png(leaver), await png(leaver)]
+    await exhibit(leaver, { picture: held.id })
+    await query("UPDATE users SET email = 'deleted:' || id WHERE id = ?", leaver.id)
+    await sweepAt(Date.now())
+    expect([await isThere(held.id), await isThere(own.id)]).toEqual([true, false])
+  })
+
+  describe("and that was sent for a field", () => {
+    const text = (as: Person, field: string, headers = {}) =>
+      send(as, "a", headers, `?for=${field}`)
+
+    test("is deleted after a day, unless a record has it by then", async () => {
+      const [given, late, kept] = await Promise.all(
+        [1, 2, 3].map(() => upload(alice, "a", {}, "?for=exhibits.leaflets")),
+      )
+      const { id } = await exhibit(alice, { leaflets: [given?.id, kept?.id] })
+      await read(patch(alice, id, { leaflets: [kept?.id] }), 200)
+      await sweepAt(Date.now() + day - 60_000)
+      expect(await isThere(late?.id ?? "")).toBe(true)
+      await sweepAt(Date.now() + day + 60_000)
+      const there = [given, late, kept].map((one) => isThere(one?.id ?? ""))
+      expect(await Promise.all(there)).toEqual([true, false, true])
+    })
+
+    test.each([
+      ["exhibits.picture", { "content-type": "text/plain" }, 415, "unsupported_media_type"],
+      ["exhibits.picture", { "content-type": "image/png" }, 415, "unsupported_media_type"],
+      ["exhibits.picture", { "content-length": "201" }, 413, "payload_too_large"],
+      ["exhibits.title", {}, 400, "invalid_input"],
+      ["exhibits.nothing", {}, 400, "invalid_input"],
+      ["exhibits.picture.type", {}, 400, "invalid_input"],
+      ["exhibits", {}, 400, "invalid_input"],
+      ["nothing.picture", {}, 400, "invalid_input"],
+      ["files.name", {}, 400, "invalid_input"],
+      ["members.name", {}, 400, "invalid_input"],
+    ])("%s with %j is told %i, and nothing is kept", async (field, headers, status, code) => {
+      const before = await kept()
+      expect(await refused(text(alice, field, headers), status)).toBe(code)
+      expect(await kept()).toEqual(before)
+    })
+
+    test("is told of what was declared before a byte of it is read", async () => {
+      const body = new ReadableStream(
+        {
+          pull: () => {
+            throw new Error("read")
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      const request = new Request("http://127.0.0.1/files?for=exhibits.picture", {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${alice.token}`,
+          "content-type": "application/pdf",
+          "content-length": "100",
+        },
+        body,
+      })
+      expect(await refused(exports.default.fetch(request), 415)).toBe("unsupported_media_type")
+    })
+
+    test("says so in a form too", async () => {
+      const part = (about: string, content: string) =>
+        `--b\r\nContent-Disposition: form-data; ${about}\r\n\r\n${content}\r\n`
+      const form = `${part('name="for"', "exhibits.picture")}${part('name="file"; filename="a.txt"', "a")}--b--\r\n`
+      const type = { "content-type": "multipart/form-data; boundary=b" }
+      expect(await refused(send(alice, form, type), 415)).toBe("unsupported_media_type")
+    })
   })
 })

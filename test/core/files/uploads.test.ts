@@ -1,8 +1,5 @@
 import { env } from "cloudflare:workers"
 import { beforeAll, describe, expect, test, vi } from "vitest"
-import { sweepFiles } from "../../../src/core/files/sweep.ts"
-import { createApp } from "../../../src/platform/app.ts"
-import { settingsOf } from "../../../src/platform/http.ts"
 import { fetchFrom } from "../../support/deployment.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { keyed, organisationOf } from "../identity/api-key-cast.ts"
@@ -16,6 +13,7 @@ import {
   refused,
   send,
   sha256Of,
+  sweepAt,
   upload,
   usageOf,
 } from "./cast.ts"
@@ -63,17 +61,6 @@ const sendStream = (as: Person, length: number, body: ReadableStream) =>
       body,
     }),
   )
-
-const appAt = (milliseconds: number) =>
-  createApp({
-    env,
-    settings: settingsOf(env),
-    requestId: "test",
-    database: "main",
-    bookmark: null,
-    waitUntil: () => {},
-    now: () => milliseconds,
-  })
 
 const hour = 3_600_000
 
@@ -239,7 +226,7 @@ describe("the sweep", () => {
     const old = [await killed(now - 3 * hour, true), await killed(now - 3 * hour, false)]
     const fresh = await killed(now - hour, true)
     const file = await upload(alice, "stays")
-    await sweepFiles(appAt(now))
+    await sweepAt(now)
     const left = await kept()
     expect(left).toContain(file.id)
     expect(left).toContain(fresh)
@@ -247,7 +234,7 @@ describe("the sweep", () => {
     const rows = await query("SELECT id FROM files WHERE id IN (?, ?)", ...old)
     expect(rows).toEqual([])
     expect(await contentOf(fetchFile(alice, file.id))).toEqual(bytesOf("stays"))
-    await sweepFiles(appAt(now + 2 * hour))
+    await sweepAt(now + 2 * hour)
     expect(await kept()).not.toContain(fresh)
     await call(alice, "DELETE", `/files/${file.id}`)
     expect(await usageOf(alice.id)).toEqual(before)
@@ -257,7 +244,7 @@ describe("the sweep", () => {
     const file = await upload(alice, "gone")
     await query("UPDATE files SET state = 'deleted' WHERE id = ?", file.id)
     expect(await kept()).toContain(file.id)
-    await sweepFiles(appAt(Date.now()))
+    await sweepAt(Date.now())
     expect(await kept()).not.toContain(file.id)
     expect(await query("SELECT id FROM files WHERE id = ?", file.id)).toEqual([])
   })
@@ -265,10 +252,10 @@ describe("the sweep", () => {
   test("takes away the files of whoever deleted their account, and leaves everybody else's", async () => {
     const henry = await signedIn("henry")
     const [his, hers] = [await upload(henry, "his"), await upload(alice, "hers")]
-    await sweepFiles(appAt(Date.now()))
+    await sweepAt(Date.now())
     expect(await kept()).toContain(his.id)
     expect((await call(henry, "DELETE", "/auth/me")).status).toBe(204)
-    await sweepFiles(appAt(Date.now()))
+    await sweepAt(Date.now())
     const left = await kept()
     expect(left).not.toContain(his.id)
     expect(left).toContain(hers.id)
@@ -281,10 +268,10 @@ describe("the sweep", () => {
     const owner = await signIn(iris.email)
     const file = await upload(owner, "ours")
     await query("DELETE FROM member_organisations WHERE organisation = ?", organisation)
-    await sweepFiles(appAt(Date.now() + 25 * hour))
+    await sweepAt(Date.now() + 25 * hour)
     expect(await kept()).toContain(file.id)
     expect((await call(owner, "DELETE", `/auth/organisations/${organisation}`)).status).toBe(204)
-    await sweepFiles(appAt(Date.now()))
+    await sweepAt(Date.now())
     expect(await kept()).not.toContain(file.id)
   })
 

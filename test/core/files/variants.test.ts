@@ -8,12 +8,9 @@ import {
   presetNamed,
   variantOf,
 } from "../../../src/core/files/presets.ts"
-import { sweepFiles } from "../../../src/core/files/sweep.ts"
-import { createApp } from "../../../src/platform/app.ts"
-import { settingsOf } from "../../../src/platform/http.ts"
 import { fetchFrom } from "../../support/deployment.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
-import { contentOf, type File, fetchFile, query, read, refused, upload } from "./cast.ts"
+import { contentOf, type File, fetchFile, query, read, refused, sweepAt, upload } from "./cast.ts"
 import { as, blue, type Colour, clear, colourOf, green, png, red, withExif } from "./pictures.ts"
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -90,17 +87,6 @@ const ask = (
   headers: Record<string, string> = {},
   method = "GET",
 ) => fetchFrom(deployment, new Request(`http://127.0.0.1${url}`, { method, headers }))
-
-const appAt = (now: number) =>
-  createApp({
-    env,
-    settings: settingsOf(env),
-    requestId: "test",
-    database: "main",
-    bookmark: null,
-    waitUntil: () => {},
-    now: () => now,
-  })
 
 const sizeOf = (picture: Bytes): string => {
   const type = mediaTypeOf(picture, undefined)
@@ -359,7 +345,7 @@ describe("no image is made", () => {
     const again = await Promise.all(wanted.map((url) => ask(frugal, url)))
     expect(again.map(({ status }) => status)).toEqual(made.map(({ status }) => status))
     expect((await ask(frugal, `${other}&preset=thumb`)).status).toBe(200)
-    await sweepFiles(appAt(Date.now() + 72 * hour))
+    await sweepAt(Date.now() + 72 * hour)
     expect(await query("SELECT * FROM images_made")).toEqual([])
   })
 
@@ -392,7 +378,7 @@ describe("what was made of a file", () => {
     expect(await keptOf(id)).toHaveLength(2)
     expect((await call(alice, "DELETE", `/files/${id}`)).status).toBe(204)
     await vi.waitFor(async () => expect(await keptOf(id)).toEqual([]))
-    await sweepFiles(appAt(Date.now() + 3 * hour))
+    await sweepAt(Date.now() + 3 * hour)
     expect(await query("SELECT * FROM file_variants WHERE file = ?", id)).toEqual([])
   })
 
@@ -400,9 +386,9 @@ describe("what was made of a file", () => {
     const { id } = await upload(alice, bands)
     expect((await fetchFile(alice, `${id}?preset=thumb`)).status).toBe(200)
     await query("UPDATE files SET state = 'deleted' WHERE id = ?", id)
-    await sweepFiles(appAt(Date.now()))
+    await sweepAt(Date.now())
     expect(await keptOf(id)).toHaveLength(1)
-    await sweepFiles(appAt(Date.now() + 3 * hour))
+    await sweepAt(Date.now() + 3 * hour)
     expect(await keptOf(id)).toEqual([])
     expect(await query("SELECT * FROM file_variants WHERE file = ?", id)).toEqual([])
   })
@@ -412,13 +398,13 @@ describe("what was made of a file", () => {
     const url = `${await linkTo(id)}&preset=thumb`
     const { deployment } = counting(async () => {
       expect((await call(alice, "DELETE", `/files/${id}`)).status).toBe(204)
-      await sweepFiles(appAt(Date.now()))
+      await sweepAt(Date.now())
       expect(await query("SELECT id FROM files WHERE id = ?", id)).toEqual([])
     })
     await (await ask(deployment, url)).arrayBuffer()
     expect(await keptOf(id)).toHaveLength(1)
     expect(await refused(ask(env, url), 404)).toBe("not_found")
-    await sweepFiles(appAt(Date.now() + 3 * hour))
+    await sweepAt(Date.now() + 3 * hour)
     expect(await keptOf(id)).toEqual([])
     expect(await query("SELECT * FROM file_variants WHERE file = ?", id)).toEqual([])
   })
