@@ -1,5 +1,5 @@
-/** Sizes of images: `GET /files/{id}?preset=poster`. */
+/** Sizes of images: `GET /files/{id}?preset=poster`. In one format, so that shared caches may keep them. */
 export const imagePresets = {
-  thumb: { width: 160, height: 240, fit: "cover" },
-  poster: { width: 640, height: 960 },
+  thumb: { width: 320, height: 480, fit: "cover", format: "webp" },
+  poster: { width: 640, height: 960, format: "webp" },
 } as const

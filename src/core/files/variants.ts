@@ -52,7 +52,7 @@ async function variantAnswer(
   const headers: Record<string, string> = {
     ...common,
     "accept-ranges": "none",
-    ...(preset.format === "auto" && { vary: `${common.vary}, accept` }),
+    ...(preset.format === "auto" && negotiated(common)),
   }
   if (isKnown(wanted.headers.get("if-none-match"), etag)) {
     return new Response(null, { status: 304, headers })
@@ -63,6 +63,12 @@ async function variantAnswer(
   headers["content-length"] = String(image.sizeBytes)
   return new Response(wanted.method === "HEAD" ? null : image.content, { headers })
 }
+
+/** Cloudflare's shared cache does not look at `Vary`: what depends on who asks is for their own alone. */
+const negotiated = (common: Record<string, string>): Record<string, string> => ({
+  vary: `${common.vary}, accept`,
+  "cache-control": String(common["cache-control"]).replace("public", "private"),
+})
 
 /** Of what is said of it before anything is decoded. @throws {Problem} `unsupported_image` */
 function assertImage({ type, sizeBytes, width, height }: StoredFile): void {

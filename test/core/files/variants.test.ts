@@ -228,6 +228,28 @@ describe("an image in a size that the deployment has named", () => {
     expect(await refused(call(null, "GET", `${url}&preset=thumb`), 404)).toBe("not_found")
   })
 
+  test("is seen by whoever may see a record that holds the file, and by caches where that is everybody", async () => {
+    const bob = await signedIn("reader")
+    const holding = async (collection: string, fields: object) =>
+      (await read<{ id: string }>(call(alice, "POST", `/records/${collection}`, fields), 201)).id
+    const seen = async (who: Person | null, id: string) =>
+      (await fetchFile(who, `${id}?preset=thumb`)).status
+    const { id } = await upload(alice, bands)
+    expect([await seen(null, id), await seen(bob, id)]).toEqual([401, 404])
+    await holding("exhibits", { title: "Vase", open: true, contract: id })
+    expect([await seen(null, id), await seen(bob, id), await seen(alice, id)]).toEqual([
+      401, 404, 200,
+    ])
+    const poster = await holding("posters", { sheet: id })
+    expect([await seen(null, id), await seen(bob, id)]).toEqual([200, 200])
+    const cached = async (preset: string) =>
+      (await fetchFile(null, `${id}?preset=${preset}`)).headers.get("cache-control")
+    expect(await cached("still")).toBe("public, max-age=60")
+    expect(await cached("thumb")).toBe("private, max-age=60")
+    expect((await call(alice, "DELETE", `/records/posters/${poster}`)).status).toBe(204)
+    expect([await seen(null, id), await seen(bob, id)]).toEqual([401, 404])
+  })
+
   test("needs a binding, without which files are what they were", async () => {
     const { IMAGES: _none, ...without } = env
     const { id } = await upload(alice, bands)
