@@ -3,6 +3,7 @@ import {
   backRelation,
   choice,
   date,
+  file,
   integer,
   number,
   rollup,
@@ -18,6 +19,7 @@ export const films = collection("films", {
     genre: choice(genres),
     distributor: text({ max: 200 }),
     mpaaRating: choice(ratings),
+    poster: file({ types: ["image/*"], maxBytes: 5_000_000 }),
     releasedOn: date({ min: "1888-01-01" }),
     /** Why `releasedOn` is null although the source gave a date. */
     releasedOnNote: text({ max: 200 }),

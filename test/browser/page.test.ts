@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startServer, type TestServer } from "../support/server.ts"
@@ -122,6 +123,37 @@ describe.skipIf(!executablePath)("the film club in Chromium", () => {
     await dialog(page).getByText("Directed by Michael Curtiz").waitFor()
     await page.getByRole("button", { name: "Close" }).click()
     await dialog(page).waitFor({ state: "hidden" })
+    await leave()
+  })
+
+  test("a film with a poster shows it, in its list and opened", async () => {
+    const api = async (path: string, init: RequestInit) => {
+      const answer = await fetch(server.url + path, init)
+      expect(answer.ok, await answer.clone().text()).toBe(true)
+      return (await answer.json()) as Record<string, string> & { items: { id: string }[] }
+    }
+    const json = { "content-type": "application/json" }
+    const { accessToken } = await api("/auth/sessions", {
+      method: "POST",
+      headers: json,
+      body: JSON.stringify(server.admin),
+    })
+    const headers = { authorization: `Bearer ${accessToken}` }
+    const body = new Uint8Array(await readFile("docs/console-changes.png"))
+    const poster = await api("/files?for=films.poster", { method: "POST", headers, body })
+    const found = await api('/records/films?filter=title="Spartacus"', {})
+    const patch = { method: "PATCH", headers: { ...headers, ...json } }
+    const path = `/records/films/${found.items[0]?.id}`
+    await api(path, { ...patch, body: JSON.stringify({ poster: poster.id }) })
+
+    const { page, leave } = await visit(browser, server.url)
+    await openFilm(page, "Spartacus")
+    for (const place of [".card", ".film-poster"]) {
+      const image = page.locator(`${place} img[alt="Spartacus"]`)
+      await expect
+        .poll(() => image.evaluate((shown) => (shown as HTMLImageElement).naturalWidth))
+        .toBeGreaterThan(0)
+    }
     await leave()
   })
 

@@ -10,6 +10,7 @@ export const cardFields = [
   "title",
   "director",
   "genre",
+  "poster",
   "releasedOn",
   "imdbRating",
   "reviewCount",

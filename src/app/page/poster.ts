@@ -30,8 +30,10 @@ const withoutGenre: readonly Palette[] = [
   { ground: "#3a4a49", first: "#d9cfae", second: "#8fb3b0" },
 ]
 
-/** The data has no pictures, so each film gets a poster of its own: always the same one, drawn from its id. */
-export function posterOf(film: Pick<Film, "id" | "title" | "genre">): HTMLElement {
+/** A film without a picture gets a poster of its own: always the same one, drawn from its id. */
+export function posterOf(film: Pick<Film, "id" | "title" | "genre" | "poster">): HTMLElement {
+  const src = `/files/${film.poster}?preset=poster`
+  if (film.poster) return element("img", { class: "poster", src, alt: film.title })
   const chance = chanceFrom(film.id)
   const oneOf = <T>(choices: readonly T[]) => choices[Math.floor(chance(0, choices.length))] as T
   const motif = oneOf(motifs)

@@ -1,3 +1,4 @@
+import { isFileField } from "../../core/records/file-records.ts"
 import { importRecords } from "../../core/records/import.ts"
 import type { LinkedCollection, LinkedCollections, LinkedField } from "../../core/records/link.ts"
 import type { Cast } from "../../core/records/personas.ts"
@@ -105,6 +106,7 @@ async function inputOf(
 ): Promise<Record<string, unknown>> {
   const input: Record<string, unknown> = {}
   for (const field of fields) {
+    if (isFileField(field)) continue
     if (field.target) {
       const { name } = field.target
       const rows =
