@@ -3,6 +3,7 @@ import type { ZodType } from "zod"
 import { changePump } from "./core/changes/pump-object.ts"
 import { fileTemplates } from "./core/files/mails.ts"
 import { type ImagePreset, linkImagePresets } from "./core/files/presets.ts"
+import { UploadReceiver } from "./core/files/receiver-object.ts"
 import { scanFile } from "./core/files/scan-job.ts"
 import { filesSweep } from "./core/files/sweep.ts"
 import { anonymousSweep } from "./core/identity/anonymous-sweep.ts"
@@ -137,5 +138,6 @@ export function createBackend(product: Product) {
     WebhookDispatcher: webhookDispatcher(collections),
     WebhookSender: webhookSender(),
     MetricsStore,
+    UploadReceiver,
   }
 }

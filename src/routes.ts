@@ -2,6 +2,7 @@ import type { Context, Hono } from "hono"
 import { docsRoutes } from "./core/docs/routes.ts"
 import { type ImagePresets, linkImagePresets } from "./core/files/presets.ts"
 import { fileRoutes } from "./core/files/routes.ts"
+import { tusRoutes } from "./core/files/tus-routes.ts"
 import { accountRoutes } from "./core/identity/account-routes.ts"
 import { administrators } from "./core/identity/administrators.ts"
 import { apiKeyUse } from "./core/identity/api-key-use.ts"
@@ -62,6 +63,7 @@ export function createRoutes(
   http.route("/collections", descriptionRoutes(collections, administrators))
   http.route("/exposure", exposureRoutes(collections, roles, administrators))
   http.route("/bulk-operations", operationRoutes)
+  http.route("/files/uploads", tusRoutes(collections))
   http.route("/files", fileRoutes(collections, presets))
   http.route("/", identityRoutes)
   const hasRecords = organisationHasRecords(collections)

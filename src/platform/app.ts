@@ -46,6 +46,8 @@ export interface App {
   readonly blobs: Blobs
   /** What makes images of images. */
   readonly images: Images
+  /** The Durable Object of that name behind a binding, whose methods its caller knows. */
+  object<Methods>(binding: string, name: string): Methods
   /** Counts something for administrators to see (`GET /metrics`). Writes nothing, and waits for nothing. */
   count: Count
   /** The same app on another database. */
@@ -183,6 +185,7 @@ export function createApp(options: AppOptions): App {
     get images() {
       return openImages(env, "IMAGES")
     },
+    object: <Methods>(binding: string, name: string) => openObject<Methods>(env, binding, name),
     count(counter, labels) {
       if (!settings.metrics) return
       countEvent(now(), counter, labels)
@@ -213,6 +216,14 @@ export const allDatabaseNames = (env: object): string[] => [
   ...databaseNames(env),
   ...("DIRECTORY" in env ? ["directory"] : []),
 ]
+
+function openObject<Methods>(env: object, binding: string, name: string): Methods {
+  const namespace = (env as Record<string, DurableObjectNamespace | undefined>)[binding]
+  if (!namespace) {
+    throw new Problem("misconfigured", { cause: new Error(`no Durable Object binding ${binding}`) })
+  }
+  return namespace.get(namespace.idFromName(name)) as unknown as Methods
+}
 
 function findBinding(env: object, name: string): D1Database {
   const bindings = env as Record<string, D1Database | undefined>

@@ -12,6 +12,27 @@ export interface Blobs {
   sizeOf(key: string): Promise<number | null>
   /** What is not there is passed over. 1,000 keys at most. */
   delete(keys: readonly string[]): Promise<void>
+  /** Begins content that comes in parts, of which nobody sees anything before they are joined. Answers its name. */
+  beginParts(key: string): Promise<string>
+  /** Those begun earlier. */
+  parts(key: string, name: string): Parts
+}
+
+/**
+ * Parts of the same size, 5 MiB or more, but the last, which may be smaller; 10,000 at most.
+ * @see https://developers.cloudflare.com/r2/objects/multipart-objects/
+ */
+export interface Parts {
+  /** Numbers begin with 1; a part that is written anew replaces the one before. The stream has to know its length. */
+  write(number: number, content: ReadableStream<Uint8Array>): Promise<Part>
+  join(parts: readonly Part[]): Promise<void>
+  /** Deletes all of them. What has ended already is passed over. */
+  abandon(): Promise<void>
+}
+
+export interface Part {
+  readonly partNumber: number
+  readonly etag: string
 }
 
 export interface SizedContent {
@@ -49,5 +70,26 @@ export function openBlobs(env: object, binding: string): Blobs {
     async delete(keys) {
       await bucket.delete([...keys])
     },
+    async beginParts(key) {
+      return (await bucket.createMultipartUpload(key)).uploadId
+    },
+    parts(key, name) {
+      const upload = bucket.resumeMultipartUpload(key, name)
+      return {
+        write: (number, content) => upload.uploadPart(number, content),
+        async join(parts) {
+          await upload.complete([...parts])
+        },
+        async abandon() {
+          await upload.abort().catch((error: unknown) => {
+            if (!hasEnded(error)) throw error
+          })
+        },
+      }
+    },
   }
 }
+
+/** NoSuchUpload: it was joined, abandoned, or given up by R2 after a week. */
+const hasEnded = (error: unknown): boolean =>
+  error instanceof Error && error.message.includes("(10024)")

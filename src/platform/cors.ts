@@ -1,7 +1,7 @@
 import type { Settings } from "./settings.ts"
 
 const exposed =
-  "Content-Disposition, ETag, Link, Location, Retry-After, Server-Timing, X-Bookmark, X-Request-Id"
+  "Content-Disposition, ETag, Link, Location, Retry-After, Server-Timing, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, X-Bookmark, X-Request-Id"
 
 /** True for the deployment itself, for origins in the settings, and in development for any loopback origin. */
 export function isAllowedOrigin(origin: string, requestUrl: string, settings: Settings): boolean {
@@ -31,9 +31,9 @@ export function preflight(cors: Record<string, string> | undefined): Response {
     status: 204,
     headers: cors?.["access-control-allow-origin"]
       ? {
-          "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+          "access-control-allow-methods": "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
           "access-control-allow-headers":
-            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-Bookmark, X-Captcha-Response",
+            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Tus-Resumable, Upload-Checksum, Upload-Length, Upload-Metadata, Upload-Offset, X-Bookmark, X-Captcha-Response",
           "access-control-max-age": "7200",
         }
       : {},

@@ -14,7 +14,12 @@ export interface Operation {
   readonly pathParameters?: Readonly<Record<string, string>>
   readonly query?: ZodType
   /** Request headers that mean something here, as src/core/docs/headers.ts describes them. */
-  readonly headers?: readonly ("Idempotency-Key" | "Prefer")[]
+  readonly headers?: readonly (
+    | "Idempotency-Key"
+    | "Prefer"
+    | "Tus-Resumable"
+    | `Upload-${"Length" | "Offset" | "Metadata" | "Checksum"}`
+  )[]
   /** True where strangers may have to show that they are no programs. */
   readonly captcha?: boolean
   readonly body?: {

@@ -72,10 +72,12 @@ const variables = z.object({
   SECRET: z.string().min(32),
   /** A secret: what SECRET was before. Links to files that were signed with it are good until they end. */
   FORMER_SECRET: z.string().min(32).optional(),
-  /** Of one file. */
+  /** Of one file that is sent in one request. */
   FILE_MAX_BYTES: bytes.default(95_000_000),
+  /** Of one that is sent in several (tus): no more than R2 takes in 10,000 parts. */
+  FILE_MAX_BYTES_RESUMABLE: bytes.max(80_000_000_000).default(2_000_000_000),
   /** Of all files of one person, and of one organisation, in each database. */
-  FILE_QUOTA_PERSON: bytes.default(1_000_000_000),
+  FILE_QUOTA_PERSON: bytes.default(5_000_000_000),
   FILE_QUOTA_ORGANISATION: bytes.default(100_000_000_000),
   /** How long files are kept that records have let go of: as long as these may want them back. */
   FILE_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(30),
@@ -262,6 +264,7 @@ export interface Settings {
 export interface FileSettings {
   /** In bytes, as the quotas are. */
   readonly maxBytes: number
+  readonly maxBytesResumable: number
   readonly quotaOfPerson: number
   readonly quotaOfOrganisation: number
   /** Of what records have let go of. */
@@ -316,6 +319,7 @@ export function parseSettings(env: object): Settings {
     formerSecret: data.FORMER_SECRET ?? null,
     files: {
       maxBytes: data.FILE_MAX_BYTES,
+      maxBytesResumable: data.FILE_MAX_BYTES_RESUMABLE,
       quotaOfPerson: data.FILE_QUOTA_PERSON,
       quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
       retentionDays: data.FILE_RETENTION_DAYS,

@@ -122,6 +122,14 @@ async function furnish(person: Person): Promise<void> {
   await make("exhibits", { title: "hello", open: true, leaflets: [held] })
   await make("posters", { sheet: held })
   await make("boards", { sheets: [held] })
+  const begun = await call(person, "POST", "/files/uploads", undefined, {
+    "tus-resumable": "1.0.0",
+    "upload-length": "100000",
+  })
+  ids.set("uploads", [
+    ...(ids.get("uploads") ?? []),
+    begun.headers.get("location")?.slice(15) ?? "",
+  ])
   const tag = await make("tags", { name: `hello ${person.id}` })
   const project = await make("projects", { name: "hello" })
   for (const status of ["draft", "published"]) {

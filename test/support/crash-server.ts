@@ -18,6 +18,8 @@ export interface CrashServer {
    * 200 kills filled the window, the dispatcher would start next to nothing that a kill could hit.
    */
   kill(): Promise<void>
+  /** Of workerd, until the next kill. */
+  processId(): number
   /** Kills it as well, and leaves it so. */
   stop(): Promise<void>
 }
@@ -57,6 +59,7 @@ export async function startCrashServer(
       const since = Date.now()
       while (!(await endOutage(url, since))) await sleep(5)
     },
+    processId: findWorkerd,
     stop,
   }
 }

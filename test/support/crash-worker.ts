@@ -32,4 +32,11 @@ const backend = createBackend({
 })
 
 export default backend.handler
-export const { ChangePump, JobDispatcher, MetricsStore, WebhookDispatcher, WebhookSender } = backend
+export const {
+  ChangePump,
+  JobDispatcher,
+  MetricsStore,
+  UploadReceiver,
+  WebhookDispatcher,
+  WebhookSender,
+} = backend

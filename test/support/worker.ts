@@ -22,7 +22,7 @@ const backend = createBackend({
 })
 
 export default backend.handler
-export const { ChangePump, JobDispatcher, MetricsStore } = backend
+export const { ChangePump, JobDispatcher, MetricsStore, UploadReceiver } = backend
 export class WebhookSender extends webhookSender({
   fetch: (request) => receivers.fetch(request),
   resolve: (name) => receivers.resolve(name),

@@ -45,6 +45,43 @@ export const requestHeaders: Readonly<Record<string, Parameter>> = {
       "The last `X-Bookmark` that you were answered: then you read what you wrote, from whatever replica.",
     schema: { type: "string" },
   },
+  "Tus-Resumable": {
+    name: "Tus-Resumable",
+    in: "header",
+    required: true,
+    description: "The version of tus that you speak.",
+    schema: { type: "string", const: "1.0.0" },
+  },
+  "Upload-Length": {
+    name: "Upload-Length",
+    in: "header",
+    required: true,
+    description: "How many bytes there will be.",
+    schema: { type: "integer", minimum: 0 },
+  },
+  "Upload-Offset": {
+    name: "Upload-Offset",
+    in: "header",
+    required: true,
+    description: "How many bytes come before the body.",
+    schema: { type: "integer", minimum: 0 },
+  },
+  "Upload-Metadata": {
+    name: "Upload-Metadata",
+    in: "header",
+    description:
+      "Of the file: `filename`, `filetype`, and `for`, the field of records that it is for (`films.poster`), each with a space and its value in Base64, with commas between. Others are given back.",
+    schema: { type: "string", maxLength: 4096 },
+    example: "filename cG9zdGVyLnBuZw==,filetype aW1hZ2UvcG5n",
+  },
+  "Upload-Checksum": {
+    name: "Upload-Checksum",
+    in: "header",
+    description:
+      "Of the body, which then has 8 MiB at most: `sha1` or `sha256`, a space, and the digest in Base64.",
+    schema: { type: "string" },
+    example: "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+  },
   "X-Captcha-Response": {
     name: "X-Captcha-Response",
     in: "header",

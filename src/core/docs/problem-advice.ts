@@ -39,9 +39,13 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   identity_not_linked:
     "Sign in to the account with that address in another way, then link the provider there (`POST /auth/identities/authorizations`). It is not done by itself: whoever reads a mailbox today need not be who made the account.",
   file_unscanned: "Somebody is looking: try again after `Retry-After` seconds.",
+  offset_mismatch:
+    "`Upload-Offset` of the answer says where the upload goes on, as does HEAD: send what follows from there.",
   length_required: "Send `Content-Length`: a chunked body is not taken here.",
   precondition_failed:
     "The version that you named in `If-Match` is no longer the latest, or `If-None-Match: *` met a record. Read it again, apply your change to what you find, and repeat.",
+  tus_version_unsupported:
+    "Send `Tus-Resumable: 1.0.0`. `Tus-Version` lists what is spoken here; `OPTIONS` tells the rest.",
   payload_too_large: "A JSON body may have 1 MiB (1,048,576 bytes).",
   quota_exceeded:
     "The person or the organisation has as many bytes as it may: delete files, or ask an administrator for more.",
@@ -55,6 +59,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
   locked:
     "Ten failures in 15 minutes lock an account for a while, whether it exists or not. `Retry-After` says for how long.",
   rate_limited: "Wait as many seconds as `Retry-After` says.",
+  checksum_mismatch:
+    "The chunk was changed on its way, and nothing of it is kept: send it again, at the same offset.",
   internal:
     "Our mistake; the log holds the cause under the `requestId`. Before you repeat a write, look whether it took effect, or send it with an `Idempotency-Key`.",
   misconfigured: "The deployment lacks a variable or a binding; its log names it.",

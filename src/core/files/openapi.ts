@@ -9,6 +9,7 @@ import {
 } from "../../platform/operation.ts"
 import { mediaTypes } from "./media-type.ts"
 import * as shapes from "./schema.ts"
+import { tusOperations } from "./tus-openapi.ts"
 
 const { contentQuery, file, fileForm, fileLink, filePage, filesQuery, newFileLink, uploadQuery } =
   shapes
@@ -123,7 +124,7 @@ const operations: readonly Operation[] = [
 export const filesDocs: DocumentedModule = {
   tag: "files",
   description:
-    "Files: sent, held by records or by nobody but you, read in parts, shared by links that expire.",
-  operations,
+    "Files: sent at once or bit by bit, held by records or by nobody but you, read in parts, shared by links that expire.",
+  operations: [...operations, ...tusOperations],
   shapes,
 }

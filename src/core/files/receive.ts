@@ -1,13 +1,13 @@
 import { invalidInput, Problem } from "../../platform/problem.ts"
 
 /** What is kept of the content while it passes: enough for its type and the size of an image with large metadata. */
-const keptBytes = 262_144
+export const keptBytes = 262_144
 
 /** Read at once. Streams give 4 KB where nobody asks for more. */
 const chunkBytes = 65_536
 
 /** What workerd adds to `crypto`, which types of Node hide. */
-const workerCrypto = crypto as unknown as { DigestStream: typeof DigestStream }
+export const workerCrypto = crypto as unknown as { DigestStream: typeof DigestStream }
 
 export interface Received {
   /** The first bytes, 256 KB at most. */
@@ -58,12 +58,17 @@ export async function receive(
 const failing = (stored: Promise<void>): Promise<never> =>
   new Promise((_, reject) => void stored.catch(reject))
 
-/** A body as it arrives. A chunk's bytes are good until the next is asked for: there is one buffer. */
+/**
+ * A body as it arrives, until it is told to stop. A chunk's bytes are good until the next is asked for: there is one buffer.
+ */
 export async function* chunksOf(
   body: ReadableStream<Uint8Array> | null,
+  stop?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader({ mode: "byob" })
+  // Of what is cancelled, the end has come.
+  stop?.addEventListener("abort", () => void reader.cancel().catch(() => {}))
   try {
     for (let buffer = new Uint8Array(chunkBytes); ; ) {
       const { done, value } = await reader.read(buffer).catch((cause: unknown) => {
@@ -90,5 +95,5 @@ const wrongLength = (size: number): Problem =>
     message: `The body has not the ${size} bytes that Content-Length says.`,
   })
 
-const hexOf = (bytes: Uint8Array): string =>
+export const hexOf = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")

@@ -84,3 +84,11 @@ export const fileLink = z
     expiresAt: instant,
   })
   .meta({ description: "An address at which anybody reads the file, until it expires." })
+
+export const resumableUpload = z
+  .object({
+    id: z.uuid().meta({ description: "That of the file which it becomes." }),
+    offset: z.int().meta({ description: "How many bytes have arrived." }),
+    sizeBytes: z.int().meta({ description: "How many there will be." }),
+  })
+  .meta({ description: "A file that is sent bit by bit." })

@@ -1,9 +1,12 @@
 import type { App } from "../../platform/app.ts"
+import type { Row } from "../../platform/database.ts"
+import { describeError } from "../../platform/log.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { schedule } from "../jobs/schedule.ts"
 import { fileHolders, isHeld } from "../records/file-records.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { keyOf } from "./files.ts"
+import { receiverOf } from "./receiver.ts"
 import { sweepVariants } from "./variants-sweep.ts"
 
 /** Longer than any request takes to send a file. */
@@ -15,33 +18,35 @@ const dayMilliseconds = 86_400_000
 const sweptFiles = 1_000
 
 /**
- * Deletes what nobody can reach any more: uploads that were given up two hours ago, files that came for a record and were
+ * Deletes what nobody can reach any more: uploads that were given up two hours ago, or whose time is over, files that came for a record and were
  * given to none in a day, that records have let go of for longer than they are kept, whose owner's account or whose
  * organisation has been deleted, and the content of what was deleted. What a record holds stays. Two trips for a thousand,
  * and two for ten thousand holders of files.
  */
 export async function sweepFiles(app: App, collections: LinkedCollections): Promise<void> {
   const free = sql`NOT ${isHeld(fileHolders(collections.values()), raw("files.id"))}`
+  const now = new Date(app.now()).toISOString()
   const before = new Date(app.now() - abandonedMilliseconds).toISOString()
   // First they are given up in the database: an upload that ends at this moment finds that out.
   await app.db.all(
     // The second condition says again what the first does: it is the one of the index.
-    sql`UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND createdAt < ${before}`,
+    sql`UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND (expiresAt IS NULL AND createdAt < ${before} OR expiresAt <= ${now})`,
   )
   await giveUpReleased(app, free)
   await giveUpFilesOfNobody(app, free)
   await sweepVariants(app)
-  for (let swept = sweptFiles; swept === sweptFiles; ) {
+  for (let swept = sweptFiles, last = ""; swept === sweptFiles; ) {
     const rows = await app.db.all(
-      sql`SELECT id FROM files WHERE state = 'deleted' AND state <> 'stored' ORDER BY id LIMIT ${raw(String(sweptFiles))}`,
+      sql`SELECT id, expiresAt IS NOT NULL AS resumable FROM files WHERE state = 'deleted' AND state <> 'stored' AND id > ${last} ORDER BY id LIMIT ${raw(String(sweptFiles))}`,
     )
-    const ids = rows.map(({ id }) => id as string)
-    if (ids.length === 0) return
+    swept = rows.length
+    last = (rows.at(-1)?.id as string | undefined) ?? ""
+    const ids = await discarded(app, rows)
+    if (ids.length === 0) continue
     await app.blobs.delete(ids.map(keyOf))
     await app.db.all(
       sql`DELETE FROM files WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)})) AND state = 'deleted'`,
     )
-    swept = ids.length
   }
 }
 
@@ -61,6 +66,31 @@ async function giveUp(app: App, which: Sql): Promise<void> {
     )
     given = rows.length
   }
+}
+
+/** Calls to objects at the same time. */
+const discardedAtATime = 20
+
+/** Ids of those of which nothing is left but, perhaps, content: what a failing object holds waits for the next sweep. */
+async function discarded(app: App, rows: readonly Row[]): Promise<string[]> {
+  const done = rows.filter(({ resumable }) => !resumable).map(({ id }) => id as string)
+  const left = rows.filter(({ resumable }) => resumable).map(({ id }) => id as string)
+  for (let at = 0; at < left.length; at += discardedAtATime) {
+    await Promise.all(
+      left.slice(at, at + discardedAtATime).map(async (id) => {
+        try {
+          await receiverOf(app, id).discard(id)
+          done.push(id)
+        } catch (error) {
+          app.log("warn", "an upload is left to the next sweep", {
+            file: id,
+            error: describeError(error),
+          })
+        }
+      }),
+    )
+  }
+  return done
 }
 
 /** In one parameter. */

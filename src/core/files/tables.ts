@@ -36,6 +36,10 @@ export const files = sqliteTable(
      * nobody ever gave to any.
      */
     releasedAt: text(),
+    /** Of an upload that may break off and go on: when what has not arrived by then is given up. Null for all others. */
+    expiresAt: text(),
+    /** Of such an upload: `Upload-Metadata` as it was sent, at most 4,096 characters. */
+    metadata: text(),
   },
   (table) => [
     /** Partial: where `state` is `stored`. */

@@ -79,7 +79,7 @@ export async function settle(
   const since = destination ? new Date(app.now()).toISOString() : null
   const image = imageSizeOf(sniffed, start)
   const scanned = app.settings.files.scanner.driver !== "off"
-  const stored = sql`UPDATE files SET state = 'stored', type = ${sniffed}, sha256 = ${sha256}, width = ${image?.width ?? null}, height = ${image?.height ?? null}, scan = ${scanned ? "pending" : null}, releasedAt = ${since} WHERE id = ${id} AND state = 'uploading' RETURNING ${fileColumns}`
+  const stored = sql`UPDATE files SET state = 'stored', type = ${sniffed}, sha256 = ${sha256}, width = ${image?.width ?? null}, height = ${image?.height ?? null}, scan = ${scanned ? "pending" : null}, releasedAt = ${since}, expiresAt = NULL WHERE id = ${id} AND state = 'uploading' RETURNING ${fileColumns}`
   const rows = scanned
     ? (await app.db.batch([stored, insertScan(app, id)]))[0]
     : await app.db.all(stored)
@@ -87,10 +87,27 @@ export async function settle(
   return rows?.[0] ? fileOf(rows[0]) : null
 }
 
-/** The row of a file that is under way, unless there is no room for it. */
-async function reserve(app: App, actor: UserActor, id: string, upload: Upload): Promise<void> {
+/** What is reserved for. */
+interface Reservation extends Omit<Upload, "content"> {
+  /** Of one that may go on later: until when, in milliseconds since the epoch. */
+  readonly expiresAt?: number
+  readonly metadata?: string | null
+}
+
+/**
+ * The row of a file that is under way, unless there is no room for it. One trip.
+ *
+ * @throws {Problem} `quota_exceeded`, `token_outdated`
+ */
+export async function reserve(
+  app: App,
+  actor: UserActor,
+  id: string,
+  upload: Reservation,
+): Promise<void> {
   const { quotaOfPerson, quotaOfOrganisation } = app.settings.files
-  const { sizeBytes, name, type, destination } = upload
+  const { sizeBytes, name, type, destination, metadata = null } = upload
+  const expiresAt = upload.expiresAt === undefined ? null : new Date(upload.expiresAt).toISOString()
   const full = (holder: string, quota: number): Sql =>
     sql`ifnull((SELECT bytes FROM file_usage WHERE holder = ${holder}), 0) + ${sizeBytes} > ${quota}`
   try {
@@ -100,7 +117,7 @@ async function reserve(app: App, actor: UserActor, id: string, upload: Upload): 
       ...(actor.organisation === null
         ? []
         : [refuse("quota_of_organisation", full(actor.organisation, quotaOfOrganisation))]),
-      sql`INSERT INTO files (id, owner, organisation, state, name, type, size, createdAt, destination) VALUES (${id}, ${actor.id}, ${actor.organisation}, 'uploading', ${cleanName(name)}, ${declared(type)}, ${sizeBytes}, ${new Date(app.now()).toISOString()}, ${destination?.name ?? null})`,
+      sql`INSERT INTO files (id, owner, organisation, state, name, type, size, createdAt, destination, expiresAt, metadata) VALUES (${id}, ${actor.id}, ${actor.organisation}, 'uploading', ${cleanName(name)}, ${declared(type)}, ${sizeBytes}, ${new Date(app.now()).toISOString()}, ${destination?.name ?? null}, ${expiresAt}, ${metadata})`,
     ])
   } catch (error) {
     throw refusalOf(error)
@@ -130,11 +147,17 @@ function refusalOf(error: unknown): unknown {
 /**
  * First the row says that it is gone, also one that is stored: D1 may have done what its answer, lost on the way, would have
  * told, and the sender hears of a failure. Then the content, then the row: what is left is still known until it is gone.
+ *
+ * @param discard deletes what there is of its content
  */
-async function giveUp(app: App, id: string): Promise<void> {
+export async function giveUp(
+  app: App,
+  id: string,
+  discard = () => app.blobs.delete([keyOf(id)]),
+): Promise<void> {
   try {
     await app.db.all(sql`UPDATE files SET state = 'deleted' WHERE id = ${id}`)
-    await app.blobs.delete([keyOf(id)])
+    await discard()
     await app.db.all(sql`DELETE FROM files WHERE id = ${id} AND ${raw("state = 'deleted'")}`)
   } catch (error) {
     app.log("warn", "an upload is left to the sweep", { file: id, error: describeError(error) })

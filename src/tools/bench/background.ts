@@ -148,7 +148,7 @@ async function printDrain({ backend: { url, database }, pid }: Side): Promise<vo
 }
 
 /** From /proc where there is one, as in dev-processes.ts. */
-function residentMegabytes(pid: number): number {
+export function residentMegabytes(pid: number): number {
   const kilobytes = existsSync(`/proc/${pid}/status`)
     ? /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
     : execFileSync("ps", ["-o", "rss=", "-p", `${pid}`], { encoding: "utf8" })

@@ -110,4 +110,5 @@ export class ChangePump extends DurableObject {}
 export class JobDispatcher extends DurableObject {}
 export class WebhookDispatcher extends DurableObject {}
 export class WebhookSender extends DurableObject {}
+export class UploadReceiver extends DurableObject {}
 export class MetricsStore extends DurableObject {}

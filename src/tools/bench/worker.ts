@@ -17,4 +17,11 @@ const routes = new Hono<OwnHttp>().post("/chores", async (c) => {
 const backend = createBackend({ collections: benchCollections, routes, jobs: [chore] })
 
 export default backend.handler
-export const { ChangePump, JobDispatcher, MetricsStore, WebhookDispatcher, WebhookSender } = backend
+export const {
+  ChangePump,
+  JobDispatcher,
+  MetricsStore,
+  UploadReceiver,
+  WebhookDispatcher,
+  WebhookSender,
+} = backend

@@ -103,18 +103,27 @@ function soundQuery(
   })
 }
 
-/** Conditions that hold now and then, and keys that are used more than once. */
+/** What has to be said, conditions that hold now and then, and keys that are used more than once. */
 function soundHeaders(parameters: readonly Parameter[]): fc.Arbitrary<Record<string, string>> {
   const known: Readonly<Record<string, fc.Arbitrary<string>>> = {
     "If-Match": fc.constantFrom("*", '"1"', '"2"', '"1-abc", W/"2"'),
     "If-None-Match": fc.constantFrom("*", '"1"', '"2"'),
     "Idempotency-Key": fc.constantFrom("k1", "k2", "k3"),
+    "Tus-Resumable": fc.constant("1.0.0"),
+    "Upload-Length": fc.constantFrom("0", "7", "1000"),
+    "Upload-Offset": fc.constantFrom("0", "0", "7"),
+    "Upload-Metadata": fc.constantFrom("filename eC50eHQ=,filetype dGV4dC9jc3Y=", "secret"),
+    "Upload-Checksum": fc.constantFrom("sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk=", "sha256 AAAA"),
   }
-  const headers = parameters.flatMap(({ name, in: place }) =>
-    place === "header" && known[name] ? [[name, known[name]] as const] : [],
+  const headers = parameters.flatMap(({ name, in: place, required }) =>
+    place === "header" && known[name] ? [[name, known[name], required] as const] : [],
   )
   return fc
-    .tuple(...headers.map(([, value]) => fc.option(value, { freq: 3, nil: null })))
+    .tuple(
+      ...headers.map(([, value, required]) =>
+        required ? value : fc.option(value, { freq: 3, nil: null }),
+      ),
+    )
     .map((values) =>
       Object.fromEntries(
         values.flatMap((value, i) => (value === null ? [] : [[headers[i]?.[0] as string, value]])),

@@ -94,8 +94,12 @@ function draftsOf(located: Located): Draft[] {
     .sample(soundRequestsFor(document, located), { numRuns: 60, seed })
     .map((draft) => ({
       ...draft,
-      // A bookmark or a precondition would be judged, too.
-      headers: { "content-type": draft.headers["content-type"] ?? "" },
+      // A bookmark or a precondition would be judged, too; what has to be said is not.
+      headers: Object.fromEntries(
+        Object.entries(draft.headers).filter(([header]) =>
+          /^content-|^tus-|^upload-(?:l|o)/i.test(header),
+        ),
+      ),
     }))
   const [first] = drawn
   const body = questions[operationId]
@@ -124,12 +128,11 @@ async function ask(
   draft = draftsOf(located)[0] as Draft,
 ) {
   const { method, path, headers, body } = draft
-  const { "content-type": type } = headers
   const answer = await exports.default.fetch(
     new Request(`http://127.0.0.1${fill(path)}`, {
       method,
       headers: {
-        ...(type && { "content-type": type }),
+        ...headers,
         // Counted by address: nobody is to be locked out by what came before.
         "cf-connecting-ip": `10.1.${Math.floor(Math.random() * 256)}.${Math.floor(Math.random() * 256)}`,
         ...credential,
