@@ -14,7 +14,23 @@ const fir: MantineColorsTuple = [
   "#064a31",
 ]
 
+/** Long lists of options scroll as lists: an area within would be one that no key reaches. */
+const scrollingList = {
+  defaultProps: { withScrollArea: false },
+  styles: { options: { maxHeight: 220, overflowY: "auto" } },
+} as const
+
 export const theme = createTheme({
+  components: {
+    // Wide tables are scrolled by keys too.
+    TableScrollContainer: {
+      defaultProps: { scrollAreaProps: { viewportProps: { tabIndex: 0 } } },
+    },
+    Autocomplete: scrollingList,
+    Select: scrollingList,
+    MultiSelect: scrollingList,
+    TagsInput: scrollingList,
+  },
   primaryColor: "fir",
   colors: { fir },
   primaryShade: 7,
