@@ -42,6 +42,8 @@ export interface Client<All extends Collections> {
   request<T>(call: Call): Promise<T>
   /** The same for an answer that is no JSON: `download("/auth/me/export")`. */
   download(path: string): Promise<Blob>
+  /** The same for what is no JSON: `open({ method: "GET", path: "/files/…" })` answers the response as it is. */
+  open(call: Call): Promise<Response>
 }
 
 export interface ClientOptions {
@@ -93,6 +95,7 @@ export function createClient<All extends Collections>(options: ClientOptions): C
     },
     changes: async (query = {}) =>
       (await send({ method: "GET", path: `/changes${search(query)}` })).json(),
+    open: send,
     async request<T>(call: Call): Promise<T> {
       // A 204 has no body, and most that are 202 have none.
       const text = await (await send(call)).text()

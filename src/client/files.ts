@@ -23,6 +23,8 @@ export interface StoredFile {
 interface Uploading {
   /** That of a `File`, unless given. */
   name?: string
+  /** The field of records that it is to go into, whose limits are judged at once: `films.poster`. */
+  for?: string
   /** What has been sent, and of how much, in bytes. `fetch` does not tell, so outside of browsers it is called at the end alone. */
   onProgress?: Progress
   signal?: AbortSignal
@@ -58,10 +60,10 @@ export function createFiles(send: Transport, base: string): Files {
   // The types above say what comes back; the server has checked it.
   const answer = async <T>(call: Call): Promise<T> => (await send(call)).json()
   return {
-    async upload(file, { name = (file as Partial<File>).name, onProgress, signal } = {}) {
+    async upload(file, { name = (file as Partial<File>).name, onProgress, signal, ...asked } = {}) {
       const stored = await answer<StoredFile>({
         method: "POST",
-        path: `/files${search({ name })}`,
+        path: `/files${search({ name, for: asked.for })}`,
         file,
         headers: { "content-type": file.type || "application/octet-stream" },
         onProgress,

@@ -3,7 +3,7 @@ import { fetchWithProgress, type Progress } from "./progress.ts"
 
 /** One call of the API. */
 export interface Call {
-  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+  method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE"
   /** From the root of the API, with its query: `/records/films?limit=2`. */
   path: string
   /** Sent as JSON. */
@@ -67,7 +67,10 @@ export function createTransport({ url: server, fetch, credentials }: TransportOp
   }
 
   return async (call) => {
-    const repeatable = call.method === "GET" || call.headers?.["idempotency-key"] !== undefined
+    const repeatable =
+      call.method === "GET" ||
+      call.method === "HEAD" ||
+      call.headers?.["idempotency-key"] !== undefined
     for (let made = 1; ; made += 1) {
       try {
         return await attempt(call)

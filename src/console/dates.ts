@@ -40,3 +40,15 @@ export function day(date: string, language: string): string {
 export const time = (iso: string, language: string): string => times(language).format(new Date(iso))
 
 export const amount = (n: number, language: string): string => amounts(language).format(n)
+
+const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const
+
+/** How large something is, in thousands of bytes. */
+export function bytes(n: number, language: string): string {
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, n)) / 3))
+  return new Intl.NumberFormat(localeOf(language), {
+    style: "unit",
+    unit: units[step] ?? "byte",
+    maximumFractionDigits: step === 0 ? 0 : 1,
+  }).format(n / 1_000 ** step)
+}

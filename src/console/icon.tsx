@@ -10,6 +10,8 @@ const paths = {
   down: "M6 9l6 6 6-6",
   refresh: "M20 11a8 8 0 1 0-2 6M20 5v6h-6",
   trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
+  file: "M6 3h8l4 4v14H6zM14 3v4h4",
+  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
 } as const
 
 export function Icon({ name, size = 16 }: { name: keyof typeof paths; size?: number }) {

@@ -28,7 +28,8 @@ createRoot(document.getElementById("root") as HTMLElement).render(
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
         <TextProvider first={await loadLanguage()}>
-          <Notifications position="bottom-right" />
+          {/* Not over the buttons of what is open at the right. */}
+          <Notifications position="bottom-left" />
           <Router base="/console">
             <App />
           </Router>

@@ -44,6 +44,12 @@ export const pages: readonly ConsolePage[] = [
   page("data", "/data/:collection/:id?", () => import("./data/collection-page.tsx")),
   page(
     "data",
+    "/files",
+    () => import("./files/files-page.tsx"),
+    (text) => text.nav.files,
+  ),
+  page(
+    "data",
     "/changes",
     () => import("./work/changes.tsx"),
     (text) => text.nav.changes,

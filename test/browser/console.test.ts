@@ -13,6 +13,7 @@ const pages = {
   "/": "Overview",
   "/schema": "Schema and rules",
   "/data/members": "members",
+  "/files": "Files",
   "/changes": "Change log",
   "/exposure?collection=members": "Who can see what",
   "/users": "Users",

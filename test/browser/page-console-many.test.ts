@@ -245,7 +245,14 @@ describe.skipIf(!executablePath)("many records in the console", () => {
     )
     const { page } = visitor
     await page.getByRole("button", { name: "Columns" }).click()
-    for (const name of ["genre", "distributor", "mpaaRating", "releasedOn", "updatedAt"]) {
+    for (const name of [
+      "genre",
+      "distributor",
+      "mpaaRating",
+      "releasedOn",
+      "poster",
+      "updatedAt",
+    ]) {
       await page.getByRole("checkbox", { name, exact: true }).uncheck()
     }
     await page.keyboard.press("Escape")

@@ -16,11 +16,11 @@ test("a file is sent as it is, under its name, and its end is told", async () =>
   const onProgress = (...progress: number[]) => told.push(progress)
   expect(await connect(server).upload(hello, { onProgress })).toEqual(stored)
   expect(told).toEqual([[5, 5]])
-  await connect(server).upload(new Blob(["x"]), { name: "ä.bin" })
+  await connect(server).upload(new Blob(["x"]), { name: "ä.bin", for: "films.poster" })
   const [first, second] = server.sent
   expect([first?.method, first?.path]).toEqual(["POST", "/files?name=a+b.txt"])
   expect(first?.headers.get("content-type")).toBe("text/plain")
-  expect(second?.path).toBe("/files?name=%C3%A4.bin")
+  expect(second?.path).toBe("/files?name=%C3%A4.bin&for=films.poster")
   expect(second?.headers.get("content-type")).toBe("application/octet-stream")
 })
 
@@ -44,6 +44,17 @@ test("files are listed, read, linked and deleted", async () => {
     "DELETE /files/f1",
   ])
   expect(server.sent[2]?.body).toEqual({ expiresInSeconds: 60 })
+})
+
+test("what is asked for without its content is asked again as a read is, and answered as it came", async () => {
+  const server = fakeServer(
+    refuses(503, "overloaded", { "retry-after": "0" }),
+    () => new Response(null, { headers: { "content-length": "5" } }),
+  )
+  const client = createClient({ url: "http://server.test/", fetch: server.fetch })
+  const answer = await client.open({ method: "HEAD", path: "/files/f1" })
+  expect(answer.headers.get("content-length")).toBe("5")
+  expect(server.sent.map(({ method }) => method)).toEqual(["HEAD", "HEAD"])
 })
 
 /** A browser's, which sends what it is given to a script, and tells of half of it first. */

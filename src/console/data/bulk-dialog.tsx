@@ -154,7 +154,8 @@ function PatchForm(props: {
 }) {
   const { text } = useLanguage()
   const { collection, patch, onChange } = props
-  const fields = writableFields(collection)
+  // A file is sent for one record.
+  const fields = writableFields(collection).filter(({ kind }) => !kind.startsWith("file"))
   const left = fields.filter(({ name }) => !(name in patch)).map(({ name }) => name)
   return (
     <>

@@ -1,7 +1,10 @@
 import type { ReactNode } from "react"
 import { Link } from "wouter"
 import { amount, day, moment } from "../dates.ts"
+import type { FileFacts } from "../files/file.ts"
+import { FileCell } from "../files/file-line.tsx"
 import type { Messages } from "../messages-en.ts"
+import { shortId } from "../short-id.ts"
 import { useLanguage } from "../text.tsx"
 import type { FieldDescription } from "./collections.ts"
 
@@ -15,12 +18,14 @@ interface Spoken {
  * none around what is a text.
  *
  * @param title - Of the record that a relation points at.
+ * @param file - What is known of a file, where the record came with it.
  */
 export function shownValue(
   field: FieldDescription,
   value: unknown,
   { text, language }: Spoken,
   title?: string,
+  file?: FileFacts,
 ): ReactNode {
   if (value === null || value === undefined || value === "") return <span className="none">–</span>
   switch (field.kind) {
@@ -44,6 +49,10 @@ export function shownValue(
       )
     case "relations":
       return (value as string[]).map(shortId).join(", ") || "–"
+    case "file":
+      return <FileCell id={String(value)} told={file} />
+    case "files":
+      return text.files.count((value as string[]).length)
     case "json":
     case "point":
       return <code>{JSON.stringify(value)}</code>
@@ -57,5 +66,3 @@ export function Value({ field, value }: { field: FieldDescription; value: unknow
   const spoken = useLanguage()
   return <span className="numbers">{shownValue(field, value, spoken)}</span>
 }
-
-export const shortId = (id: string): string => `…${id.slice(-8)}`

@@ -50,7 +50,7 @@ function Records({ collection }: { collection: CollectionDescription }) {
     search: parameters.get("search") ?? "",
     sort: parameters.get("sort") ?? "",
     expand: columns
-      .filter(({ kind }) => kind === "relation")
+      .filter(({ kind }) => kind === "relation" || kind === "file")
       .map(({ name }) => name)
       .join(","),
   }

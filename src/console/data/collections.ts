@@ -17,6 +17,9 @@ export interface FieldDescription {
     readonly writable?: string
     readonly description?: string
     readonly unique?: boolean
+    /** Of files: what their content may be, and how many bytes each may have. */
+    readonly types?: readonly string[]
+    readonly maxBytes?: number
   }
 }
 

@@ -17,12 +17,18 @@ const possible = ({ fields }: CollectionDescription): FieldDescription[] => [
   ...system,
 ]
 
-/** The columns that a person chose for a collection, kept in this browser; at first its first six fields. */
+/** Six, and a file beside them: a picture says much in little room. */
+function firstOf(fields: readonly FieldDescription[]): FieldDescription[] {
+  const isFile = ({ kind }: FieldDescription) => kind === "file" || kind === "files"
+  return [...fields.filter((one) => !isFile(one)).slice(0, 6), ...fields.filter(isFile).slice(0, 1)]
+}
+
+/** The columns that a person chose for a collection, kept in this browser; at first the first of its fields. */
 export function useColumns(collection: CollectionDescription) {
   const all = useMemo(() => possible(collection), [collection])
   const [names, setNames] = useLocalStorage<string[]>({
     key: `hinterland console columns ${collection.name}`,
-    defaultValue: [...all.slice(0, 6).map(({ name }) => name), "updatedAt"],
+    defaultValue: [...firstOf(all).map(({ name }) => name), "updatedAt"],
     getInitialValueInEffect: false,
   })
   const columns = useMemo(() => all.filter(({ name }) => names.includes(name)), [all, names])

@@ -1,4 +1,5 @@
 import { JsonInput, NumberInput, Select, Switch, Textarea, TextInput } from "@mantine/core"
+import { FilesInput, type Sending } from "../files/files-input.tsx"
 import { useText } from "../text.tsx"
 import type { FieldDescription } from "./collections.ts"
 import { RelationInput, RelationsInput } from "./relation-input.tsx"
@@ -11,10 +12,13 @@ interface Props {
   readonly label?: string | undefined
   readonly autoFocus?: boolean
   readonly disabled?: boolean
+  /** How files are sent; where that is not told, a file is an id. */
+  readonly sending?: Sending
 }
 
 /** The input that suits a field, by its kind and options. An empty one is null. */
-export function FieldInput({ field, value, onChange, error, label = field.name, ...rest }: Props) {
+export function FieldInput(props: Props) {
+  const { field, value, onChange, error, label = field.name, sending, ...rest } = props
   const text = useText()
   const { kind, options } = field
   const common = {
@@ -102,6 +106,20 @@ export function FieldInput({ field, value, onChange, error, label = field.name, 
           onChange={onChange}
         />
       )
+    case "file":
+    case "files":
+      if (sending) {
+        return (
+          <FilesInput
+            {...common}
+            field={field}
+            value={Array.isArray(value) ? value : typed ? [typed] : []}
+            onChange={(ids) => onChange(kind === "files" ? ids : (ids[0] ?? null))}
+            sending={sending}
+          />
+        )
+      }
+      break
     case "date":
       return (
         <TextInput
@@ -124,16 +142,15 @@ export function FieldInput({ field, value, onChange, error, label = field.name, 
           }}
         />
       )
-    default:
-      return (
-        <TextInput
-          {...common}
-          type={kind === "email" ? "email" : kind === "url" ? "url" : "text"}
-          value={typed}
-          onChange={(event) => onText(event.currentTarget.value)}
-        />
-      )
   }
+  return (
+    <TextInput
+      {...common}
+      type={kind === "email" ? "email" : kind === "url" ? "url" : "text"}
+      value={typed}
+      onChange={(event) => onText(event.currentTarget.value)}
+    />
+  )
 }
 
 /** What a `datetime-local` input shows: the instant on the clock of the viewer's zone. */

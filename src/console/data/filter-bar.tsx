@@ -152,7 +152,7 @@ function SearchInput({ value, onSearch }: { value: string; onSearch: (words: str
 }
 
 const comparable = ({ kind }: FieldDescription): boolean =>
-  !["json", "relations", "backRelation", "point"].includes(kind)
+  !["json", "relations", "files", "backRelation", "point"].includes(kind)
 
 function firstOf({ fields }: CollectionDescription): Condition {
   const field = fields.find(comparable)

@@ -1,4 +1,5 @@
 import { memo } from "react"
+import type { FileFacts } from "../files/file.ts"
 import { Icon } from "../icon.tsx"
 import { useLanguage } from "../text.tsx"
 import { shownValue } from "./cell.tsx"
@@ -71,7 +72,13 @@ export const GridRow = memo(function GridRow(props: Props) {
           ) : props.viewed && !(field.name in record) ? (
             <i className="none">{text.viewAs.hidden}</i>
           ) : (
-            shownValue(field, record[field.name], spoken, relatedTitle(titles, field, record))
+            shownValue(
+              field,
+              record[field.name],
+              spoken,
+              relatedTitle(titles, field, record),
+              fileOf(field, record),
+            )
           )}
         </td>
       ))}
@@ -111,6 +118,12 @@ function relatedTitle(
   const title = titles.get(options.target ?? "")
   const value = title && related?.[title]
   return typeof value === "string" ? value : undefined
+}
+
+/** What came along of a file. */
+function fileOf({ kind, name }: FieldDescription, record: AnyRecord): FileFacts | undefined {
+  if (kind !== "file") return undefined
+  return (record.expanded as Record<string, FileFacts | null> | undefined)?.[name] ?? undefined
 }
 
 function titleOf(collection: CollectionDescription, record: AnyRecord): string {

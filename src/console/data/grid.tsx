@@ -27,7 +27,15 @@ import { useReader, useViewing } from "./viewer.tsx"
 
 /** The next page is asked for when so many rows are left. */
 const rowsAhead = 100
-const unsortable = new Set(["json", "relations", "backRelation", "point", "markdown"])
+const unsortable = new Set([
+  "json",
+  "relations",
+  "backRelation",
+  "point",
+  "file",
+  "files",
+  "markdown",
+])
 
 interface Props {
   readonly collection: CollectionDescription

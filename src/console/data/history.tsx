@@ -2,6 +2,7 @@ import { Badge, Button, Code, Group, Stack, Text, Timeline } from "@mantine/core
 import { useInfiniteQuery } from "@tanstack/react-query"
 import { type Page, pathWith } from "../backend.ts"
 import { moment } from "../dates.ts"
+import { FileName } from "../files/file-line.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
@@ -136,14 +137,27 @@ function Difference(props: { field: FieldDescription; from: unknown; to: unknown
       {from !== null && (
         <>
           <del>
-            <Value field={field} value={from} />
+            <PastValue field={field} value={from} />
           </del>{" "}
           →{" "}
         </>
       )}
-      <Value field={field} value={to} />
+      <PastValue field={field} value={to} />
     </Text>
   )
+}
+
+/** As elsewhere; but files of the past may be gone, and are not asked for. */
+function PastValue({ field, value }: { field: FieldDescription; value: unknown }) {
+  const isFile = (field.kind === "file" || field.kind === "files") && value !== null
+  const ids = isFile ? [value].flat().map(String) : []
+  if (ids.length === 0) return <Value field={field} value={value} />
+  return ids.map((id, i) => (
+    <span key={id}>
+      {i > 0 && ", "}
+      <FileName id={id} />
+    </span>
+  ))
 }
 
 const fieldOf = ({ fields }: CollectionDescription, name: string): FieldDescription =>

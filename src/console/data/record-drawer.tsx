@@ -103,7 +103,9 @@ function RecordForm(props: {
   const { viewer } = useViewing()
   const fixed = collection.readOnly || viewer !== null
   const fields = writableFields(collection).filter(({ name }) => !viewer || (base && name in base))
-  const dirty = Object.keys(changes).length > 0
+  /** Fields whose files are still on their way. */
+  const [waiting, setWaiting] = useState<ReadonlySet<string>>(new Set())
+  const dirty = Object.keys(changes).length > 0 || waiting.size > 0
   useEffect(() => onDirty(dirty), [dirty, onDirty])
   // A version that came meanwhile replaces what nobody has touched.
   useEffect(() => {
@@ -175,6 +177,10 @@ function RecordForm(props: {
             <div key={field.name}>
               <FieldInput
                 field={field}
+                sending={{
+                  holder: `${collection.name}.${field.name}`,
+                  onBusy: (busy) => setWaiting((before) => withOrWithout(before, field.name, busy)),
+                }}
                 value={value ?? null}
                 disabled={fixed}
                 error={wrong.get(field.name)}
@@ -209,7 +215,11 @@ function RecordForm(props: {
             ) : (
               <span />
             )}
-            <Button type="submit" loading={busy} disabled={!dirty && base !== null}>
+            <Button
+              type="submit"
+              loading={busy}
+              disabled={(!dirty && base !== null) || waiting.size > 0}
+            >
               {base ? text.save : text.create}
             </Button>
           </Group>
@@ -237,4 +247,17 @@ function RecordForm(props: {
       </Modal>
     </form>
   )
+}
+
+/** The same set where nothing changes, so that nothing is drawn again. */
+function withOrWithout(
+  before: ReadonlySet<string>,
+  name: string,
+  wanted: boolean,
+): ReadonlySet<string> {
+  if (before.has(name) === wanted) return before
+  const next = new Set(before)
+  if (wanted) next.add(name)
+  else next.delete(name)
+  return next
 }

@@ -1,12 +1,21 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react"
-import { createTransport } from "../../client/transport.ts"
-import { isProblem, read } from "../backend.ts"
+import { createTransport, type Transport } from "../../client/transport.ts"
+import { backend, isProblem } from "../backend.ts"
 
 /** Through whose eyes records are read. The key tells apart what is kept for each. */
 export interface Reader {
   readonly key: string
   read<T>(path: string, signal?: AbortSignal): Promise<T>
+  /** What is no JSON, as it is answered. */
+  open(path: string, signal?: AbortSignal, method?: "GET" | "HEAD"): Promise<Response>
 }
+
+/** Reads by what sends calls. */
+const reading = (send: Transport): Omit<Reader, "key"> => ({
+  read: async (path, signal) =>
+    (await send({ method: "GET", path, ...(signal && { signal }) })).json(),
+  open: (path, signal, method = "GET") => send({ method, path, ...(signal && { signal }) }),
+})
 
 /** Somebody whose view is looked at. Nothing is written with it. */
 export interface Viewer extends Reader {
@@ -44,7 +53,7 @@ export function useViewing(): Viewing {
   return viewing
 }
 
-const own: Reader = { key: "", read }
+const own: Reader = { key: "", ...reading(backend.open) }
 
 /** How records are read here: as whoever's view is looked at, else as oneself. */
 export const useReader = (): Reader => useViewing().viewer ?? own
@@ -62,8 +71,7 @@ export function anonymousViewer(): Viewer {
   return {
     key: "anonymous",
     name: null,
-    read: async (path, signal) =>
-      (await send({ method: "GET", path, ...(signal && { signal }) })).json(),
+    ...reading(send),
     end() {},
   }
 }
@@ -97,16 +105,8 @@ export function personViewer(id: string, name: string, begun: Tokens): Viewer {
   return {
     key: id,
     name,
-    async read<T>(path: string, signal?: AbortSignal): Promise<T> {
-      const ask = async (): Promise<T> =>
-        (
-          await send({
-            method: "GET",
-            path,
-            headers: authorization(),
-            ...(signal && { signal }),
-          })
-        ).json()
+    ...reading(async (call) => {
+      const ask = () => send({ ...call, headers: authorization() })
       try {
         return await ask()
       } catch (error) {
@@ -114,7 +114,7 @@ export function personViewer(id: string, name: string, begun: Tokens): Viewer {
         await renew()
         return ask()
       }
-    },
+    }),
     end() {
       void fetch("/auth/sessions/current", {
         method: "DELETE",

@@ -1,8 +1,8 @@
 import { Anchor, Code } from "@mantine/core"
 import { Link } from "wouter"
-import { shortId } from "../data/cell.tsx"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
+import { shortId } from "../short-id.ts"
 import { useLanguage } from "../text.tsx"
 
 interface SecurityEvent {
