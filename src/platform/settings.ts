@@ -85,6 +85,28 @@ const variables = z.object({
   FILE_SCANNER: z.enum(["off", "eicar", "http"]).default("off"),
   /** Takes content as a body, and answers 200 for what is clean, 406 for what is infected. FILE_SCANNER_TOKEN is its secret. */
   FILE_SCANNER_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /**
+   * For files that are put at R2 without passing through the Worker: the account, the bucket that BLOBS is, and the secrets
+   * R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY of a token that may write its objects. All of them, or none.
+   */
+  R2_ACCOUNT_ID: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
+  R2_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9-]{3,63}$/)
+    .optional(),
+  R2_ACCESS_KEY_ID: z
+    .string()
+    .regex(/^[!-~]+$/)
+    .optional(),
+  R2_SECRET_ACCESS_KEY: z
+    .string()
+    .regex(/^[!-~]+$/)
+    .optional(),
+  /** Where that account's R2 is, in a jurisdiction: `eu` or `fedramp`. */
+  R2_JURISDICTION: z.enum(["eu", "fedramp"]).optional(),
   /** What has not been looked at yet is `held`, or `readable`. */
   FILE_SCAN_PENDING: z.enum(["held", "readable"]).default("held"),
   /** Images that are made in a day of one person's files, in each database: each costs. */
@@ -179,11 +201,37 @@ const captchaOf = (data: Variables): CaptchaSettings | null =>
         signIn: data.TURNSTILE_SIGN_IN,
       }
 
+const directNames = [
+  "R2_ACCOUNT_ID",
+  "R2_BUCKET",
+  "R2_ACCESS_KEY_ID",
+  "R2_SECRET_ACCESS_KEY",
+] as const
+
+function directOf(data: Variables): FileSettings["direct"] {
+  const { R2_ACCOUNT_ID, R2_BUCKET, R2_ACCESS_KEY_ID, R2_SECRET_ACCESS_KEY, R2_JURISDICTION } = data
+  if (!R2_ACCOUNT_ID || !R2_BUCKET || !R2_ACCESS_KEY_ID || !R2_SECRET_ACCESS_KEY) return null
+  const jurisdiction = R2_JURISDICTION === undefined ? "" : `.${R2_JURISDICTION}`
+  return {
+    endpoint: `https://${R2_ACCOUNT_ID}${jurisdiction}.r2.cloudflarestorage.com`,
+    bucket: R2_BUCKET,
+    accessKeyId: R2_ACCESS_KEY_ID,
+    secretAccessKey: R2_SECRET_ACCESS_KEY,
+  }
+}
+
 const checkedVariables = variables.superRefine((given, context) => {
   for (const name of neededBy[given.MAIL_DRIVER]) {
     if (given[name] !== undefined) continue
     const message = `is needed, because MAIL_DRIVER is ${given.MAIL_DRIVER}`
     context.addIssue({ code: "custom", path: [name], message })
+  }
+  const direct = directNames.filter((name) => given[name] === undefined)
+  if (direct.length > 0 && direct.length < directNames.length) {
+    for (const name of direct) {
+      const message = "is needed, because others for files directly at R2 are set"
+      context.addIssue({ code: "custom", path: [name], message })
+    }
   }
   if (given.FILE_SCANNER === "http" && given.FILE_SCANNER_URL === undefined) {
     const message = "is needed, because FILE_SCANNER is http"
@@ -274,6 +322,14 @@ export interface FileSettings {
     /** Always there where the driver is `http`. */
     readonly url: string | null
   }
+  /** Null where all files pass through the Worker. */
+  readonly direct: {
+    /** Without a slash at its end. */
+    readonly endpoint: string
+    readonly bucket: string
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+  } | null
   /** Whether nobody reads what is still to be scanned. */
   readonly heldUntilScanned: boolean
   /** How many are made in a day. */
@@ -324,6 +380,7 @@ export function parseSettings(env: object): Settings {
       quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
       retentionDays: data.FILE_RETENTION_DAYS,
       scanner: { driver: data.FILE_SCANNER, url: data.FILE_SCANNER_URL ?? null },
+      direct: directOf(data),
       heldUntilScanned: data.FILE_SCAN_PENDING === "held",
       imagesOfPerson: data.FILE_IMAGES_PERSON,
     },

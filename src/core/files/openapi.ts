@@ -11,8 +11,18 @@ import { mediaTypes } from "./media-type.ts"
 import * as shapes from "./schema.ts"
 import { tusOperations } from "./tus-openapi.ts"
 
-const { contentQuery, file, fileForm, fileLink, filePage, filesQuery, newFileLink, uploadQuery } =
-  shapes
+const {
+  contentQuery,
+  directUpload,
+  file,
+  fileForm,
+  fileLink,
+  filePage,
+  filesQuery,
+  newDirectUpload,
+  newFileLink,
+  uploadQuery,
+} = shapes
 
 const path = "/files/{id}"
 const pathParameters = { id: "Id of the file." }
@@ -60,6 +70,39 @@ const operations: readonly Operation[] = [
       "payload_too_large",
       "unsupported_media_type",
       "quota_exceeded",
+    ],
+  },
+  {
+    method: "post",
+    path: "/files/direct-uploads",
+    operationId: "createDirectUpload",
+    summary: "An address at R2 to put a file at",
+    description:
+      "Where the deployment has keys for that, content need not pass through it, and may have 5 GB. Room is reserved. Put the content at `url` with `headers`, beginning before `expiresAt`, then say so to `POST /files/{id}/completion` within a day.",
+    auth: "session",
+    body: jsonBody(newDirectUpload),
+    responses: { 201: { description: "Where to put it.", schema: directUpload } },
+    problems: [...badSession, ...badBody, "forbidden", "quota_exceeded"],
+  },
+  {
+    method: "post",
+    path: `${path}/completion`,
+    operationId: "completeDirectUpload",
+    summary: "Make a file of what was put at R2",
+    description:
+      "It is read once: its type, size in pixels and SHA-256 are told from the content. May be said again.",
+    auth: "session",
+    pathParameters,
+    responses: {
+      201: { description: "It is kept.", schema: file, headers: { Location: "The content." } },
+    },
+    problems: [
+      ...badSession,
+      "forbidden",
+      "not_found",
+      "conflict",
+      "invalid_input",
+      "unsupported_media_type",
     ],
   },
   {

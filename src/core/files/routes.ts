@@ -8,6 +8,7 @@ import { invalidInput, Problem } from "../../platform/problem.ts"
 import { parseWith } from "../../platform/validate.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { type Destination, destinationNamed } from "./destinations.ts"
+import { beginDirectUpload, completeDirectUpload } from "./direct.ts"
 import { signFileLink, verifyFileLink } from "./file-links.ts"
 import { nameInDisposition } from "./file-name.ts"
 import { assertMayHaveFiles } from "./file-rights.ts"
@@ -15,7 +16,7 @@ import { deleteFile, getFile, getLinkedFile, listFiles } from "./files.ts"
 import { isForm, openForm } from "./form.ts"
 import { type ImagePresets, presetNamed } from "./presets.ts"
 import { chunksOf } from "./receive.ts"
-import { contentQuery, filesQuery, newFileLink, uploadQuery } from "./schema.ts"
+import { contentQuery, filesQuery, newDirectUpload, newFileLink, uploadQuery } from "./schema.ts"
 import { storeUpload, type Upload } from "./uploads.ts"
 import { fileAnswer } from "./variants.ts"
 
@@ -57,6 +58,20 @@ export const fileRoutes = (collections: LinkedCollections, presets: ImagePresets
       const actor = assertMayHaveFiles(c.get("actor"), "delete")
       await deleteFile(c.get("app"), actor, collections, idOf(c))
       return c.body(null, 204)
+    })
+    .post("/direct-uploads", jsonBody(newDirectUpload), async (c) => {
+      const actor = assertMayHaveFiles(c.get("actor"), "create")
+      const app = c.get("app")
+      const { for: field, type, ...draft } = c.req.valid("json")
+      const destination = field ? destinationNamed(app, actor, collections, field) : null
+      return c.json(await beginDirectUpload(app, actor, { ...draft, type, destination }), 201)
+    })
+    .post("/:id/completion", async (c) => {
+      const actor = assertMayHaveFiles(c.get("actor"), "create")
+      const app = c.get("app")
+      const named = (field: string) => destinationNamed(app, actor, collections, field)
+      const file = await completeDirectUpload(app, actor, idOf(c), named)
+      return c.json(file, 201, { location: `/files/${file.id}` })
     })
     .post("/:id/links", jsonBody(newFileLink), async (c) => {
       const actor = assertMayHaveFiles(c.get("actor"), "read")

@@ -47,6 +47,34 @@ export const uploadQuery = z.strictObject({
     }),
 })
 
+export const newDirectUpload = z
+  .strictObject({
+    name: z.string().max(10_000),
+    type: z
+      .string()
+      .max(100)
+      .optional()
+      .meta({ examples: ["video/mp4"] }),
+    sizeBytes: z.int().min(1),
+    for: uploadQuery.shape.for,
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional()
+      .meta({ description: "Of the content, in hex: another is refused." }),
+  })
+  .meta({ description: "A file that is to be put at R2." })
+
+export const directUpload = z
+  .object({
+    id: z.uuid().meta({ description: "Of the file that it becomes." }),
+    method: z.literal("PUT"),
+    url: z.string().meta({ description: "At R2. Whoever has it may put the content there, once." }),
+    headers: z.record(z.string(), z.string()).meta({ description: "To be sent along." }),
+    expiresAt: instant.meta({ description: "By when it has to begin." }),
+  })
+  .meta({ description: "Where a file is to be put." })
+
 export const fileForm = uploadQuery
   .extend({
     file: z.string().meta({

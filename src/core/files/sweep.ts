@@ -18,7 +18,8 @@ const dayMilliseconds = 86_400_000
 const sweptFiles = 1_000
 
 /**
- * Deletes what nobody can reach any more: uploads that were given up two hours ago, or whose time is over, files that came for a record and were
+ * Deletes what nobody can reach any more: uploads that were given up two hours ago, or whose time is over, past the Worker
+ * too (until then their rows stay, because something may still come); files that came for a record and were
  * given to none in a day, that records have let go of for longer than they are kept, whose owner's account or whose
  * organisation has been deleted, and the content of what was deleted. What a record holds stays. Two trips for a thousand,
  * and two for ten thousand holders of files.
@@ -30,14 +31,14 @@ export async function sweepFiles(app: App, collections: LinkedCollections): Prom
   // First they are given up in the database: an upload that ends at this moment finds that out.
   await app.db.all(
     // The second condition says again what the first does: it is the one of the index.
-    sql`UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND (expiresAt IS NULL AND createdAt < ${before} OR expiresAt <= ${now})`,
+    sql`UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND (coalesce(expiresAt, directUntil) IS NULL AND createdAt < ${before} OR coalesce(expiresAt, directUntil) <= ${now})`,
   )
   await giveUpReleased(app, free)
   await giveUpFilesOfNobody(app, free)
   await sweepVariants(app)
   for (let swept = sweptFiles, last = ""; swept === sweptFiles; ) {
     const rows = await app.db.all(
-      sql`SELECT id, expiresAt IS NOT NULL AS resumable FROM files WHERE state = 'deleted' AND state <> 'stored' AND id > ${last} ORDER BY id LIMIT ${raw(String(sweptFiles))}`,
+      sql`SELECT id, expiresAt IS NOT NULL AS resumable FROM files WHERE state = 'deleted' AND state <> 'stored' AND (directUntil IS NULL OR directUntil <= ${now}) AND id > ${last} ORDER BY id LIMIT ${raw(String(sweptFiles))}`,
     )
     swept = rows.length
     last = (rows.at(-1)?.id as string | undefined) ?? ""

@@ -21,7 +21,7 @@ export const files = sqliteTable(
     type: text().notNull(),
     /** In bytes; while it is under way, so much is reserved of the quotas. As `sizeBytes`, which is generated, `expand` tells it. */
     size: integer().notNull(),
-    /** Hex, of the content. */
+    /** Hex, of the content; while it is under way, what it has to be, or null. */
     sha256: text(),
     /** In pixels, of images that say so. */
     width: integer(),
@@ -40,6 +40,8 @@ export const files = sqliteTable(
     expiresAt: text(),
     /** Of such an upload: `Upload-Metadata` as it was sent, at most 4,096 characters. */
     metadata: text(),
+    /** Of what does not pass through the Worker: until when somebody may be putting it there. So long the row stays. */
+    directUntil: text(),
   },
   (table) => [
     /** Partial: where `state` is `stored`. */

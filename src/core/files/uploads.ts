@@ -92,6 +92,10 @@ interface Reservation extends Omit<Upload, "content"> {
   /** Of one that may go on later: until when, in milliseconds since the epoch. */
   readonly expiresAt?: number
   readonly metadata?: string | null
+  /** Of one that does not pass through here: until when somebody may be sending it, in milliseconds since the epoch. */
+  readonly directUntil?: number
+  /** What its SHA-256 (hex) has to be. */
+  readonly sha256?: string | undefined
 }
 
 /**
@@ -106,8 +110,10 @@ export async function reserve(
   upload: Reservation,
 ): Promise<void> {
   const { quotaOfPerson, quotaOfOrganisation } = app.settings.files
-  const { sizeBytes, name, type, destination, metadata = null } = upload
-  const expiresAt = upload.expiresAt === undefined ? null : new Date(upload.expiresAt).toISOString()
+  const { sizeBytes, name, type, destination, metadata = null, sha256 = null } = upload
+  const [expiresAt = null, directUntil = null] = [upload.expiresAt, upload.directUntil].map((at) =>
+    at === undefined ? null : new Date(at).toISOString(),
+  )
   const full = (holder: string, quota: number): Sql =>
     sql`ifnull((SELECT bytes FROM file_usage WHERE holder = ${holder}), 0) + ${sizeBytes} > ${quota}`
   try {
@@ -117,7 +123,7 @@ export async function reserve(
       ...(actor.organisation === null
         ? []
         : [refuse("quota_of_organisation", full(actor.organisation, quotaOfOrganisation))]),
-      sql`INSERT INTO files (id, owner, organisation, state, name, type, size, createdAt, destination, expiresAt, metadata) VALUES (${id}, ${actor.id}, ${actor.organisation}, 'uploading', ${cleanName(name)}, ${declared(type)}, ${sizeBytes}, ${new Date(app.now()).toISOString()}, ${destination?.name ?? null}, ${expiresAt}, ${metadata})`,
+      sql`INSERT INTO files (id, owner, organisation, state, name, type, size, createdAt, destination, expiresAt, metadata, sha256, directUntil) VALUES (${id}, ${actor.id}, ${actor.organisation}, 'uploading', ${cleanName(name)}, ${declared(type)}, ${sizeBytes}, ${new Date(app.now()).toISOString()}, ${destination?.name ?? null}, ${expiresAt}, ${metadata}, ${sha256}, ${directUntil})`,
     ])
   } catch (error) {
     throw refusalOf(error)
