@@ -32,5 +32,7 @@ test("headers and paths with all sorts of characters are signed as aws4fetch 1.0
   expect(new URL(signed).searchParams.get("X-Amz-SignedHeaders")).toBe(
     "content-length;host;if-none-match",
   )
-  expect(new URL(signed).searchParams.get("X-Amz-Signature")).toBe("fcebee3c960162b4cee5e72746afaa5265c3bfa9be5e93a44ee64cbf3f6f465a")
+  expect(new URL(signed).searchParams.get("X-Amz-Signature")).toBe(
+    "fcebee3c960162b4cee5e72746afaa5265c3bfa9be5e93a44ee64cbf3f6f465a",
+  )
 })

@@ -7,8 +7,8 @@ import { nameInDisposition } from "./file-name.ts"
  * part says; but the form's own length, and what stands before and after the file, leave only one answer.
  */
 
-/** Of all that comes before the file. */
-const maxHeadBytes = 16_384
+/** Of all that comes before the file: room for names that are far too long, and will be cut. */
+const maxHeadBytes = 49_152
 
 export interface Form {
   /** Those before the file, by name. */

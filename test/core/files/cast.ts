@@ -44,6 +44,39 @@ export const send = (
     }),
   )
 
+export const boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
+
+/** Texts are sent as they stand. */
+export const join = (...pieces: Content[]): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(pieces.flatMap((piece) => [...bytesOf(piece)]))
+
+export const fileHead = (disposition = 'name="file"; filename="poster.txt"', type = "text/plain") =>
+  `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\nContent-Type: ${type}\r\n\r\n`
+
+export const formEnd = `\r\n--${boundary}--\r\n`
+
+/** A form with one file, as browsers write it. */
+export const formOf = (content: Content, disposition?: string, type?: string) =>
+  join(fileHead(disposition, type), content, formEnd)
+
+/** As browsers write the name of a file. */
+export const quotedName = (name: string): string =>
+  name.replace(/["\r\n]/g, (character) => encodeURIComponent(character))
+
+/** The same by a form. */
+export const uploadForm = async (
+  as: Person,
+  content: Content,
+  name: string,
+  type: string,
+): Promise<File> =>
+  read<File>(
+    send(as, formOf(content, `name="file"; filename="${quotedName(name)}"`, type), {
+      "content-type": `multipart/form-data; boundary=${boundary}`,
+    }),
+    201,
+  )
+
 /** What became of it. */
 export const upload = async (
   as: Person,

@@ -8,7 +8,7 @@ import {
 import { imageSizeOf } from "../../../src/core/files/image-size.ts"
 import { mediaTypeOf, mediaTypes } from "../../../src/core/files/media-type.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
-import { bytesOf, type Content, contentOf, fetchFile, upload } from "./cast.ts"
+import { bytesOf, type Content, contentOf, fetchFile, upload, uploadForm } from "./cast.ts"
 
 const { env: variables = {} } = import.meta as { env?: Readonly<Record<string, string>> }
 const seed = Number(variables.VITE_SEED ?? Math.floor(Math.random() * 2 ** 30))
@@ -152,9 +152,50 @@ describe("what a file is", () => {
       null,
     ],
     ["nothing", "", "text/html", "application/octet-stream", null],
+    [
+      "a PNG with a page behind it",
+      bytes([...png(5, 6)], "<!DOCTYPE html><script>alert(1)</script>"),
+      "text/html",
+      "image/png",
+      "5x6",
+    ],
+    [
+      "a JPEG with a page in its comment",
+      bytes([0xff, 0xd8, 0xff, 0xfe, 0, 34], "<html><script>alert(1)</script>", [0], [0xff, 0xd9]),
+      "text/html",
+      "image/jpeg",
+      null,
+    ],
+    [
+      "a page with an archive behind it",
+      bytes("<html><script>alert(1)</script>", "PK", [3, 4, 20, 0]),
+      "text/html",
+      "application/octet-stream",
+      null,
+    ],
+    [
+      "a page in UTF-16",
+      bytes(
+        [0xff, 0xfe],
+        [..."<html><script>"].flatMap((c) => [c.charCodeAt(0), 0]),
+      ),
+      "text/html; charset=utf-16",
+      "application/octet-stream",
+      null,
+    ],
+    [
+      "a page after a byte order mark",
+      "\ufeff<html><script>alert(1)</script>",
+      "image/png",
+      "text/html",
+      null,
+    ],
   ])("%s", async (_, content, declared, type, size) => {
     const file = await upload(alice, content, { "content-type": declared })
     expect(file.type).toBe(type)
+    // A form is another way in, and no other judge.
+    const { id, name, createdAt, ...known } = file
+    expect(await uploadForm(alice, content, "x", declared)).toMatchObject(known)
     expect(file.width === null ? null : `${file.width}x${file.height}`).toBe(size)
     const answer = await fetchFile(alice, file.id)
     const { headers } = answer
@@ -239,12 +280,15 @@ describe("what a file is called", () => {
   ])("%j is kept as %s", async (given, expected) => {
     const file = await upload(alice, "x", {}, `?name=${encodeURIComponent(given.toWellFormed())}`)
     expect(file.name).toBe(expected)
+    expect(await uploadForm(alice, "x", given.toWellFormed(), "")).toMatchObject({ name: expected })
   })
 
   test("a name of 10,000 characters keeps its beginning and its extension", async () => {
     const disposition = `attachment; filename*=UTF-8''${encodeURIComponent("é".repeat(10_000))}.png`
     const { name } = await upload(alice, "x", { "content-disposition": disposition })
     expect(name).toBe(`${"é".repeat(125)}.png`)
+    const long = await uploadForm(alice, "x", `${"é".repeat(10_000)}.png`, "")
+    expect(long.name).toBe(name)
   })
 
   test.each([
