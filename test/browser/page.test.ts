@@ -126,7 +126,7 @@ describe.skipIf(!executablePath)("the film club in Chromium", () => {
     await leave()
   })
 
-  test("a film with a poster shows it, in its list and opened", async () => {
+  test("a film with a poster shows it, in its list and opened, and one whose poster is no picture is drawn", async () => {
     const api = async (path: string, init: RequestInit) => {
       const answer = await fetch(server.url + path, init)
       expect(answer.ok, await answer.clone().text()).toBe(true)
@@ -139,14 +139,18 @@ describe.skipIf(!executablePath)("the film club in Chromium", () => {
       body: JSON.stringify(server.admin),
     })
     const headers = { authorization: `Bearer ${accessToken}` }
-    const body = new Uint8Array(await readFile("docs/console-changes.png"))
-    const poster = await api("/files?for=films.poster", { method: "POST", headers, body })
-    const found = await api('/records/films?filter=title="Spartacus"', {})
-    const patch = { method: "PATCH", headers: { ...headers, ...json } }
-    const path = `/records/films/${found.items[0]?.id}`
-    await api(path, { ...patch, body: JSON.stringify({ poster: poster.id }) })
+    const give = async (title: string, body: Uint8Array<ArrayBuffer>) => {
+      const poster = await api("/files?for=films.poster", { method: "POST", headers, body })
+      const found = await api(`/records/films?filter=title="${title}"`, {})
+      const patch = { method: "PATCH", headers: { ...headers, ...json } }
+      const path = `/records/films/${found.items[0]?.id}`
+      await api(path, { ...patch, body: JSON.stringify({ poster: poster.id }) })
+    }
+    await give("Spartacus", new Uint8Array(await readFile("docs/console-changes.png")))
+    const drawing = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    await give("Hannibal the Conqueror", new TextEncoder().encode(drawing))
 
-    const { page, leave } = await visit(browser, server.url)
+    const { page, complaints, leave } = await visit(browser, server.url)
     await openFilm(page, "Spartacus")
     for (const place of [".card", ".film-poster"]) {
       const image = page.locator(`${place} img[alt="Spartacus"]`)
@@ -154,6 +158,12 @@ describe.skipIf(!executablePath)("the film club in Chromium", () => {
         .poll(() => image.evaluate((shown) => (shown as HTMLImageElement).naturalWidth))
         .toBeGreaterThan(0)
     }
+    await openFilm(page, "Hannibal the Conqueror")
+    for (const place of [".card", ".film-poster"]) {
+      await page.locator(`${place} .poster-title`, { hasText: "Hannibal the Conqueror" }).waitFor()
+    }
+    const told = complaints.splice(0)
+    expect(told.filter((line) => !line.includes("status of 422"))).toEqual([])
     await leave()
   })
 

@@ -30,7 +30,7 @@ export function cardOf(film: CardFilm): HTMLElement {
       "data-route": true,
       "data-film": film.id,
     },
-    posterOf(film),
+    posterOf(film, "thumb"),
     element("span", { class: "byline" }, byline || "Year and director unknown"),
     scoresOf(film),
   )

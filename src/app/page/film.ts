@@ -77,7 +77,7 @@ function partsOf(film: Film, onReviewed: (id: string) => void): HTMLElement[] {
   const running = film.runningMinutes && duration(film.runningMinutes)
   const line = [yearOf(film), film.genre, film.mpaaRating, running].filter(Boolean)
   return [
-    element("div", { class: "film-poster", "aria-hidden": "true" }, posterOf(film)),
+    element("div", { class: "film-poster", "aria-hidden": "true" }, posterOf(film, "poster")),
     element(
       "header",
       { class: "film-head" },

@@ -1,3 +1,4 @@
+import type { imagePresets } from "../images.ts"
 import type { Film } from "./backend.ts"
 import { element } from "./element.ts"
 import { type Chance, motifs, type Shape } from "./motifs.ts"
@@ -30,10 +31,25 @@ const withoutGenre: readonly Palette[] = [
   { ground: "#3a4a49", first: "#d9cfae", second: "#8fb3b0" },
 ]
 
-/** A film without a picture gets a poster of its own: always the same one, drawn from its id. */
-export function posterOf(film: Pick<Film, "id" | "title" | "genre" | "poster">): HTMLElement {
-  const src = `/files/${film.poster}?preset=poster`
-  if (film.poster) return element("img", { class: "poster", src, alt: film.title })
+type Billed = Pick<Film, "id" | "title" | "genre" | "poster">
+
+/** In a size of `images.ts`. What cannot be shown in it, as a drawing, leaves the film with the poster that is drawn for it. */
+export function posterOf(film: Billed, preset: keyof typeof imagePresets): HTMLElement {
+  if (!film.poster) return drawnFor(film)
+  const src = `/files/${film.poster}?preset=${preset}`
+  const image = element("img", {
+    class: "poster",
+    // Before `src`, which it is about.
+    loading: "lazy",
+    src,
+    alt: film.title,
+    onerror: () => image.replaceWith(drawnFor(film)),
+  })
+  return image
+}
+
+/** A poster of its own: always the same one, from its id. */
+function drawnFor(film: Billed): HTMLElement {
   const chance = chanceFrom(film.id)
   const oneOf = <T>(choices: readonly T[]) => choices[Math.floor(chance(0, choices.length))] as T
   const motif = oneOf(motifs)
