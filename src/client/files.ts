@@ -1,5 +1,6 @@
 import type { Progress } from "./progress.ts"
 import { search } from "./records.ts"
+import { pieceBytes, sendInPieces } from "./resumable.ts"
 import type { Call, Transport } from "./transport.ts"
 import type { Page } from "./types.ts"
 
@@ -25,13 +26,14 @@ interface Uploading {
   name?: string
   /** The field of records that it is to go into, whose limits are judged at once: `films.poster`. */
   for?: string
-  /** What has been sent, and of how much, in bytes. `fetch` does not tell, so outside of browsers it is called at the end alone. */
+  /** What has been sent, and of how much, in bytes. `fetch` does not tell, so outside of browsers it is called after each piece. */
   onProgress?: Progress
   signal?: AbortSignal
 }
 
 /** One's own files. Each call throws `ApiProblem`. */
 export interface Files {
+  /** One of more than 16 MB goes in pieces, and goes on where it broke off when the server is out of reach for a while. */
   upload(file: Blob, options?: Uploading): Promise<StoredFile>
   /** The newest first. */
   list(query?: { limit?: number; cursor?: string }): Promise<Page<StoredFile>>
@@ -61,6 +63,11 @@ export function createFiles(send: Transport, base: string): Files {
   const answer = async <T>(call: Call): Promise<T> => (await send(call)).json()
   return {
     async upload(file, { name = (file as Partial<File>).name, onProgress, signal, ...asked } = {}) {
+      if (file.size > pieceBytes) {
+        const metadata = { filename: name, filetype: file.type, for: asked.for }
+        const id = await sendInPieces(send, file, { metadata, onProgress, signal })
+        return answer({ method: "POST", path: `${pathOf(id)}/completion` })
+      }
       const stored = await answer<StoredFile>({
         method: "POST",
         path: `/files${search({ name, for: asked.for })}`,

@@ -95,7 +95,7 @@ function secondsToWait(problem: ApiProblem, made: number): number | null {
   return seconds > longestWaitSeconds ? null : seconds * (1 + Math.random() / 2)
 }
 
-const wait = (seconds: number, signal: AbortSignal | undefined): Promise<void> =>
+export const wait = (seconds: number, signal: AbortSignal | undefined): Promise<void> =>
   new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer)

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest"
 import { createClient } from "../../src/client/client.ts"
-import { answers, fakeServer, refuses, tokens } from "./fake-server.ts"
+import { answers, fails, fakeServer, refuses, tokens } from "./fake-server.ts"
 
 const connect = (server: ReturnType<typeof fakeServer>) =>
   createClient({ url: "http://server.test/", fetch: server.fetch }).files
@@ -156,4 +156,78 @@ test("in a browser, an upload is ended by its signal, and a server that is not t
 test("what is refused without progress is a problem as well", async () => {
   const files = connect(fakeServer(refuses(413, "payload_too_large")))
   await expect(files.upload(hello)).rejects.toMatchObject({ code: "payload_too_large" })
+})
+
+/** Of 40 MB: three pieces. */
+const large = new File([new Uint8Array(40 * 2 ** 20)], "ä.mp4", { type: "video/mp4" })
+const at = (offset: number, status = 204) =>
+  answers(null, { "upload-offset": String(offset) }, status)
+const created = answers({}, { location: "/files/uploads/u1" }, 201)
+
+test("a large file goes in pieces, and goes on where the server says that it broke off", async () => {
+  vi.useFakeTimers()
+  const server = fakeServer(
+    created,
+    at(16 * 2 ** 20),
+    fails,
+    at(20 * 2 ** 20, 200),
+    at(36 * 2 ** 20),
+    refuses(503, "overloaded"),
+    at(36 * 2 ** 20, 200),
+    at(40 * 2 ** 20),
+    answers(stored, {}, 201),
+  )
+  const told: number[] = []
+  const onProgress = (sent: number, total: number) => {
+    expect(total).toBe(large.size)
+    told.push(sent / 2 ** 20)
+  }
+  const sending = connect(server).upload(large, { for: "films.trailer", onProgress })
+  await vi.runAllTimersAsync()
+  vi.useRealTimers()
+  expect(await sending).toEqual(stored)
+  expect(told).toEqual([16, 36, 40])
+  expect(server.sent.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    "POST /files/uploads",
+    "PATCH /files/uploads/u1",
+    "PATCH /files/uploads/u1",
+    "HEAD /files/uploads/u1",
+    "PATCH /files/uploads/u1",
+    "PATCH /files/uploads/u1",
+    "HEAD /files/uploads/u1",
+    "PATCH /files/uploads/u1",
+    "POST /files/u1/completion",
+  ])
+  const [first] = server.sent
+  expect(first?.headers.get("upload-length")).toBe(String(large.size))
+  expect(first?.headers.get("upload-metadata")).toBe(
+    "filename w6QubXA0,filetype dmlkZW8vbXA0,for ZmlsbXMudHJhaWxlcg==",
+  )
+  const offsets = server.sent.map(({ headers }) => headers.get("upload-offset"))
+  expect(offsets.filter(Boolean).map((offset) => Number(offset) / 2 ** 20)).toEqual([
+    0, 16, 20, 36, 36,
+  ])
+  expect(
+    server.sent.every(
+      ({ path, headers }) =>
+        path.endsWith("completion") || headers.get("tus-resumable") === "1.0.0",
+    ),
+  ).toBe(true)
+})
+
+test("a large file that is refused is refused at once, and one that is ended leaves nothing", async () => {
+  const refusing = fakeServer(created, refuses(415, "unsupported_media_type"))
+  await expect(connect(refusing).upload(large)).rejects.toMatchObject({ status: 415 })
+  const stop = new AbortController()
+  const ended = fakeServer(
+    created,
+    () => {
+      stop.abort(new Error("enough"))
+      return Promise.reject(stop.signal.reason)
+    },
+    answers(null, {}, 204),
+  )
+  const sending = connect(ended).upload(large, { signal: stop.signal })
+  await expect(sending).rejects.toThrow("enough")
+  expect(ended.sent.at(-1)).toMatchObject({ method: "DELETE", path: "/files/uploads/u1" })
 })

@@ -82,7 +82,7 @@ export async function beginDirectUpload(
 }
 
 /**
- * Reads what was put there, and makes a file of it; of one that is made already, nothing more. Two trips.
+ * Reads what was put there, and makes a file of it; of one that is there already, however it came, nothing more. Two trips.
  *
  * @throws {Problem} `token_outdated`, `not_found`; `conflict` while there is nothing; `invalid_input` for content that has
  * another SHA-256 than was said, `unsupported_media_type` where its destination takes no such files: then it is gone
@@ -120,7 +120,7 @@ async function findUpload(app: App, actor: UserActor, id: string): Promise<Row> 
   const { id: owner, organisation } = actor
   const [epoch, rows] = await app.db.batch([
     epochProbe(actor),
-    sql`SELECT ${fileColumns}, state, destination FROM files WHERE id = ${id} AND owner = ${owner} AND organisation IS ${organisation} AND state <> 'deleted' AND directUntil IS NOT NULL`,
+    sql`SELECT ${fileColumns}, state, destination FROM files WHERE id = ${id} AND owner = ${owner} AND organisation IS ${organisation} AND (state = 'stored' OR state = 'uploading' AND directUntil IS NOT NULL)`,
   ])
   assertEpoch(actor, epoch)
   const row = rows?.[0]

@@ -90,7 +90,7 @@ const operations: readonly Operation[] = [
     operationId: "completeDirectUpload",
     summary: "Make a file of what was put at R2",
     description:
-      "It is read once: its type, size in pixels and SHA-256 are told from the content. May be said again.",
+      "It is read once: its type, size in pixels and SHA-256 are told from the content. May be said again: a file that is there already, however it came, is answered as it is.",
     auth: "session",
     pathParameters,
     responses: {

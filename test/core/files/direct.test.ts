@@ -219,7 +219,8 @@ describe("a file that is put at R2 directly", () => {
       call(alice, "POST", "/files", "x", { "content-type": "text/plain", "content-length": "1" }),
       201,
     )
-    expect(await refused(complete(sent.id), 404)).toBe("not_found")
+    expect(await read<File>(complete(sent.id), 201)).toEqual(sent)
+    expect(await refused(complete(sent.id, bob), 404)).toBe("not_found")
     expect((await complete(upload.id)).status).toBe(201)
   })
 
