@@ -16,7 +16,7 @@ import { UserProvider } from "./user.tsx"
  * Who is here decides what is shown. When a session ends amid work the page stays as it is, with what was typed into it,
  * and asks for a sign-in above it.
  */
-export function App() {
+export function App({ arriving }: { arriving: Promise<User | null> }) {
   const text = useText()
   const [user, setUser] = useState<User | null>()
   const [ended, setEnded] = useState(false)
@@ -28,7 +28,7 @@ export function App() {
     if (id !== undefined) return () => queries.clear()
   }, [id, queries])
   useEffect(() => {
-    backend.auth.me().then(setUser, setError)
+    arriving.then(setUser, setError)
     return backend.auth.onChange((now) => {
       setUser((before) => {
         if (now || !before || isLeaving()) return now
@@ -37,7 +37,7 @@ export function App() {
       })
       if (now) setEnded(false)
     })
-  }, [])
+  }, [arriving])
   if (error) return <ProblemNotice error={error} onRetry={() => location.reload()} />
   if (user === undefined) {
     return (

@@ -9,6 +9,7 @@ import { createRoot } from "react-dom/client"
 import { Router } from "wouter"
 import { ApiProblem } from "../client/problem.ts"
 import { App } from "./app.tsx"
+import { backend } from "./backend.ts"
 import { loadLanguage, TextProvider } from "./text.tsx"
 import { theme } from "./theme.ts"
 
@@ -23,6 +24,11 @@ const queries = new QueryClient({
   },
 })
 
+// Asked while the words come.
+const arriving = backend.auth.me()
+// Whoever shows what came of it hears of it in time, and nobody before.
+arriving.catch(() => {})
+
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto">
@@ -31,7 +37,7 @@ createRoot(document.getElementById("root") as HTMLElement).render(
           {/* Not over the buttons of what is open at the right. */}
           <Notifications position="bottom-left" />
           <Router base="/console">
-            <App />
+            <App arriving={arriving} />
           </Router>
         </TextProvider>
       </QueryClientProvider>

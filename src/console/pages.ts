@@ -1,12 +1,14 @@
-import { type ComponentType, type LazyExoticComponent, lazy } from "react"
+import { type ComponentType, lazy } from "react"
 import { pages as ownPages } from "../app/console.ts"
 import type { Messages } from "./messages-en.ts"
+import { Overview } from "./overview/overview.tsx"
 
 /** A page of the console. */
 export interface ConsolePage {
   /** From `/console`, with parameters as in `/data/:collection`. */
   readonly path: string
-  readonly component: LazyExoticComponent<ComponentType>
+  /** Loaded when it is led to, but for the one where people arrive. */
+  readonly component: ComponentType
   /** How the menu calls it; pages without are led to by others. */
   readonly label?: (text: Messages) => string
   readonly group: "overview" | "data" | "people" | "work" | "own" | "account"
@@ -28,12 +30,7 @@ const page = (
 
 /** All pages, in the order of the menu. */
 export const pages: readonly ConsolePage[] = [
-  page(
-    "overview",
-    "/",
-    () => import("./overview/overview.tsx"),
-    (text) => text.nav.overview,
-  ),
+  { group: "overview", path: "/", component: Overview, label: (text) => text.nav.overview },
   page(
     "data",
     "/schema",

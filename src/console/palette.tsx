@@ -18,7 +18,7 @@ interface Props {
 }
 
 /** Every page and what can be done from everywhere, by typing: Ctrl K or ⌘ K. `g` and a letter go to the main pages. */
-export default function Palette({ opened, onClose, onSignOut }: Props) {
+export function Palette({ opened, onClose, onSignOut }: Props) {
   const { text, language, speak } = useLanguage()
   const [, go] = useLocation()
   const { setColorScheme } = useMantineColorScheme()

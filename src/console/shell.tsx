@@ -14,18 +14,17 @@ import {
 } from "@mantine/core"
 import { useDisclosure } from "@mantine/hooks"
 import { useQuery } from "@tanstack/react-query"
-import { lazy, Suspense, useState } from "react"
+import { Suspense, useState } from "react"
 import { Link, Route, Switch, useLocation } from "wouter"
 import { collectionsQuery } from "./data/collections.ts"
 import { ViewerProvider } from "./data/viewer.tsx"
 import { Icon } from "./icon.tsx"
 import { pages } from "./pages.ts"
+import { Palette } from "./palette.tsx"
 import { Impersonation } from "./people/impersonation.tsx"
 import { ErrorBoundary } from "./problem.tsx"
 import { useLanguage, useText } from "./text.tsx"
 import { isAdministrator, useUser } from "./user.tsx"
-
-const Palette = lazy(() => import("./palette.tsx"))
 
 /** The frame around every page: menu, palette, account. */
 export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
@@ -92,14 +91,12 @@ export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
           <Text>{text.problem.notAllowed}</Text>
         )}
       </AppShell.Main>
-      <Suspense>
-        <Palette
-          opened={palette}
-          onOpen={() => setPalette(true)}
-          onClose={() => setPalette(false)}
-          onSignOut={onSignOut}
-        />
-      </Suspense>
+      <Palette
+        opened={palette}
+        onOpen={() => setPalette(true)}
+        onClose={() => setPalette(false)}
+        onSignOut={onSignOut}
+      />
     </AppShell>
   )
 }

@@ -18,6 +18,15 @@ const sources = [
 ]
 
 /**
+ * Sign-in and overview are one script with all that they import, and what several other pages share is another: a
+ * browser asks for six at a time, and each costs the deployment a request.
+ */
+const groups = [
+  { name: "first", test: /src\/console\/main\.tsx$/, priority: 1 },
+  { name: "shared", minShareCount: 2 },
+]
+
+/**
  * Writes `assets/console/` (not committed): the single-page app of `src/console` and the pages that `src/app` registers,
  * bundled, minified and named by their hashes. Does nothing where the sources are those of the last time.
  */
@@ -43,6 +52,7 @@ export async function buildConsole(): Promise<void> {
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
       reportCompressedSize: false,
+      rolldownOptions: { output: { codeSplitting: { groups } } },
     },
   }).finally(() => {
     if (NODE_ENV === undefined) delete process.env.NODE_ENV

@@ -1,3 +1,4 @@
+import "./stand-in-location.ts"
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { en } from "../../src/console/messages-en.ts"

@@ -24,7 +24,7 @@ const orange = "var(--mantine-color-orange-6)"
 const red = "var(--mantine-color-red-6)"
 
 /** What the deployment does, over time. Each number leads to the list behind it. */
-export default function Overview() {
+export function Overview() {
   const { text } = useLanguage()
   const [range, setRange] = useState<RangeName>("hour")
   const { data, error, refetch } = useQuery(metricsQuery(range))
