@@ -49,6 +49,7 @@ export function bytes(n: number, language: string): string {
   return new Intl.NumberFormat(localeOf(language), {
     style: "unit",
     unit: units[step] ?? "byte",
+    unitDisplay: step === 0 ? "long" : "short",
     maximumFractionDigits: step === 0 ? 0 : 1,
   }).format(n / 1_000 ** step)
 }

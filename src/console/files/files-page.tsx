@@ -1,4 +1,15 @@
-import { Button, Code, CopyButton, Group, Modal, Select, Stack, Text, Title } from "@mantine/core"
+import {
+  Box,
+  Button,
+  Code,
+  CopyButton,
+  Group,
+  Modal,
+  Select,
+  Stack,
+  Text,
+  Title,
+} from "@mantine/core"
 import { useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
 import type { StoredFile } from "../../client/files.ts"
@@ -35,8 +46,21 @@ export default function FilesPage() {
         keyOf={({ id }) => id}
         empty={t.empty}
         columns={[
-          { head: t.file, cell: (file) => <FileLine id={file.id} told={file} /> },
-          { head: text.people.since, cell: ({ createdAt }) => moment(createdAt, language) },
+          {
+            head: t.file,
+            cell: (file) => (
+              // A long name makes no wide table.
+              <Box w="calc(60vw - 8rem)" maw={420}>
+                <FileLine id={file.id} told={file} />
+              </Box>
+            ),
+          },
+          {
+            head: text.people.since,
+            cell: ({ createdAt }) => (
+              <span className="unbroken">{moment(createdAt, language)}</span>
+            ),
+          },
           {
             head: text.actions,
             cell: (file) => (
