@@ -40,6 +40,7 @@ import { webhookTemplates } from "./core/webhooks/mails.ts"
 import { webhookSender } from "./core/webhooks/sender-object.ts"
 import { webhooksSweep } from "./core/webhooks/sweep.ts"
 import { allDatabaseNames, databaseNames } from "./platform/app.ts"
+import { answering } from "./platform/give-way.ts"
 import { MetricsStore } from "./platform/metrics-store.ts"
 import { poke } from "./platform/wake.ts"
 import { createRoutes } from "./routes.ts"
@@ -118,7 +119,7 @@ export function createBackend(product: Product) {
         awake = true
         context.waitUntil(wakeAll(env))
       }
-      return http.fetch(request, env, context)
+      return answering(() => http.fetch(request, env, context))
     },
     async queue(batch, env, context) {
       await runBatch(batch, env, context, registry, (app, { organisation }) => ({

@@ -1,5 +1,3 @@
-import { Problem } from "./problem.ts"
-
 /*
  * Where the deployment may be sent by somebody's address: to public hosts, by https. An address is read as `fetch` reads
  * it (WHATWG), so that every other notation of a number (decimal, octal, hex, short, full-width digits) has become the
@@ -60,35 +58,6 @@ export async function refusalNow(
   const addresses = await resolve(host)
   if (addresses.length === 0) return "host"
   return addresses.every(isPublicAddress) ? null : "private"
-}
-
-/** By DNS over HTTPS (RFC 8484, as JSON), because workerd has no resolver of its own. */
-export const resolveByHttps: Resolve = async (hostname) => {
-  const answers = await Promise.all(["A", "AAAA"].map((type) => ask(hostname, type)))
-  return answers.flat()
-}
-
-async function ask(hostname: string, type: string): Promise<string[]> {
-  const query = new URLSearchParams({ name: hostname, type })
-  const response = await fetch(`https://cloudflare-dns.com/dns-query?${query}`, {
-    headers: { accept: "application/dns-json" },
-    redirect: "manual",
-    signal: AbortSignal.timeout(5_000),
-  })
-  if (response.status !== 200) {
-    await response.body?.cancel()
-    throw new Problem("internal", { cause: new Error(`DNS over HTTPS: ${response.status}`) })
-  }
-  const { Status, Answer = [] } = (await response.json()) as {
-    Status?: number
-    Answer?: { type: number; data: string }[]
-  }
-  // With 0 and 3 (no such name) the resolver knows; with all else (RFC 1035, 4.1.1), nobody can say.
-  if (Status !== 0 && Status !== 3) {
-    throw new Problem("internal", { cause: new Error(`DNS over HTTPS: status ${Status}`) })
-  }
-  // Names on the way (CNAME) are answered with the rest.
-  return Answer.flatMap(({ type: kind, data }) => (kind === 1 || kind === 28 ? [data] : []))
 }
 
 const maxCharacters = 2_000

@@ -1,9 +1,8 @@
 import { Button, JsonInput, NumberInput, Select, Stack, TagsInput, TextInput } from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { type FormEvent, useState } from "react"
-import { collectionsQuery } from "../data/collections.ts"
 import { useText } from "../text.tsx"
-import type { Endpoint } from "./webhook-endpoint.ts"
+import { type Endpoint, eventTypesQuery } from "./webhook-endpoint.ts"
 
 /** What the API takes. */
 export interface Draft {
@@ -28,13 +27,11 @@ interface Props {
 export function EndpointForm({ endpoint, busy, onSubmit }: Props) {
   const text = useText()
   const t = text.webhooks
-  const collections = useQuery(collectionsQuery)
+  const catalogue = useQuery(eventTypesQuery)
   const [events, setEvents] = useState<string[]>([...(endpoint?.events ?? [])])
   const [fields, setFields] = useState<string[]>([...(endpoint?.fields ?? [])])
   const [headers, setHeaders] = useState("")
-  const types = (collections.data?.items ?? []).flatMap(({ name }) =>
-    ["created", "updated", "deleted"].map((kind) => `${name}.${kind}`),
-  )
+  const types = (catalogue.data?.items ?? []).map(({ type }) => type)
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const data = new FormData(event.currentTarget)

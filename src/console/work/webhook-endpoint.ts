@@ -1,3 +1,6 @@
+import { queryOptions } from "@tanstack/react-query"
+import { read } from "../backend.ts"
+
 /** As `GET /webhooks/endpoints` answers them. */
 export interface Endpoint {
   readonly id: string
@@ -26,3 +29,9 @@ export interface Issued extends Endpoint {
 
 export const endpointsPath = "/webhooks/endpoints"
 export const changed = [[endpointsPath]]
+
+/** What one can hear of, as this deployment lists it. */
+export const eventTypesQuery = queryOptions({
+  queryKey: ["/webhooks/events"],
+  queryFn: () => read<{ items: readonly { type: string }[] }>("/webhooks/events"),
+})

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers"
 import { type App, createApp } from "../../platform/app.ts"
+import { giveWay } from "../../platform/give-way.ts"
 import { describeError } from "../../platform/log.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import { sql } from "../../platform/sql.ts"
@@ -17,6 +18,9 @@ const anyFollower = sql`SELECT name FROM change_followers LIMIT 1`
 /** The Durable Object class that hands each line of the log to `deliver`, in order, at least once, or in the end to `bury`. */
 export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
   class ChangePump extends DurableObject<Env> {
+    /** They change only with a new object. */
+    #settings = parseSettings(this.env)
+
     /**
      * Called after commits. Only sets the alarm, so that there is one path on which lines are delivered. Answers whether
      * anybody was seen to follow the log beside the listeners in code.
@@ -58,6 +62,7 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       const { storage } = this.ctx
       const database = await storage.get<string>("database")
       if (database === undefined) return
+      await giveWay()
       const app = this.app(database)
       try {
         await this.deliverAll(app)
@@ -134,7 +139,7 @@ export const changePump = (deliver: Deliver, bury: Bury, announce: Announce) =>
       const opened = Date.now()
       return createApp({
         env: this.env,
-        settings: parseSettings(this.env),
+        settings: this.#settings,
         requestId: crypto.randomUUID(),
         database,
         bookmark: null,

@@ -3,7 +3,10 @@ import { raw, type Sql, sql } from "../../platform/sql.ts"
 
 /** Lines of one statement, and endpoints times lines of it: no number of endpoints makes a statement that D1 gives up. */
 const linesAtATime = 1_000
-const rowsAtATime = 10_000
+const rowsAtATime = { all: 10_000, some: 200 }
+
+/** As much of what there is to do as one statement or turn takes, or so little that requests beside it hardly notice. */
+export type Portion = keyof typeof rowsAtATime
 
 /** Up to which line of the log deliveries are queued; NULL where nobody listens. */
 const position = raw("(SELECT seq FROM change_followers WHERE name = 'webhooks')")
@@ -14,13 +17,13 @@ const position = raw("(SELECT seq FROM change_followers WHERE name = 'webhooks')
  * yet: that is for the moment of delivery. The second answers a row where there were any, with `behind`: 1 where there
  * are more.
  */
-export function announcement(app: App): [Sql, Sql] {
+export function announcement(app: App, portion: Portion = "all"): [Sql, Sql] {
   // Asked in each statement, so that it takes no trip of its own.
-  const until = sql`min((SELECT max(seq) FROM changes), ${position} + max(1, min(${raw(String(linesAtATime))}, ${raw(String(rowsAtATime))} / max(1, (SELECT count(*) FROM webhook_endpoints)))))`
+  const until = sql`min((SELECT max(seq) FROM changes), ${position} + max(1, min(${raw(String(linesAtATime))}, ${raw(String(rowsAtATime[portion]))} / max(1, (SELECT count(*) FROM webhook_endpoints)))))`
   return [
     sql`INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
 SELECT ${deliveryId(app, position)}, e.id, c.seq, c.id, c.subject || '.' || c.kind, 'queued', 0, ${now(app)}, ${now(app)}
-FROM changes c JOIN webhook_subscriptions s ON s.subject = c.subject AND s.kind = c.kind JOIN webhook_endpoints e ON e.id = s.endpoint
+FROM changes c NOT INDEXED CROSS JOIN webhook_subscriptions s ON s.subject = c.subject AND s.kind = c.kind JOIN webhook_endpoints e ON e.id = s.endpoint
 WHERE c.seq > ${position} AND c.seq <= ${until} AND e.enabled = 1 AND c.seq > e.since AND (c.organisation IS NULL OR c.organisation = e.organisation) ORDER BY c.seq
 ON CONFLICT (endpoint, seq) DO NOTHING`,
     sql`UPDATE change_followers SET seq = ${until} WHERE name = 'webhooks' AND seq < (SELECT max(seq) FROM changes) RETURNING seq < (SELECT max(seq) FROM changes) AS behind`,

@@ -5,7 +5,7 @@ import { type Page, pageOf } from "../../platform/page.ts"
 import { Problem } from "../../platform/problem.ts"
 import { allOf, type Sql, sql } from "../../platform/sql.ts"
 import { assertEpoch, epochProbe } from "../identity/epoch.ts"
-import { isOwn, isVisible } from "./access.ts"
+import { isOwn, showsLog } from "./access.ts"
 import { messageId } from "./payload.ts"
 import type { deliveriesQuery, webhookDelivery, webhookDeliveryDetails } from "./schema.ts"
 
@@ -89,7 +89,7 @@ export async function getDelivery(
 }
 
 const visibleEndpoint = (actor: UserActor, endpoint: string): Sql =>
-  sql`SELECT ${isOwn(actor)} AS own FROM webhook_endpoints e WHERE e.id = ${endpoint} AND ${isVisible(actor)}`
+  sql`SELECT ${isOwn(actor)} AS own FROM webhook_endpoints e WHERE e.id = ${endpoint} AND ${showsLog(actor)}`
 
 const deliveryOf = (endpoint: string, row: Row): Delivery => ({
   id: row.id as string,

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers"
 import { type App, createApp } from "../../platform/app.ts"
+import { answersRequests, giveWay, isPressed, sleep } from "../../platform/give-way.ts"
 import { describeError } from "../../platform/log.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import type { LinkedCollections } from "../records/link.ts"
@@ -16,10 +17,17 @@ import type { Answer, Order } from "./sender.ts"
 const idleMilliseconds = 10_000
 
 /** What comes back within so long of the first is written in one trip with it. */
-const gatherMilliseconds = 20
+const gatherMilliseconds = 100
 
 /** Until the next turn while something is away that does not come back. */
 const awayMilliseconds = 30_000
+
+/**
+ * Where requests are answered beside it, so many parcels are on their way at a time: one that comes meanwhile waits for no
+ * more. A receiver that takes longer is waited for no longer.
+ */
+const lanesBesideRequests = 2
+const laneMilliseconds = 20
 
 /** No alarm is set further ahead. */
 const dayMilliseconds = 86_400_000
@@ -32,7 +40,12 @@ interface Sender {
 /** The Durable Object class that hands what is due to the objects of endpoints, and writes down what became of it. */
 export const webhookDispatcher = (collections: LinkedCollections) =>
   class WebhookDispatcher extends DurableObject<Env> {
+    /** They change only with a new object. */
+    #settings = parseSettings(this.env)
     #memory = newMemory()
+    /** To be handed over, and by how many at a time. */
+    #parcels: Parcel[] = []
+    #lanes = 0
 
     /** Called when something was queued, or can be. Only sets the alarm, so that there is one path on which anything is sent. */
     async poke(database: string): Promise<void> {
@@ -47,8 +60,13 @@ export const webhookDispatcher = (collections: LinkedCollections) =>
       if (database === undefined) return
       const app = this.#app(database)
       try {
-        const { parcels, next, full } = await takeTurn(app, collections, this.#memory)
-        for (const parcel of parcels) this.#send(app, parcel)
+        await giveWay()
+        const portion = isPressed() ? "some" : "all"
+        const { parcels, next, full } = await takeTurn(app, collections, this.#memory, portion)
+        this.#parcels.push(...parcels)
+        const lanes = answersRequests() ? lanesBesideRequests : this.#parcels.length
+        const more = Math.min(lanes - this.#lanes, this.#parcels.length)
+        for (let n = 0; n < more; n++) this.ctx.waitUntil(this.#openLane(app))
         const { away } = this.#memory
         const back = away.size > 0 ? Date.now() + awayMilliseconds : Number.POSITIVE_INFINITY
         const moment = Math.min(back, full ? back : (next ?? back))
@@ -61,21 +79,31 @@ export const webhookDispatcher = (collections: LinkedCollections) =>
       }
     }
 
-    /** Not waited for: a receiver that hangs holds up its own endpoint alone. */
-    #send(app: App, parcel: Parcel): void {
+    async #openLane(app: App): Promise<void> {
+      this.#lanes++
+      for (;;) {
+        if (this.#parcels.length > 0) await giveWay()
+        const parcel = this.#parcels.shift()
+        if (!parcel) break
+        // A receiver that hangs holds up its own endpoint alone.
+        await Promise.race([this.#send(app, parcel), sleep(laneMilliseconds)])
+      }
+      this.#lanes--
+    }
+
+    async #send(app: App, parcel: Parcel): Promise<void> {
       const { WEBHOOK_SENDER } = this.env
       const name = `${app.db.name} ${parcel.endpoint.id}`
       const sender = WEBHOOK_SENDER.get(WEBHOOK_SENDER.idFromName(name)) as unknown as Sender
       const back = (answers: Parameters<typeof giveBack>[2]) => {
+        const { returned, away } = this.#memory
         giveBack(this.#memory, parcel, answers)
-        const all = this.#memory.returned.length === this.#memory.away.size
-        return this.#lookAt(Date.now() + (all ? 0 : gatherMilliseconds))
+        if (returned.length === away.size) return this.#lookAt(Date.now())
+        if (returned.length === 1) return this.#lookAt(Date.now() + gatherMilliseconds)
       }
-      this.ctx.waitUntil(
-        sender
-          .send(orderOf(app, parcel, freshMilliseconds))
-          .then(back, (error: unknown) => back({ error })),
-      )
+      await sender
+        .send(orderOf(app, parcel, freshMilliseconds))
+        .then(back, (error: unknown) => back({ error }))
     }
 
     /** The sooner of this and what is set already: somebody may have poked while the alarm was at work. */
@@ -88,7 +116,7 @@ export const webhookDispatcher = (collections: LinkedCollections) =>
     #app(database: string): App {
       return createApp({
         env: this.env,
-        settings: parseSettings(this.env),
+        settings: this.#settings,
         requestId: crypto.randomUUID(),
         database,
         bookmark: null,

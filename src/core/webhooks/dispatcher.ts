@@ -7,7 +7,7 @@ import { assertEpoch, epochProbe } from "../identity/epoch.ts"
 import { findStandingActor } from "../identity/standing-actor.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { viewFor } from "../records/view.ts"
-import { announcement, now } from "./announce.ts"
+import { announcement, now, type Portion } from "./announce.ts"
 import { type Due, dueQueries, lineQueries, linesOf } from "./due.ts"
 import { disable, type Results, recording } from "./endings.ts"
 import { type Obstacle, obstructed, type Parcel, parcelMaker, subjectsOf } from "./parcel.ts"
@@ -57,7 +57,7 @@ export interface Turn {
 }
 
 /** Endpoints, and owners among them, that one turn takes up. */
-const endpointsAtATime = 100
+const endpointsAtATime: Record<Portion, number> = { all: 100, some: 4 }
 const ownersAtATime = 20
 /** Bytes of records that one turn reads, beyond those of the first endpoint. */
 const turnBytes = 4_000_000
@@ -75,15 +75,16 @@ export async function takeTurn(
   app: App,
   collections: LinkedCollections,
   memory: Memory,
+  portion: Portion = "all",
 ): Promise<Turn> {
   const returned = [...memory.returned]
   const { statements, ending } = recording(app, returned)
   const full = charactersAway(memory) > awayCharacters
   const over = ending.map(({ endpoint }) => endpoint.id)
-  const room = full ? 0 : endpointsAtATime
+  const room = full ? 0 : endpointsAtATime[portion]
   const rows = await app.db.batch([
     ...statements,
-    ...announcement(app),
+    ...announcement(app, portion),
     ...dueQueries(now(app), [...exceptions(app, memory), ...over], room),
   ])
   const [[announced] = [], endpoints = [], due = [], waiting = []] = rows.slice(-4)

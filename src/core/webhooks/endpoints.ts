@@ -274,7 +274,10 @@ function assertSelf(actor: UserActor): void {
 }
 
 const notYours = (): Problem =>
-  new Problem("forbidden", "Administrators may disable and delete the endpoints of others.")
+  new Problem(
+    "forbidden",
+    "Of the endpoints of others, one may do no more than disable and delete them.",
+  )
 
 function subscribe(id: string, events: readonly string[]): Sql[] {
   const pairs = events.map((name) => {

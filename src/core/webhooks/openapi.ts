@@ -51,7 +51,8 @@ const operations: readonly Operation[] = [
     path: "/webhooks/endpoints",
     operationId: "listWebhookEndpoints",
     summary: "One's own endpoints, the newest first",
-    description: "Within the organisation that one acts in; administrators see all.",
+    description:
+      "Within the organisation that one acts in, whose owners and admins see those of all its members; administrators of the deployment see all.",
     auth: "session",
     query: shapes.pageQuery,
     responses: {
@@ -120,6 +121,8 @@ const operations: readonly Operation[] = [
     path: `${path}/replays`,
     operationId: "replayWebhookEvents",
     summary: "Send again what was sent, or was not heard of",
+    description:
+      "Of a stretch of the log, some 20,000 lines are looked at; what the answer has in `next` goes on behind them.",
     body: jsonBody(shapes.webhookReplay),
     responses: { 201: { description: "It is queued.", schema: shapes.webhookReplayAnswer } },
     problems: [...closed, ...badBody, "invalid_cursor", "not_found", "conflict"],

@@ -2,7 +2,7 @@ import type { z } from "zod"
 import type { App, UserActor } from "../../platform/app.ts"
 import { invalidInput, Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
-import { openPosition } from "../changes/position.ts"
+import { openPosition, sealPosition } from "../changes/position.ts"
 import { deliveryId, now } from "./announce.ts"
 import { type Delivery, getDelivery } from "./deliveries.ts"
 import { findVisible, guarded } from "./endpoints.ts"
@@ -16,12 +16,22 @@ import { testType } from "./test-event.ts"
 
 type Replay = z.output<typeof webhookReplay>
 
-/** Lines that one replay queues; beyond, it is to be said from where to go on. */
-const maxLines = 100_000
+/** Lines that one request looks at, and failed deliveries that it sends again. */
+const maxLines = 20_000
+const maxFailed = 10_000
+
+/** Lines of the log stand in the order of their commits; each says when its request came, so long before at most. */
+const disorderMilliseconds = 3_600_000
+
+/** What was queued, and of a stretch of the log from where to go on; null where all of it is. */
+export interface Replayed {
+  readonly queued: number
+  readonly next: string | null
+}
 
 /**
  * Answers how many known deliveries are sent again; of a stretch of the log 0, because its number would tell of hidden
- * lines. Two trips.
+ * lines. Of a long stretch a part is queued, and the same request with `since` as `next` goes on. Two trips.
  *
  * @throws {Problem} `not_found`, `forbidden`; `invalid_input`, `invalid_cursor`; `conflict` while it is disabled;
  * `token_outdated`
@@ -31,24 +41,28 @@ export async function replay(
   actor: UserActor,
   id: string,
   wanted: Replay,
-): Promise<{ queued: number }> {
+): Promise<Replayed> {
   const given = [
     wanted.deliveries,
     wanted.failedSince,
-    wanted.since,
-    wanted.from ?? wanted.to,
+    wanted.since ?? wanted.from ?? wanted.to,
   ].filter((one) => one !== undefined)
   if (given.length !== 1) {
-    const message = "One of deliveries, failedSince, since, and from with to."
+    const message = "One of deliveries, failedSince, and since, from and to, which go together."
     throw invalidInput({ path: "body", code: "not_together", message })
   }
   await assertOwn(app, actor, id)
   const statements = statementsOf(app, id, wanted)
   const [rows = []] = await guarded(app, actor, statements)
   app.wake("webhooks")
-  const queued = wanted.deliveries || wanted.failedSince ? rows.length : 0
+  const known = wanted.deliveries !== undefined || wanted.failedSince !== undefined
+  const queued = known ? rows.length : 0
   app.log("info", "webhook replay", { endpoint: id, queued })
-  return { queued }
+  const last = known ? null : rows[0]
+  return {
+    queued,
+    next: last?.more === 1 ? sealPosition(app, "changes", last.seq as number) : null,
+  }
 }
 
 function statementsOf(app: App, id: string, wanted: Replay): Sql[] {
@@ -60,27 +74,57 @@ function statementsOf(app: App, id: string, wanted: Replay): Sql[] {
   }
   if (wanted.failedSince !== undefined) {
     return [
-      sql`${again(app, id)} AND state = 'failed' AND createdAt >= ${wanted.failedSince} RETURNING id`,
+      sql`${again(app, id)} AND id IN (SELECT id FROM webhook_deliveries WHERE endpoint = ${id} AND state = 'failed' AND createdAt >= ${wanted.failedSince} ORDER BY id LIMIT ${raw(String(maxFailed))}) RETURNING id`,
     ]
   }
-  if (wanted.since !== undefined) {
-    const seq = openPosition(app, "changes", wanted.since, "since", "since")
-    return [queueAnew(app, id, sql`c.seq > CAST(${seq} AS INTEGER)`)]
-  }
-  const { from = "", to = "9" } = wanted
-  return [queueAnew(app, id, sql`c.at >= ${from} AND c.at < ${to}`)]
+  return queueStretch(app, id, wanted)
+}
+
+/** Two statements, the second of which answers the last line that was looked at, and whether there are more. */
+function queueStretch(app: App, endpoint: string, { since, from, to }: Replay): [Sql, Sql] {
+  const begin =
+    since === undefined
+      ? from === undefined
+        ? raw("0")
+        : sql`${lineAt(from, -disorderMilliseconds)} - 1`
+      : sql`CAST(${openPosition(app, "changes", since, "since", "since")} AS INTEGER)`
+  const end =
+    to === undefined
+      ? raw("(SELECT max(seq) FROM changes)")
+      : sql`${lineAt(to, disorderMilliseconds)} - 1`
+  // Read once for both, since the clock of either is the same.
+  const last = sql`(SELECT max(seq) FROM (SELECT seq FROM changes WHERE seq > (${begin}) AND seq <= (${end}) ORDER BY seq LIMIT ${raw(String(maxLines))}))`
+  return [
+    queueAnew(
+      app,
+      endpoint,
+      sql`c.seq > (${begin}) AND c.seq <= ${last} AND c.at >= ${from ?? ""} AND c.at < ${to ?? "9"}`,
+    ),
+    sql`SELECT seq, seq < (SELECT max(seq) FROM changes WHERE seq <= (${end})) AS more FROM (SELECT ${last} AS seq)`,
+  ]
+}
+
+/**
+ * SQL for a line of the log that all lines of a moment and later stand at or behind, found by halves, because no index has
+ * the time.
+ */
+function lineAt(moment: string, shiftMilliseconds: number): Sql {
+  const at = new Date(Date.parse(moment) + shiftMilliseconds).toISOString()
+  const middle = (column: string) =>
+    raw(`(SELECT ${column} FROM changes WHERE seq >= (first + past) / 2 ORDER BY seq LIMIT 1)`)
+  return sql`(WITH RECURSIVE halves (first, past) AS (SELECT ifnull((SELECT min(seq) FROM changes), 0), ifnull((SELECT max(seq) FROM changes) + 1, 0) UNION ALL SELECT iif(${middle("at")} < ${at}, ${middle("seq")} + 1, first), iif(${middle("at")} < ${at}, past, (first + past) / 2) FROM halves WHERE first < past) SELECT max(first) FROM halves)`
 }
 
 /** What was told already may be told of again, unless its owner has lost sight of it: that is asked at delivery. */
 const again = (app: App, endpoint: string): Sql =>
   sql`UPDATE webhook_deliveries SET state = iif(state = 'queued', 'queued', 'waiting'), attempts = 0, nextAt = ${now(app)}, finishedAt = NULL WHERE endpoint = ${endpoint}`
 
-/** Lines that the endpoint listens to, whether or not they were queued before. */
+/** Lines that the endpoint listens to, whether or not they were queued before: looked at in the order of the log, and no others. */
 const queueAnew = (app: App, endpoint: string, which: Sql): Sql =>
   sql`INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
 SELECT ${deliveryId(app, raw("(SELECT min(seq) FROM changes)"))}, e.id, c.seq, c.id, c.subject || '.' || c.kind, 'queued', 0, ${now(app)}, ${now(app)}
-FROM webhook_endpoints e JOIN webhook_subscriptions s ON s.endpoint = e.id JOIN changes c ON c.subject = s.subject AND c.kind = s.kind
-WHERE e.id = ${endpoint} AND (c.organisation IS NULL OR c.organisation = e.organisation) AND ${which} ORDER BY c.seq LIMIT ${raw(String(maxLines))}
+FROM changes c NOT INDEXED CROSS JOIN webhook_subscriptions s ON s.subject = c.subject AND s.kind = c.kind AND s.endpoint = ${endpoint} CROSS JOIN webhook_endpoints e ON e.id = s.endpoint
+WHERE e.id = ${endpoint} AND (c.organisation IS NULL OR c.organisation = e.organisation) AND ${which} ORDER BY c.seq
 ON CONFLICT (endpoint, seq) DO UPDATE SET state = iif(state = 'queued', 'queued', 'waiting'), attempts = 0, nextAt = excluded.nextAt, finishedAt = NULL`
 
 /**

@@ -204,16 +204,22 @@ export const webhookReplay = z
     from: instant.optional().meta({ description: "All that happened then or later …" }),
     to: instant.optional().meta({ description: "… and before." }),
     since: z.string().max(200).optional().meta({
-      description: "Everything after a position of the log, as `next` of `GET /changes` gives it.",
+      description:
+        "Everything after a position of the log, as `next` of `GET /changes` gives it, and of a replay; within `from` and `to`, where they are given too.",
     }),
   })
   .meta({ description: "What to send again: one way of saying it." })
 
 export const webhookReplayAnswer = z
   .object({
-    queued: z
-      .int()
-      .meta({ description: "Deliveries that were known; 0 for stretches of the log." }),
+    queued: z.int().meta({
+      description:
+        "Deliveries that were known, 10,000 of those that failed at most; 0 for stretches of the log.",
+    }),
+    next: z.string().nullable().meta({
+      description:
+        "Where to go on in a long stretch: the same request with it as `since`. Null when all is queued.",
+    }),
   })
   .meta({ description: "What was queued." })
 

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers"
-import { resolveByHttps } from "../../platform/outbound-address.ts"
+import { resolveByHttps } from "../../platform/dns-over-https.ts"
+import { giveWay } from "../../platform/give-way.ts"
 import { parseSettings } from "../../platform/settings.ts"
 import type { Outside } from "./attempt.ts"
 import { type Answer, type Opened, type Order, open, send } from "./sender.ts"
@@ -25,7 +26,7 @@ export const webhookSender = (outside: Outside = world) =>
     send(order: Order): Promise<Answer[]> {
       const answers = this.#last.then(async () => {
         this.#opened = await open(this.#settings, order, this.#opened)
-        return send(this.#settings, outside, order, this.#opened)
+        return send(this.#settings, outside, order, this.#opened, { giveWay })
       })
       this.#last = answers.catch(() => {})
       return answers

@@ -46,6 +46,12 @@ export async function open(
   return { sealed, sign, headers: own }
 }
 
+interface Circumstances {
+  readonly now?: () => number
+  /** Waited for before each event. */
+  readonly giveWay?: () => Promise<void>
+}
+
 /**
  * Sends events one after the other, up to the first that is not taken. Answers what became of each that was sent: of none
  * where they were read too long ago.
@@ -55,10 +61,11 @@ export async function send(
   outside: Outside,
   { endpoint, events, freshUntil }: Order,
   { sign, headers }: Opened,
-  now: () => number = Date.now,
+  { now = Date.now, giveWay = async () => {} }: Circumstances = {},
 ): Promise<Answer[]> {
   const answers: Answer[] = []
   for (const { id, body } of events) {
+    await giveWay()
     const at = now()
     if (at > freshUntil) break
     const timestamp = Math.floor(at / 1_000)

@@ -1,10 +1,9 @@
-import { afterEach, describe, expect, test, vi } from "vitest"
+import { describe, expect, test } from "vitest"
 import {
   type AddressRefusal,
   isPublicAddress,
   refusalNow,
   refusalOf,
-  resolveByHttps,
 } from "../../../src/platform/outbound-address.ts"
 import { parseSettings } from "../../../src/platform/settings.ts"
 
@@ -169,31 +168,4 @@ test("production never calls this machine, whatever is set", () => {
   expect(loopback({ LOOPBACK_CALLS: "on" })).toBe(false)
   expect(loopback({ ENVIRONMENT: "development" })).toBe(true)
   expect(loopback({ ENVIRONMENT: "development", LOOPBACK_CALLS: "off" })).toBe(false)
-})
-
-describe("a resolver that answers", () => {
-  afterEach(() => {
-    vi.restoreAllMocks()
-  })
-  const answering = (answer: unknown) =>
-    vi.spyOn(globalThis, "fetch").mockImplementation(async () => Response.json(answer))
-
-  test.each([
-    [{ Status: 0, Answer: [{ type: 1, data: "93.184.216.34" }] }, "93.184.216.34"],
-    [{ Status: 0, Answer: [{ type: 5, data: "other.partner.com." }] }, undefined],
-    [{ Status: 0 }, undefined],
-    [{ Status: 3 }, undefined],
-  ])("%j is believed", async (answer, address) => {
-    answering(answer)
-    expect((await resolveByHttps("hooks.partner.com"))[0]).toBe(address)
-  })
-
-  // It failed, refuses, or says nothing of the kind.
-  test.each([{ Status: 2 }, { Status: 5, Answer: [{ type: 1, data: "93.184.216.34" }] }, {}])(
-    "%j does not know",
-    async (answer) => {
-      answering(answer)
-      await expect(resolveByHttps("hooks.partner.com")).rejects.toThrow()
-    },
-  )
 })

@@ -41,7 +41,7 @@ export function senderOf(endpoint: string, collections = linkCollections(fixture
       const order = orderOf(on, parcel, freshMilliseconds)
       try {
         const opened = await open(on.settings, order, null)
-        giveBack(memory, parcel, await send(on.settings, outside, order, opened, on.now))
+        giveBack(memory, parcel, await send(on.settings, outside, order, opened, { now: on.now }))
       } catch (error) {
         giveBack(memory, parcel, { error })
       }

@@ -1,8 +1,12 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { findStandingActor } from "../../../src/core/identity/standing-actor.ts"
+import { replay as replayAs } from "../../../src/core/webhooks/replays.ts"
+import type { UserActor } from "../../../src/platform/app.ts"
 import { eventually } from "../../support/eventually.ts"
 import { call, type Person, signedIn, signIn } from "../../support/people.ts"
 import { receivers } from "../../support/receivers.ts"
 import { create, type Json, patch, read, refused } from "../records/cast.ts"
+import { toolApp } from "../records/workshop.ts"
 import {
   content,
   deliveries,
@@ -168,7 +172,7 @@ describe("a replay of one delivery", () => {
     expect(queued).toBeDefined()
     await refused(replayOne(bob, it.id, queued?.id as string), 404)
     const deliveries = [queued?.id as string]
-    expect(await read(replay(bob, it.id, { deliveries }), 201)).toEqual({ queued: 0 })
+    expect(await read(replay(bob, it.id, { deliveries }), 201)).toEqual({ queued: 0, next: null })
     await senderOf(it.id).run()
     expect(receivers.received).toEqual([])
   })
@@ -192,17 +196,23 @@ describe("a replay of many", () => {
     await stored("UPDATE webhook_deliveries SET createdAt = ? WHERE id = ?", ago, second?.id)
     receivers.received = []
     const failedSince = "2026-01-01T00:00:00.001Z"
-    expect(await read(replay(alice, id, { failedSince }), 201)).toEqual({ queued: 2 })
+    expect(await read(replay(alice, id, { failedSince }), 201)).toEqual({ queued: 2, next: null })
     await received(2)
     await eventually(async () =>
       expect((await deliveries(alice, id, "?state=failed")).items).toHaveLength(1),
     )
     expect(names()).toEqual(made.slice(2))
-    expect(await read(replay(alice, id, { failedSince: ago }), 201)).toEqual({ queued: 1 })
+    expect(await read(replay(alice, id, { failedSince: ago }), 201)).toEqual({
+      queued: 1,
+      next: null,
+    })
     await received(3)
     expect(names()).toEqual([...made.slice(2), made[1]])
     await allHave(id, "succeeded", 4)
-    expect(await read(replay(alice, id, { failedSince: ago }), 201)).toEqual({ queued: 0 })
+    expect(await read(replay(alice, id, { failedSince: ago }), 201)).toEqual({
+      queued: 0,
+      next: null,
+    })
   })
 
   test("sends everything since a position of the log, heard of or not, with the ids of before", async () => {
@@ -212,7 +222,7 @@ describe("a replay of many", () => {
     const { id, names: heard } = await told(2)
     const first = messageIds()
     receivers.received = []
-    expect(await read(replay(alice, id, { since: next }), 201)).toEqual({ queued: 0 })
+    expect(await read(replay(alice, id, { since: next }), 201)).toEqual({ queued: 0, next: null })
     await received(3)
     await allHave(id, "succeeded", 3)
     expect(names()).toEqual([...unheard, ...heard])
@@ -228,12 +238,13 @@ describe("a replay of many", () => {
       "SELECT seq FROM webhook_deliveries WHERE endpoint = ? ORDER BY seq",
       id,
     )
+    await stored("UPDATE changes SET at = '2026-01-01T00:00:00.000Z' WHERE seq < ?", lines[0]?.seq)
     for (const [i, { seq }] of lines.entries()) {
       await stored("UPDATE changes SET at = ? WHERE seq = ?", `${days[i]}T00:00:00.000Z`, seq)
     }
     receivers.received = []
     const [from, , to] = days.map((day) => `${day}T00:00:00.000Z`)
-    expect(await read(replay(alice, id, { from, to }), 201)).toEqual({ queued: 0 })
+    expect(await read(replay(alice, id, { from, to }), 201)).toEqual({ queued: 0, next: null })
     await received(2)
     await allHave(id, "succeeded", 3)
     expect(names()).toEqual(made.slice(0, 2))
@@ -243,6 +254,51 @@ describe("a replay of many", () => {
     await eventually(() => expect(names()).toContain(made[2]))
     await settled()
     expect(names()).not.toContain(made[0])
+  })
+
+  test("of a stretch longer than one request looks at goes on where the one before ended, and finds its beginning by halves", async () => {
+    receivers.still = true
+    const it = await endpoint(alice, { events: ["tags.created"] })
+    await write(1)
+    await settledPump()
+    const [{ seq: first } = {}] = await stored("SELECT max(seq) AS seq FROM changes")
+    // A line in ten seconds, of which every fifth is of what it listens to; there are holes, as the archive leaves them.
+    const count = 45_000
+    await stored(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+INSERT INTO changes (seq, id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
+SELECT c.seq + i * 2, c.id || '-' || i, strftime('%Y-%m-%dT%H:%M:%fZ', unixepoch('2030-01-01') + i * 10, 'unixepoch'), c.actor, NULL, iif(i % 5 = 0, 'tags', 'parcels'), c.record || '-' || i, 1, c.kind, c.authority, c.requestId, c.salt, '{}' FROM changes c, n WHERE c.seq = ?`,
+      first,
+    )
+    const moment = (line: number) => new Date(Date.UTC(2030, 0, 1) + line * 10_000).toISOString()
+    const wanted = { from: moment(10_000), to: moment(40_000) }
+    const asked: Json[] = []
+    for (let more: string | null = ""; more !== null; ) {
+      const body: Json = { ...wanted, ...(more && { since: more }) }
+      const answer = await read<{ queued: number; next: string | null }>(
+        replay(alice, it.id, body),
+        201,
+      )
+      expect(answer.queued).toBe(0)
+      asked.push(body)
+      more = answer.next
+    }
+    // Thirty thousand lines, and two hours beside them.
+    expect(asked).toHaveLength(2)
+    const [queued] = await stored(
+      `SELECT count(*) AS n, min((seq - ?2) / 2) AS first, max((seq - ?2) / 2) AS last FROM webhook_deliveries WHERE endpoint = ?1 AND seq > ?2`,
+      it.id,
+      first,
+    )
+    expect(queued).toEqual({ n: 6_000, first: 10_000, last: 39_995 })
+    // Of what a log says for a moment, little is read.
+    const app = toolApp()
+    const actor = await findStandingActor(app, { user: alice.id, organisation: null, key: null })
+    const before = app.cost.rowsRead
+    await replayAs(app, actor as UserActor, it.id, { from: moment(30_000), to: moment(30_001) })
+    expect(app.cost.rowsRead - before).toBeLessThan(6_000)
+    await stored("DELETE FROM webhook_deliveries WHERE endpoint = ?", it.id)
+    await stored("DELETE FROM changes WHERE seq > ?", first)
   })
 
   test("tells nothing of what its owner may not read, nor how much of it there is", async () => {
@@ -255,7 +311,7 @@ describe("a replay of many", () => {
     const asked: Json[] = [{ since: next }, { from: "2026-01-01T00:00:00.000Z" }]
     for (const body of asked) {
       const sent = receivers.received.length
-      expect(await read(replay(bob, it.id, body), 201)).toEqual({ queued: 0 })
+      expect(await read(replay(bob, it.id, body), 201)).toEqual({ queued: 0, next: null })
       await received(sent + 1)
       await settled()
     }
