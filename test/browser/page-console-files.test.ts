@@ -165,6 +165,8 @@ describe.skipIf(!executablePath)("files in the console", () => {
         body: JSON.stringify({ code: "quota_exceeded", title: "", status: 413, detail: "" }),
       }),
     )
+    const name = page.getByRole("link", { name: "pasted.txt", exact: true })
+    expect((await name.boundingBox())?.width).toBeGreaterThan(40)
     await choose(page, "Choose files", await onDisk("too-much.txt", "x".repeat(100)))
     const alert = page.getByRole("alert")
     await alert.getByText("there is no room left for your files").waitFor()

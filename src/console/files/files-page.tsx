@@ -50,7 +50,7 @@ export default function FilesPage() {
             head: t.file,
             cell: (file) => (
               // A long name makes no wide table.
-              <Box w="calc(60vw - 8rem)" maw={420}>
+              <Box w="clamp(15rem, 60vw - 8rem, 26rem)">
                 <FileLine id={file.id} told={file} />
               </Box>
             ),
