@@ -1,4 +1,4 @@
-import { Center, Loader } from "@mantine/core"
+import { Center, Container, Loader } from "@mantine/core"
 import { useQueryClient } from "@tanstack/react-query"
 import { useEffect, useState } from "react"
 import type { User } from "../client/session.ts"
@@ -38,7 +38,13 @@ export function App({ arriving }: { arriving: Promise<User | null> }) {
       if (now) setEnded(false)
     })
   }, [arriving])
-  if (error) return <ProblemNotice error={error} onRetry={() => location.reload()} />
+  if (error) {
+    return (
+      <Container component="main" size="xs" py="xl">
+        <ProblemNotice error={error} onRetry={() => location.reload()} />
+      </Container>
+    )
+  }
   if (user === undefined) {
     return (
       <Center h="100vh">

@@ -23,6 +23,13 @@ const days = kept(
 const times = kept(
   (locale) => new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }),
 )
+const hoursOfDays = kept(
+  (locale) =>
+    new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit" }),
+)
+const daysOfYear = kept(
+  (locale) => new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }),
+)
 const amounts = kept((locale) => new Intl.NumberFormat(locale))
 
 /** Moments in the viewer's own zone and language; `null` is a dash. */
@@ -38,6 +45,13 @@ export function day(date: string, language: string): string {
 }
 
 export const time = (iso: string, language: string): string => times(language).format(new Date(iso))
+
+/** The end of an axis: the time of day over hours, the weekday too over a day or two, the day beyond. */
+export function tick(iso: string, spanMilliseconds: number, language: string): string {
+  const hours = spanMilliseconds / 3_600_000
+  if (hours <= 2) return time(iso, language)
+  return (hours <= 48 ? hoursOfDays : daysOfYear)(language).format(new Date(iso))
+}
 
 export const amount = (n: number, language: string): string => amounts(language).format(n)
 

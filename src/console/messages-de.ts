@@ -30,6 +30,9 @@ export const de: Messages = {
   problem: {
     title: "Das hat nicht geklappt",
     request: (id) => `Anfrage ${id}`,
+    notLoaded:
+      "Diese Seite ließ sich nicht laden: Die Verbindung fehlt, oder es gibt eine neuere Fassung.",
+    reload: "Neu laden",
     unexpected: "Auf dieser Seite ist etwas Unerwartetes schiefgegangen.",
     notAllowed: "Das dürfen nur Administratoren des Systems sehen.",
     missing: "Diese Seite gibt es nicht.",
@@ -58,6 +61,7 @@ export const de: Messages = {
     own: "Produkt",
     account: "Mein Konto",
     signOut: "Abmelden",
+    shortcut: "Strg K",
     palette: "Seite finden oder etwas tun",
     nothing: "Nichts heißt so.",
     reference: "API-Referenz",
@@ -310,6 +314,7 @@ export const de: Messages = {
   import: {
     title: (collection) => `Import in ${collection}`,
     button: "Importieren",
+    back: (collection) => `Zurück zu ${collection}`,
     choose: "Datei wählen",
     hint: "CSV mit Kommas und einer Kopfzeile oder NDJSON, in UTF-8.",
     file: (name, size) => `${name}, ${size}`,
@@ -393,9 +398,11 @@ export const de: Messages = {
   },
   organisations: {
     title: "Organisationen",
-    empty: "Es gibt noch keine Organisationen.",
+    empty:
+      "Es gibt noch keine Organisationen. In einer teilen Menschen Datensätze, die andere nicht sehen.",
     members: "Mitglieder",
     invitations: "Einladungen",
+    noInvitations: "Es ist keine Einladung offen.",
     invite: "Einladen",
     inviteHint:
       "Die Einladung wird gemailt. Sie gilt für das Konto mit dieser Adresse und kein anderes.",
@@ -408,7 +415,8 @@ export const de: Messages = {
   },
   keys: {
     title: "API-Schlüssel",
-    empty: "Es gibt keine API-Schlüssel.",
+    empty:
+      "Es gibt keine API-Schlüssel. Mit einem handelt ein Programm in Ihrem Namen, in seinen Grenzen.",
     new: "Neuer Schlüssel",
     scopes: "Bereiche",
     scopesHint: "Einer je Zeile, etwa articles:read oder *:read",
@@ -496,6 +504,7 @@ export const de: Messages = {
     empty: "Kein Auftrag ist in diesem Zustand.",
     state: "Zustand",
     all: "Alle",
+    showAll: "Alle zeigen",
     states: {
       waiting: "wartet",
       held: "zurückgehalten",
@@ -525,7 +534,8 @@ export const de: Messages = {
     title: "Webhooks",
     new: "Neuer Endpunkt",
     one: "Endpunkt",
-    empty: "Es gibt noch keinen Endpunkt.",
+    empty:
+      "Es gibt noch keinen Endpunkt. Einem wird gesagt, was geschrieben wird, sobald es geschieht.",
     url: "Adresse",
     events: "Ereignisse",
     description: "Beschreibung",

@@ -28,6 +28,8 @@ export const en = {
   problem: {
     title: "That did not work",
     request: (id: string) => `Request ${id}`,
+    notLoaded: "This page could not be loaded: the connection is gone, or a newer version is here.",
+    reload: "Load it again",
     unexpected: "Something unexpected went wrong on this page.",
     notAllowed: "Only administrators of the deployment may see this.",
     missing: "There is no such page.",
@@ -56,6 +58,7 @@ export const en = {
     own: "Product",
     account: "My account",
     signOut: "Sign out",
+    shortcut: "Ctrl K",
     palette: "Find a page or do something",
     nothing: "Nothing is called that.",
     reference: "API reference",
@@ -300,6 +303,7 @@ export const en = {
   import: {
     title: (collection: string) => `Import into ${collection}`,
     button: "Import",
+    back: (collection: string) => `Back to ${collection}`,
     choose: "Choose a file",
     hint: "CSV with commas and a line of headings, or NDJSON, in UTF-8.",
     file: (name: string, size: string) => `${name}, ${size}`,
@@ -381,9 +385,10 @@ export const en = {
   },
   organisations: {
     title: "Organisations",
-    empty: "There are no organisations yet.",
+    empty: "There are no organisations yet. In one, people share records that others do not see.",
     members: "Members",
     invitations: "Invitations",
+    noInvitations: "No invitation is open.",
     invite: "Invite",
     inviteHint: "The invitation is mailed. It admits the account with this address and no other.",
     invited: "The invitation is on its way.",
@@ -395,7 +400,7 @@ export const en = {
   },
   keys: {
     title: "API keys",
-    empty: "There are no API keys.",
+    empty: "There are no API keys. With one, a program acts in your name, within its scopes.",
     new: "New key",
     scopes: "Scopes",
     scopesHint: "One a line, as in articles:read or *:read",
@@ -483,6 +488,7 @@ export const en = {
     empty: "No job is in this state.",
     state: "State",
     all: "All",
+    showAll: "Show all",
     states: {
       waiting: "waiting",
       held: "held back",
@@ -512,7 +518,7 @@ export const en = {
     title: "Webhooks",
     new: "New endpoint",
     one: "Endpoint",
-    empty: "There is no endpoint yet.",
+    empty: "There is no endpoint yet. One is told of what is written, as it happens.",
     url: "Address",
     events: "Events",
     description: "Description",

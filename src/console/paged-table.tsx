@@ -1,7 +1,8 @@
-import { Button, Center, Loader, Table, Text } from "@mantine/core"
+import { Button, Center, Loader, Table } from "@mantine/core"
 import { useInfiniteQuery } from "@tanstack/react-query"
 import type { ReactNode } from "react"
 import { type Page, pathWith, read } from "./backend.ts"
+import { Empty } from "./empty.tsx"
 import { ProblemNotice } from "./problem.tsx"
 import { useText } from "./text.tsx"
 
@@ -16,11 +17,14 @@ interface Props<T> {
   readonly columns: readonly Column<T>[]
   readonly keyOf: (item: T) => string
   readonly empty: string
+  /** What can be done about its being empty. */
+  readonly emptyAction?: ReactNode
   readonly onOpen?: (item: T) => void
 }
 
-/** A list of the API as a table, page by page. Its query is keyed by its path, so that whoever changes it can say so. */
-export function PagedTable<T>({ path, parameters = {}, columns, keyOf, empty, onOpen }: Props<T>) {
+/** A list of the API as a table, page by page; on a narrow screen each row is a card. Its query is keyed by its path, so that whoever changes it can say so. */
+export function PagedTable<T>(props: Props<T>) {
+  const { path, parameters = {}, columns, keyOf, empty, emptyAction, onOpen } = props
   const text = useText()
   const query = useInfiniteQuery({
     queryKey: [path, parameters],
@@ -34,15 +38,11 @@ export function PagedTable<T>({ path, parameters = {}, columns, keyOf, empty, on
   if (isPending) return <Loader role="status" aria-label={text.loading} />
   const items = data.pages.flatMap((page) => page.items)
   if (items.length === 0) {
-    return (
-      <Text c="dimmed" py="lg">
-        {empty}
-      </Text>
-    )
+    return <Empty words={empty}>{emptyAction}</Empty>
   }
   return (
     <>
-      <Table.ScrollContainer minWidth={columns.length * 120}>
+      <Table.ScrollContainer minWidth={columns.length * 120} className="paged">
         <Table highlightOnHover={onOpen !== undefined} verticalSpacing="xs">
           <Table.Thead>
             <Table.Tr>
@@ -58,14 +58,14 @@ export function PagedTable<T>({ path, parameters = {}, columns, keyOf, empty, on
                 {...(onOpen && { onClick: () => onOpen(item), style: { cursor: "pointer" } })}
               >
                 {columns.map(({ head, cell }, i) => (
-                  <Table.Td key={head}>
+                  <Table.Td key={head} data-head={head}>
                     {i === 0 && onOpen ? (
                       // A row that opens is reached by keyboard through its first cell.
                       <button type="button" className="plain-button" onClick={() => onOpen(item)}>
                         {cell(item)}
                       </button>
                     ) : (
-                      cell(item)
+                      <div>{cell(item)}</div>
                     )}
                   </Table.Td>
                 ))}

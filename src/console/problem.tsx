@@ -8,8 +8,20 @@ import { useText } from "./text.tsx"
 export function ProblemNotice({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const text = useText()
   const problem = error instanceof ApiProblem ? error : null
+  if (isNotLoaded(error)) {
+    return (
+      <Alert color="red" title={text.problem.title} role="alert">
+        <Text size="sm" mb="xs">
+          {text.problem.notLoaded}
+        </Text>
+        <Button size="xs" variant="default" onClick={() => location.reload()}>
+          {text.problem.reload}
+        </Button>
+      </Alert>
+    )
+  }
   return (
-    <Alert color="red" title={text.problem.title} role="alert" m="md">
+    <Alert color="red" title={text.problem.title} role="alert">
       <Stack gap="xs">
         <Text size="sm">{wordsFor(error, text.problem.unexpected)}</Text>
         {problem?.errors.map(({ path, message }) => (
@@ -33,6 +45,10 @@ export function ProblemNotice({ error, onRetry }: { error: unknown; onRetry?: ()
     </Alert>
   )
 }
+
+/** A part of the console that did not arrive; it is not asked for again before the page is loaded anew. */
+const isNotLoaded = (error: unknown): boolean =>
+  error instanceof TypeError && /import|module/i.test(error.message)
 
 export const wordsFor = (error: unknown, unexpected: string): string =>
   error instanceof ApiProblem ? error.detail : unexpected

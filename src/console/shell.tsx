@@ -26,6 +26,9 @@ import { ErrorBoundary } from "./problem.tsx"
 import { useLanguage, useText } from "./text.tsx"
 import { isAdministrator, useUser } from "./user.tsx"
 
+/** Where shortcuts are pressed with another key. */
+const isApple = /mac|iphone|ipad/i.test(navigator.userAgent)
+
 /** The frame around every page: menu, palette, account. */
 export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
   const text = useText()
@@ -59,15 +62,16 @@ export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
           <Button
             variant="default"
             size="xs"
+            className="palette-button"
             onClick={() => setPalette(true)}
             leftSection={<Icon name="search" />}
-            rightSection={
-              <Text size="xs" aria-hidden="true">
-                ⌘K
-              </Text>
-            }
           >
-            <span className="only-wide">{text.nav.palette}</span>
+            <span className="only-wide">
+              {text.nav.palette}
+              <Text span size="xs" c="dimmed" ml="sm" aria-hidden="true">
+                {isApple ? "⌘K" : text.nav.shortcut}
+              </Text>
+            </span>
           </Button>
           <AccountMenu onSignOut={onSignOut} />
         </Group>
@@ -109,7 +113,9 @@ function Pages() {
         <Route key={path} path={path} component={component} />
       ))}
       <Route>
-        <Text mb="md">{text.problem.missing}</Text>
+        <Title order={2} mb="md">
+          {text.problem.missing}
+        </Title>
         <Button component={Link} href="/">
           {text.problem.home}
         </Button>
@@ -139,7 +145,7 @@ function Navigation({ onChoose }: { onChoose: () => void }) {
       label={label}
       active={location === href || (href !== "/" && location.startsWith(`${href}/`))}
       onClick={onChoose}
-      py={6}
+      py={5}
     />
   )
   return groups.map((group) => {

@@ -30,6 +30,11 @@ export const theme = createTheme({
     Select: scrollingList,
     MultiSelect: scrollingList,
     TagsInput: scrollingList,
+    // Roles, states and choices are shown as they are written, and whole.
+    Badge: { defaultProps: { tt: "none" }, styles: { root: { minWidth: "fit-content" } } },
+    NavLink: { styles: { root: { borderRadius: "var(--mantine-radius-md)" } } },
+    Modal: { styles: { title: { fontWeight: 600 } } },
+    Drawer: { styles: { title: { fontWeight: 600 } } },
   },
   primaryColor: "fir",
   colors: { fir },

@@ -107,7 +107,7 @@ describe.skipIf(!executablePath)("people in the console", () => {
     await page.getByRole("button", { name: "Add a passkey" }).click()
     await page.getByRole("button", { name: "Rename Laptop" }).waitFor()
     await letProofsGrowOld(page, server)
-    await page.getByRole("button", { name: "Delete" }).click()
+    await page.getByRole("button", { name: "Delete", exact: true }).click()
     const proof = page.getByRole("dialog", { name: "Prove that it is you" })
     await proof.getByRole("button", { name: "Use a passkey" }).click()
     await page.getByText("You have no passkey yet.").waitFor()

@@ -90,7 +90,29 @@ describe.skipIf(!executablePath)("the console in Chromium", () => {
     await page.getByRole("button", { name: "Open the menu" }).click()
     await page.getByRole("link", { name: "Users" }).click()
     await page.getByRole("heading", { name: "Users", level: 2 }).waitFor()
+    // A row is a card, each value after its head; states are a list to choose from.
+    const cell = page.getByRole("cell", { name: server.admin.email })
+    const head = await cell.evaluate((it) => getComputedStyle(it, "::before").content)
+    expect(head).toBe('"E-mail address"')
+    await goTo(page, "/jobs")
+    await page.getByRole("combobox", { name: "State" }).selectOption("held back")
+    await page.getByText("No job is in this state.").waitFor()
+    await page.getByRole("button", { name: "Show all" }).click()
+    await page.getByRole("button", { name: "Show all" }).waitFor({ state: "detached" })
+    expect(new URL(page.url()).search).toBe("")
     await visitor.leave()
+  })
+
+  test("a page that does not arrive says so, and is loaded again", async () => {
+    const { page } = await visitConsole(browser, server)
+    const parts = (url: URL) => /\/assets\/schedules-.*\.js$/.test(url.pathname)
+    await page.route(parts, (route) => route.abort())
+    await goTo(page, "/schedules")
+    await page.getByRole("alert").getByText("This page could not be loaded").waitFor()
+    await page.unroute(parts)
+    await page.getByRole("button", { name: "Load it again" }).click()
+    await page.getByRole("heading", { name: "Schedules" }).waitFor()
+    await page.context().close()
   })
 
   test("the palette leads to every page by keyboard", async () => {

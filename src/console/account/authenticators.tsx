@@ -102,7 +102,7 @@ export function Authenticators({
           work={async ({ name }) => setStarted(await write<Started>("POST", path, { name }))}
           changed={changed}
         >
-          <TextInput label={t.name} name="name" required maxLength={100} />
+          <TextInput label={t.name} name="name" required maxLength={100} className="line-input" />
         </LineForm>
       )}
     </Section>

@@ -2,6 +2,7 @@ import { Badge } from "@mantine/core"
 import { ActionButton } from "../action-button.tsx"
 import { write } from "../backend.ts"
 import { moment } from "../dates.ts"
+import { Device } from "../device-name.tsx"
 import { PagedTable } from "../paged-table.tsx"
 import { useLanguage } from "../text.tsx"
 import { Section } from "./section.tsx"
@@ -27,7 +28,7 @@ export function OwnSessions() {
             head: text.people.device,
             cell: ({ userAgent, current }) => (
               <>
-                {userAgent ?? "–"}{" "}
+                <Device userAgent={userAgent} />{" "}
                 {current && <Badge variant="light">{text.account.current}</Badge>}
               </>
             ),

@@ -64,7 +64,13 @@ export function Passkeys({ onCodes }: { onCodes: (codes: readonly string[] | nul
         ]}
       />
       <LineForm submit={t.addPasskey} work={add} done={text.created} changed={changed}>
-        <TextInput label={t.passkeyName} name="name" required maxLength={100} />
+        <TextInput
+          label={t.passkeyName}
+          name="name"
+          required
+          maxLength={100}
+          className="line-input"
+        />
         <Checkbox label={t.asSecondFactor} name="secondFactor" mb={8} />
       </LineForm>
     </Section>

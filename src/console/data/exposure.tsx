@@ -76,7 +76,7 @@ export default function ExposurePage() {
         <Title order={2}>{t.title}</Title>
         {isFetching && <Loader size="xs" role="status" aria-label={text.loading} />}
       </Group>
-      <Group align="flex-end">
+      <Group align="flex-end" className="filters">
         <Select
           label={text.changes.collection}
           data={names}
@@ -117,7 +117,9 @@ function ExposureTable({ exposure }: { exposure: Exposure }) {
             <Table.Tr>
               <Table.Th>{t.who}</Table.Th>
               {actions.map((action) => (
-                <Table.Th key={action}>{labels[action]}</Table.Th>
+                <Table.Th key={action}>
+                  <div className="capital">{labels[action]}</div>
+                </Table.Th>
               ))}
             </Table.Tr>
           </Table.Thead>
@@ -163,11 +165,7 @@ function Who({ persona }: { persona: Persona }) {
           {words}
         </Text>
       )}{" "}
-      {role && kind !== "administrator" && (
-        <Badge variant="default" tt="none">
-          {role}
-        </Badge>
-      )}
+      {role && kind !== "administrator" && <Badge variant="default">{role}</Badge>}
       {kind === "person" && organisation && (
         <Text size="xs" c="dimmed">
           {text.exposure.within(shortId(organisation))}
@@ -188,7 +186,7 @@ function Reached({ reach, counted }: { reach: Reach | undefined; counted: number
   const open = all ? "fir" : none ? "gray" : "orange"
   return (
     <Stack gap={2} align="flex-start">
-      <Badge variant={none ? "default" : "light"} color={open} tt="none" className="numbers">
+      <Badge variant={none ? "default" : "light"} color={open} className="numbers">
         {all
           ? t.all
           : none

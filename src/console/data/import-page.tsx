@@ -27,7 +27,7 @@ export default function ImportPage() {
       <Group justify="space-between">
         <Title order={2}>{text.import.title(name)}</Title>
         <Button component={Link} href={`/data/${name}`} variant="default" size="xs">
-          {name}
+          {text.import.back(name)}
         </Button>
       </Group>
       <Import key={name} collection={collection} />

@@ -21,8 +21,8 @@ export function Rules({ collection }: { collection: CollectionDescription }) {
         <Table.Tbody>
           {actions.map(([label, rule]) => (
             <Table.Tr key={label}>
-              <Table.Th scope="row" className="capital">
-                {label}
+              <Table.Th scope="row">
+                <div className="capital">{label}</div>
               </Table.Th>
               <Table.Td>
                 <Rule rule={rule} />

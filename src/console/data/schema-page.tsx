@@ -53,7 +53,7 @@ function CollectionInWords({ collection }: { collection: CollectionDescription }
         {collection.description && <Text size="sm">{collection.description}</Text>}
         <Rules collection={collection} />
         <Text fw={600}>{t.fields}</Text>
-        <Table.ScrollContainer minWidth={480}>
+        <Table.ScrollContainer minWidth={480} className="paged">
           <Table verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
@@ -78,14 +78,18 @@ function FieldRow({ field: { name, kind, required, options } }: { field: FieldDe
   const { data: t } = useText()
   return (
     <Table.Tr>
-      <Table.Td>
-        <Code>{name}</Code>
+      <Table.Td data-head={t.field}>
+        <div>
+          <Code>{name}</Code>
+        </div>
       </Table.Td>
-      <Table.Td>
-        {kind}
-        {options.target && ` → ${options.target}`}
+      <Table.Td data-head={t.kind}>
+        <div>
+          {kind}
+          {options.target && ` → ${options.target}`}
+        </div>
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-head={t.details}>
         <Stack gap={2}>
           {required && <Text size="sm">{t.required}</Text>}
           {options.choices && (

@@ -14,6 +14,7 @@ import { type ReactNode, useState } from "react"
 import { Link } from "wouter"
 import { isProblem } from "../backend.ts"
 import { amount } from "../dates.ts"
+import { Empty } from "../empty.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
 import { Chart, type Series } from "./chart.tsx"
@@ -78,7 +79,7 @@ function Cards({ report: { total, steps } }: { report: Report }) {
   const number = (n: number) => amount(n, language)
   const t = text.overview
   return (
-    <SimpleGrid cols={{ base: 1, sm: 2, xl: 4 }}>
+    <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
       <Figure
         title={t.requests}
         value={number(total.requests)}
@@ -112,6 +113,7 @@ function Cards({ report: { total, steps } }: { report: Report }) {
           <Chart
             label={t.latency}
             at={at}
+            format={t.milliseconds}
             series={[
               of(t.p99, orange, (s) => s.p99Milliseconds),
               of(t.p50, green, (s) => s.p50Milliseconds),
@@ -122,16 +124,20 @@ function Cards({ report: { total, steps } }: { report: Report }) {
       <Figure
         title={t.rowsRead}
         value={number(total.rowsRead)}
-        note={`${number(total.rowsWritten)} ${t.rowsWritten}`}
+        href="#routes"
+        chart={
+          <Chart label={t.rowsRead} at={at} series={[of(t.rowsRead, green, (s) => s.rowsRead)]} />
+        }
+      />
+      <Figure
+        title={t.rowsWritten}
+        value={number(total.rowsWritten)}
         href="#routes"
         chart={
           <Chart
-            label={t.rowsRead}
+            label={t.rowsWritten}
             at={at}
-            series={[
-              of(t.rowsRead, green, (s) => s.rowsRead),
-              of(t.rowsWritten, orange, (s) => s.rowsWritten),
-            ]}
+            series={[of(t.rowsWritten, green, (s) => s.rowsWritten)]}
           />
         }
       />
@@ -232,7 +238,7 @@ function FigureTable(props: {
       <Title order={3} size="h4" mb="xs">
         {props.title}
       </Title>
-      {props.rows.length === 0 && <Text c="dimmed">{t.empty}</Text>}
+      {props.rows.length === 0 && <Empty words={t.empty} />}
       {props.rows.length > 0 && (
         <Table.ScrollContainer minWidth={720}>
           <Table striped className="numbers">

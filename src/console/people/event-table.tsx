@@ -1,6 +1,7 @@
 import { Anchor, Code } from "@mantine/core"
 import { Link } from "wouter"
 import { moment } from "../dates.ts"
+import { Device } from "../device-name.tsx"
 import { PagedTable } from "../paged-table.tsx"
 import { shortId } from "../short-id.ts"
 import { useLanguage } from "../text.tsx"
@@ -40,7 +41,10 @@ export function EventTable({ user }: { user?: string }) {
           ? []
           : [{ head: text.audit.subject, cell: (it: SecurityEvent) => person(it.user) }]),
         { head: text.audit.actor, cell: ({ actor }) => person(actor) },
-        { head: text.people.device, cell: ({ userAgent, network }) => userAgent ?? network ?? "–" },
+        {
+          head: text.people.device,
+          cell: ({ userAgent, network }) => <Device userAgent={userAgent ?? network} />,
+        },
       ]}
     />
   )

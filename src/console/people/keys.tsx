@@ -86,7 +86,7 @@ export default function Keys() {
             head: t.scopes,
             cell: ({ scopes }) =>
               scopes.map((scope) => (
-                <Badge key={scope} variant="default" tt="none" mr={4}>
+                <Badge key={scope} variant="default" mr={4}>
                   {scope}
                 </Badge>
               )),

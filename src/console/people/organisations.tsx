@@ -140,7 +140,13 @@ function OrganisationDetails({ organisation }: { organisation: Organisation }) {
         <Stack gap="xs">
           <Text size="sm">{t.inviteHint}</Text>
           <Group align="flex-end">
-            <TextInput label={text.signIn.email} name="email" type="email" required flex={1} />
+            <TextInput
+              label={text.signIn.email}
+              name="email"
+              type="email"
+              required
+              flex="1 1 14rem"
+            />
             {/* A product may have roles beside these. */}
             <Autocomplete
               label={t.role}
@@ -160,7 +166,7 @@ function OrganisationDetails({ organisation }: { organisation: Organisation }) {
       <PagedTable<Invitation>
         path={`${path}/invitations`}
         keyOf={({ id }) => id}
-        empty="–"
+        empty={text.organisations.noInvitations}
         columns={[
           { head: text.signIn.email, cell: ({ email }) => email },
           { head: t.role, cell: ({ roles }) => roles.join(", ") },

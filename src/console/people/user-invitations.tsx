@@ -70,7 +70,7 @@ export function OpenInvitations() {
       <PagedTable<Invitation>
         path={path}
         keyOf={({ id }) => id}
-        empty="–"
+        empty={text.organisations.noInvitations}
         columns={[
           { head: text.signIn.email, cell: ({ email }) => email },
           { head: text.people.roles, cell: ({ roles }) => roles.join(", ") || "–" },

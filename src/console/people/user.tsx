@@ -1,9 +1,21 @@
-import { Badge, Button, Group, Modal, Paper, Stack, Text, Textarea, Title } from "@mantine/core"
+import {
+  Badge,
+  Button,
+  Group,
+  Loader,
+  Modal,
+  Paper,
+  Stack,
+  Text,
+  Textarea,
+  Title,
+} from "@mantine/core"
 import { useQuery } from "@tanstack/react-query"
 import { type FormEvent, useEffect, useState } from "react"
 import { useParams } from "wouter"
 import { read, write } from "../backend.ts"
 import { moment } from "../dates.ts"
+import { Device } from "../device-name.tsx"
 import { PagedTable } from "../paged-table.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { useLanguage } from "../text.tsx"
@@ -28,15 +40,19 @@ export default function UserPage() {
   const { id = "" } = useParams()
   const { text, language } = useLanguage()
   const path = `/auth/users/${id}`
-  const { data: person, error } = useQuery({
+  const {
+    data: person,
+    error,
+    refetch,
+  } = useQuery({
     queryKey: [path],
     queryFn: () => read<Person>(path),
   })
   const { busy, run } = useAction()
   const [impersonating, setImpersonating] = useState(false)
   const t = text.people
-  if (error) return <ProblemNotice error={error} />
-  if (!person) return null
+  if (error) return <ProblemNotice error={error} onRetry={() => void refetch()} />
+  if (!person) return <Loader role="status" aria-label={text.loading} />
   const changed = [[path], ["/auth/users"], [`${path}/sessions`], ["/auth/events"]]
   const patch = (body: object) =>
     run(() => write("PATCH", path, body), { done: text.saved, changed })
@@ -96,7 +112,7 @@ export default function UserPage() {
         keyOf={(session) => session.id}
         empty={t.noSessions}
         columns={[
-          { head: t.device, cell: ({ userAgent }) => userAgent ?? "–" },
+          { head: t.device, cell: ({ userAgent }) => <Device userAgent={userAgent} /> },
           { head: t.since, cell: ({ createdAt }) => moment(createdAt, language) },
           { head: t.lastUsed, cell: ({ lastUsedAt }) => moment(lastUsedAt, language) },
         ]}
@@ -131,8 +147,10 @@ function Action(props: {
   onClick: () => void
 }) {
   return (
-    <Group justify="space-between" wrap="nowrap">
-      <Text size="sm">{props.hint}</Text>
+    <Group justify="space-between" gap="xs">
+      <Text size="sm" flex="1 1 16rem">
+        {props.hint}
+      </Text>
       <Button
         variant="light"
         size="xs"

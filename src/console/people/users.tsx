@@ -22,7 +22,7 @@ export default function Users() {
         <Group gap="xs">
           <TextInput
             type="search"
-            w={280}
+            w={{ base: "100%", xs: 280 }}
             aria-label={text.people.search}
             placeholder={text.people.search}
             value={typed}
@@ -43,11 +43,13 @@ export default function Users() {
           {
             head: text.people.roles,
             cell: ({ roles }) =>
-              roles.map((role) => (
-                <Badge key={role} variant="light" mr={4}>
-                  {role}
-                </Badge>
-              )),
+              roles.length === 0
+                ? "–"
+                : roles.map((role) => (
+                    <Badge key={role} variant="light" mr={4}>
+                      {role}
+                    </Badge>
+                  )),
           },
           {
             head: text.people.state,

@@ -16,7 +16,7 @@ export function SignInAgain({ user, onDone }: { user: User; onDone: () => void }
       withCloseButton={false}
       closeOnEscape={false}
       closeOnClickOutside={false}
-      size="lg"
+      size="sm"
       title={text.signIn.title}
     >
       <Stack>

@@ -82,6 +82,7 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
   return (
     <Frame
       title={titleOf(step, text)}
+      within={known !== undefined}
       words={
         error !== undefined
           ? wordsFor(error, text.problem.unexpected)
@@ -241,21 +242,33 @@ const titleOf = (step: Step, text: ReturnType<typeof useText>): string =>
       ? text.signIn.firstRunTitle
       : text.signIn.title
 
-function Frame(props: { title: string; words: string | null; children: ReactNode }) {
+/** The whole page, or, `within` a dialog that has a title already, what it holds. */
+function Frame(props: {
+  title: string
+  words: string | null
+  within: boolean
+  children: ReactNode
+}) {
+  const content = (
+    <Stack>
+      {!props.within && (
+        <Title order={1} size="h3">
+          {props.title}
+        </Title>
+      )}
+      {props.words && (
+        <Alert color="red" role="alert">
+          {props.words}
+        </Alert>
+      )}
+      {props.children}
+    </Stack>
+  )
+  if (props.within) return content
   return (
     <Center mih="100vh" p="md" component="main">
       <Paper withBorder p="xl" w="100%" maw={400} radius="lg">
-        <Stack>
-          <Title order={1} size="h3">
-            {props.title}
-          </Title>
-          {props.words && (
-            <Alert color="red" role="alert">
-              {props.words}
-            </Alert>
-          )}
-          {props.children}
-        </Stack>
+        {content}
       </Paper>
     </Center>
   )

@@ -19,6 +19,7 @@ import { type CollectionDescription, collectionsQuery, titleField } from "../dat
 import { Differences, Head, type HistoryItem } from "../data/history.tsx"
 import type { AnyRecord } from "../data/records.ts"
 import { RelationInput } from "../data/relation-input.tsx"
+import { Empty } from "../empty.tsx"
 import { ProblemNotice } from "../problem.tsx"
 import { shortId } from "../short-id.ts"
 import { useText } from "../text.tsx"
@@ -64,7 +65,7 @@ export default function Changes() {
   return (
     <Stack>
       <Title order={2}>{t.title}</Title>
-      <Group align="flex-end">
+      <Group align="flex-end" className="filters">
         <Select
           label={t.collection}
           placeholder={t.all}
@@ -105,7 +106,7 @@ export default function Changes() {
           ))}
         </Stack>
       )}
-      {data && items.length === 0 && !hasNextPage && <Text c="dimmed">{t.empty}</Text>}
+      {data && items.length === 0 && !hasNextPage && <Empty words={t.empty} />}
       {(isPending || hasNextPage) && !error && (
         <Center ref={ref} h={48}>
           {isPending || isFetchingNextPage ? (

@@ -6,7 +6,6 @@ import {
   Drawer,
   Group,
   Loader,
-  SegmentedControl,
   Stack,
   Table,
   Text,
@@ -19,6 +18,7 @@ import { read, write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { ProblemNotice } from "../problem.tsx"
+import { StateFilter } from "../state-filter.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
 import { useParameters } from "../use-parameters.ts"
@@ -70,17 +70,12 @@ export default function InboundEvents() {
           value={source}
           onChange={({ currentTarget }) => set("source", currentTarget.value)}
         />
-        <div className="scroll-x">
-          <SegmentedControl
-            aria-label={text.jobs.state}
-            value={state}
-            onChange={(value) => set("state", value)}
-            data={[
-              { value: "", label: text.jobs.all },
-              ...states.map((value) => ({ value, label: t.states[value] })),
-            ]}
-          />
-        </div>
+        <StateFilter
+          value={state}
+          onChange={(value) => set("state", value)}
+          states={states}
+          words={t.states}
+        />
         <Button
           variant="default"
           loading={busy}

@@ -6,7 +6,6 @@ import {
   Group,
   JsonInput,
   Loader,
-  SegmentedControl,
   Stack,
   Text,
   Title,
@@ -17,6 +16,7 @@ import { read, write } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import { ProblemNotice } from "../problem.tsx"
+import { StateFilter } from "../state-filter.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
 import { useParameters } from "../use-parameters.ts"
@@ -51,22 +51,24 @@ export default function Jobs() {
   return (
     <Stack>
       <Title order={2}>{t.title}</Title>
-      <div className="scroll-x">
-        <SegmentedControl
-          aria-label={t.state}
-          value={state}
-          onChange={(value) => set("state", value)}
-          data={[
-            { value: "", label: t.all },
-            ...states.map((value) => ({ value, label: t.states[value] })),
-          ]}
-        />
-      </div>
+      <StateFilter
+        value={state}
+        onChange={(value) => set("state", value)}
+        states={states}
+        words={t.states}
+      />
       <PagedTable<Job>
         path="/jobs"
         parameters={{ state: state || null }}
         keyOf={({ id }) => id}
         empty={t.empty}
+        emptyAction={
+          state !== "" && (
+            <Button size="xs" variant="default" onClick={() => set("state", "")}>
+              {text.jobs.showAll}
+            </Button>
+          )
+        }
         onOpen={({ id }) => set("job", id)}
         columns={[
           { head: t.name, cell: ({ name }) => name },

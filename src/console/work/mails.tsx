@@ -6,7 +6,6 @@ import {
   Drawer,
   Group,
   Loader,
-  SegmentedControl,
   Stack,
   Tabs,
   Text,
@@ -18,6 +17,7 @@ import { moment } from "../dates.ts"
 import { PagedTable } from "../paged-table.tsx"
 import type { Person } from "../people/person.ts"
 import { ProblemNotice } from "../problem.tsx"
+import { StateFilter } from "../state-filter.tsx"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
 import { useParameters } from "../use-parameters.ts"
@@ -56,22 +56,24 @@ export default function Mails() {
   return (
     <Stack>
       <Title order={2}>{t.title}</Title>
-      <div className="scroll-x">
-        <SegmentedControl
-          aria-label={t.state}
-          value={state}
-          onChange={(value) => set("state", value)}
-          data={[
-            { value: "", label: text.jobs.all },
-            ...states.map((value) => ({ value, label: t.states[value] ?? value })),
-          ]}
-        />
-      </div>
+      <StateFilter
+        value={state}
+        onChange={(value) => set("state", value)}
+        states={states}
+        words={t.states}
+      />
       <PagedTable<Mail>
         path="/mails"
         parameters={{ state: state || null }}
         keyOf={({ id }) => id}
         empty={t.empty}
+        emptyAction={
+          state !== "" && (
+            <Button size="xs" variant="default" onClick={() => set("state", "")}>
+              {text.jobs.showAll}
+            </Button>
+          )
+        }
         onOpen={({ id }) => set("mail", id)}
         columns={[
           { head: t.subject, cell: ({ subject }) => subject },
@@ -128,7 +130,7 @@ function MailView({ id }: { id: string }) {
         {t.to} {mail.name} {mail.address && <Code>{mail.address}</Code>} ·{" "}
         {moment(mail.createdAt, language)}
       </Text>
-      <Alert title={t.why} color={mail.error ? "red" : "fir"}>
+      <Alert title={t.why} color={mail.error ? "red" : "gray"}>
         <Group>
           <MailState state={mail.state} />
           {mail.sentAt && <Text size="sm">{moment(mail.sentAt, language)}</Text>}
