@@ -1,9 +1,11 @@
 import { Hono } from "hono"
 import { createBackend } from "../../src/backend.ts"
+import { sweepFiles } from "../../src/core/files/sweep.ts"
 import {
   queuedLeaseMilliseconds,
   runningLeaseMilliseconds,
 } from "../../src/core/jobs/statements.ts"
+import { linkCollections } from "../../src/core/records/link.ts"
 import type { OwnHttp } from "../../src/core/records/reach.ts"
 import { sql } from "../../src/platform/sql.ts"
 import { crashCollections, crashHooks, crashJobs } from "./crash-collections.ts"
@@ -22,6 +24,17 @@ const routes = new Hono<OwnHttp>().post("/outages/:since", async (c) => {
   )
   app.wake("jobs")
   return c.body(null, 204)
+})
+
+/** `POST /expiries`: the time of every upload that is under way is over, and all of it is swept. Answers what files are left. */
+routes.post("/expiries", async (c) => {
+  const app = c.get("app")
+  await app.db.all(
+    sql`UPDATE files SET expiresAt = ${new Date(app.now() - 1).toISOString()} WHERE expiresAt IS NOT NULL`,
+  )
+  await sweepFiles(app, linkCollections(crashCollections))
+  const [row] = await app.db.all(sql`SELECT count(*) AS files FROM files`)
+  return c.json({ files: row?.files })
 })
 
 const backend = createBackend({
