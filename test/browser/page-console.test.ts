@@ -290,6 +290,17 @@ describe.skipIf(!executablePath)("the film club's records in the console", () =>
     await visitor.leave()
   })
 
+  test("the way from the change log to what was deleted ends at the open bin", async () => {
+    const visitor = await visitConsole(browser, server, "/data/films?bin=open")
+    const { page } = visitor
+    const bin = page.getByRole("dialog", { name: "Bin" })
+    await bin.waitFor()
+    await page.keyboard.press("Escape")
+    await bin.waitFor({ state: "detached" })
+    expect(new URL(page.url()).search).toBe("")
+    await visitor.leave()
+  })
+
   test("the club's own page stands in the menu", async () => {
     const visitor = await visitConsole(browser, server)
     await visitor.page.getByRole("link", { name: "The club's month" }).click()

@@ -39,7 +39,9 @@ function Records({ collection }: { collection: CollectionDescription }) {
   const [, go] = useLocation()
   const [parameters, setParameters] = useSearchParams()
   const [columns, setColumns] = useColumns(collection)
-  const [opened, setOpened] = useState<Opened | null>(null)
+  const [pressed, setOpened] = useState<Opened | null>(null)
+  // The change log leads to the bin of what was deleted.
+  const opened = pressed ?? (parameters.get("bin") === "open" ? "bin" : null)
   const [chosen, setChosen] = useState<ReadonlySet<string>>(none)
   const [filterError, setFilterError] = useState<unknown>(null)
   const reader = useReader()
@@ -71,7 +73,15 @@ function Records({ collection }: { collection: CollectionDescription }) {
   const query = parameters.size > 0 ? `?${parameters}` : ""
   const open = (record: string | null) =>
     go(`/data/${collection.name}${record ? `/${record}` : ""}${query}`)
-  const close = () => setOpened(null)
+  const close = () => {
+    setOpened(null)
+    if (!parameters.has("bin")) return
+    setParameters((before) => {
+      const next = new URLSearchParams(before)
+      next.delete("bin")
+      return next
+    })
+  }
   return (
     <Stack gap="sm" h="calc(100dvh - 56px - 2rem)" miw={0}>
       <ViewerBanner />
