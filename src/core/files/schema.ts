@@ -61,7 +61,10 @@ export const newDirectUpload = z
       .string()
       .regex(/^[0-9a-f]{64}$/)
       .optional()
-      .meta({ description: "Of the content, in hex: another is refused." }),
+      .meta({
+        description: "Of the content, in hex: another is refused.",
+        examples: ["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+      }),
   })
   .meta({ description: "A file that is to be put at R2." })
 

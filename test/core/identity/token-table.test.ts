@@ -256,11 +256,12 @@ describe.each(outdated)("a token %s", (what, end) => {
     }
     expect(through).toEqual([])
     // Their own input is refused first: signatures and one-time codes come out of no generator, and that there is an account
-    // already is what the token says. There is no provider here.
+    // already is what the token says. There is no provider here, and no key for R2.
     expect(judgedBefore.sort()).toEqual([
       "addPasskey",
       "beginLinking",
       "confirmAuthenticator",
+      "createDirectUpload",
       "linkIdentity",
       "takeCredentials",
     ])
