@@ -135,7 +135,7 @@ describe.skipIf(!executablePath)("what an administrator comes for", () => {
     const visitor = await visitConsole(browser, server)
     const { page } = visitor
     const clicks = await countClicks(page)
-    await page.getByRole("link", { name: "Mails" }).click()
+    await page.getByRole("navigation").getByRole("link", { name: "Mails" }).click()
     await page.locator("label").getByText("suppressed", { exact: true }).click()
     await page.waitForURL(/state=suppressed/)
     await page.getByRole("button", { name: "Confirm your e-mail address" }).click()
