@@ -9,9 +9,10 @@ import type { LinkedCollections } from "../records/link.ts"
 import { viewFor } from "../records/view.ts"
 import { announcement, now, type Portion } from "./announce.ts"
 import { type Due, dueQueries, lineQueries, linesOf } from "./due.ts"
-import { disable, type Results, recording } from "./endings.ts"
+import { type Automatic, disable, firstOf, type Results, recording } from "./endings.ts"
 import { type Obstacle, obstructed, type Parcel, parcelMaker, subjectsOf } from "./parcel.ts"
 import type { Answer } from "./sender.ts"
+import { type Share, sharesOf } from "./shares.ts"
 import { type StoredEndpoint, standingOf, storedEndpoint } from "./stored-endpoint.ts"
 
 /*
@@ -26,7 +27,7 @@ export interface Memory {
   readonly actors: Map<string, UserActor>
   /** Endpoints that were handed something of which nothing is written yet: how many characters, and until when at most. */
   readonly away: Map<string, { readonly characters: number; readonly until: number }>
-  /** What came back, to be written in the next turn. */
+  /** What came back, to be written in the next turns. */
   readonly returned: Returned[]
   /** How many events an endpoint was handed in the second that began at `second`. */
   readonly rates: Map<string, { second: number; sent: number }>
@@ -52,15 +53,12 @@ export interface Turn {
   readonly parcels: readonly Parcel[]
   /** When the next turn is due, in milliseconds since the epoch; null when nothing waits but for what is away. */
   readonly next: number | null
-  /** True while as much is away as memory may hold: then only what comes back leads to more. */
+  /** True while as much is away as memory may hold, and none of it is back: then only what comes back leads to more. */
   readonly full: boolean
 }
 
-/** Endpoints, and owners among them, that one turn takes up. */
+/** Endpoints that one turn takes up. */
 const endpointsAtATime: Record<Portion, number> = { all: 100, some: 4 }
-const ownersAtATime = 20
-/** Bytes of records that one turn reads, beyond those of the first endpoint. */
-const turnBytes = 4_000_000
 /** Characters that are away. */
 const awayCharacters = 16_000_000
 /** What is away so long does not come back: its object has died. */
@@ -77,21 +75,32 @@ export async function takeTurn(
   memory: Memory,
   portion: Portion = "all",
 ): Promise<Turn> {
-  const returned = [...memory.returned]
+  const returned = firstOf(memory.returned)
+  const left = memory.returned.slice(returned.length)
   const { statements, ending } = recording(app, returned)
-  const full = charactersAway(memory) > awayCharacters
-  const over = ending.map(({ endpoint }) => endpoint.id)
-  const room = full ? 0 : endpointsAtATime[portion]
+  const room = charactersAway(memory) > awayCharacters ? 0 : endpointsAtATime[portion]
+  const others = [
+    ...exceptions(app, memory, returned),
+    ...[...left, ...ending].map(({ endpoint }) => endpoint.id),
+  ]
   const rows = await app.db.batch([
     ...statements,
     ...announcement(app, portion),
-    ...dueQueries(now(app), [...exceptions(app, memory), ...over], room),
+    ...dueQueries(now(app), others, room),
   ])
   const [[announced] = [], endpoints = [], due = [], waiting = []] = rows.slice(-4)
   memory.returned.splice(0, returned.length)
-  for (const { endpoint, reason } of ending) await disable(app, endpoint, reason)
   for (const one of returned) await settle(app, memory, one)
-  const { shares, more } = sharesOf(endpoints.map(storedEndpoint), due as unknown as Due[])
+  let again = left.length > 0 || announced?.behind === 1
+  for (const { endpoint, reason } of ending) {
+    // Its deliveries were not looked at in this turn.
+    if (!(await isDisabled(app, endpoint, reason))) again = true
+  }
+  const { shares, more } = sharesOf(
+    endpoints.map(storedEndpoint),
+    due as unknown as Due[],
+    awayCharacters - charactersAway(memory),
+  )
   const parcels = await judged(app, collections, memory, shares)
   const until = app.now() + awayMilliseconds
   for (const parcel of parcels) {
@@ -99,7 +108,7 @@ export async function takeTurn(
   }
   const idle = parcels.filter(({ events }) => events.length === 0)
   for (const parcel of idle) giveBack(memory, parcel, [])
-  const again = more || idle.length > 0 || announced?.behind === 1
+  if (more || idle.length > 0) again = true
   const { at } = waiting[0] as { at: string | null }
   const moments = [
     ...memory.resting.values(),
@@ -109,12 +118,12 @@ export async function takeTurn(
   return {
     parcels: parcels.filter(({ events }) => events.length > 0),
     next: moments.length > 0 ? Math.min(...moments) : null,
-    full,
+    full: left.length === 0 && charactersAway(memory) > awayCharacters,
   }
 }
 
 /** Endpoints that are not looked at. What is written in the same trip makes those free again that have no obstacle. */
-function exceptions(app: App, { away, resting, returned }: Memory): string[] {
+function exceptions(app: App, { away, resting }: Memory, returned: readonly Returned[]): string[] {
   for (const [id, until] of resting) if (until <= app.now()) resting.delete(id)
   for (const [id, { until }] of away) if (until <= app.now()) away.delete(id)
   const free = new Set(
@@ -142,7 +151,8 @@ export function giveBack(
 async function settle(app: App, memory: Memory, { endpoint, obstacle }: Returned): Promise<void> {
   memory.away.delete(endpoint.id)
   if (!obstacle) return void memory.stops.delete(endpoint.id)
-  if (obstacle.error instanceof ExpressionError) return disable(app, endpoint, "filter")
+  if (obstacle.error instanceof ExpressionError && (await isDisabled(app, endpoint, "filter")))
+    return
   const stops = memory.stops.get(endpoint.id) ?? 0
   memory.stops.set(endpoint.id, stops + 1)
   const idle = Math.min(firstStopMilliseconds * 2 ** stops, longestStopMilliseconds)
@@ -154,39 +164,17 @@ async function settle(app: App, memory: Memory, { endpoint, obstacle }: Returned
   })
 }
 
-/** What is due for the endpoints of one owner, by whose rights it is judged. */
-interface Share {
-  readonly owner: string
-  readonly endpoints: readonly { readonly endpoint: StoredEndpoint; readonly due: readonly Due[] }[]
-}
-
-/** As much of it as one turn takes, and whether there is more. */
-function sharesOf(
-  endpoints: readonly StoredEndpoint[],
-  due: readonly Due[],
-): { shares: Share[]; more: boolean } {
-  const byEndpoint = Map.groupBy(due, ({ endpoint }) => endpoint)
-  const shares = new Map<string, { endpoint: StoredEndpoint; due: Due[] }[]>()
-  const lines = new Set<number | null>()
-  let bytes = 0
-  let more = false
-  for (const endpoint of endpoints) {
-    const own = byEndpoint.get(endpoint.id) ?? []
-    for (const line of own) if (!lines.has(line.seq)) bytes += line.bytes
-    const owner = JSON.stringify(standingOf(endpoint))
-    const share = shares.get(owner)
-    const fits = (share || shares.size < ownersAtATime) && bytes <= turnBytes
-    if (shares.size > 0 && !fits) {
-      more = true
-      break
-    }
-    for (const { seq } of own) lines.add(seq)
-    if (share) share.push({ endpoint, due: own })
-    else shares.set(owner, [{ endpoint, due: own }])
-  }
-  return {
-    shares: [...shares].map(([owner, endpoints]) => ({ owner, endpoints })),
-    more,
+/** False where it could not be, or has changed: what led to it is seen again at its next delivery. */
+async function isDisabled(app: App, endpoint: StoredEndpoint, reason: Automatic): Promise<boolean> {
+  try {
+    return await disable(app, endpoint, reason)
+  } catch (error) {
+    app.log("error", "webhook endpoint not disabled", {
+      endpoint: endpoint.id,
+      reason,
+      error: describeError(error),
+    })
+    return false
   }
 }
 

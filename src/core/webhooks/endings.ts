@@ -1,5 +1,7 @@
 import type { App } from "../../platform/app.ts"
+import { Refusal } from "../../platform/database.ts"
 import { type Sql, sql } from "../../platform/sql.ts"
+import { refuse } from "../identity/directory-guard.ts"
 import { insertMails } from "../mail/enqueue.ts"
 import { newMail } from "../mail/new-mail.ts"
 import { now } from "./announce.ts"
@@ -47,6 +49,23 @@ const keptBodyCharacters = 65_536
 /** Of JSON in one statement: D1 takes 2 MB. */
 const maxParameterCharacters = 500_000
 
+/** What receivers were sent and said, written in one batch, beyond that of the first endpoint. */
+const turnCharacters = 4_000_000
+
+/** As many of them, from the first on, as one batch writes. */
+export function firstOf<One extends Results>(all: readonly One[]): One[] {
+  let characters = 0
+  const end = all.findIndex(({ sent }, i) => {
+    for (const { body, outcome } of sent) {
+      characters += (keptOf(body)?.length ?? 0) + JSON.stringify(outcome).length
+    }
+    return i > 0 && characters > turnCharacters
+  })
+  return end < 0 ? [...all] : all.slice(0, end)
+}
+
+const keptOf = (body: string): string | null => (body.length <= keptBodyCharacters ? body : null)
+
 /**
  * Statements, for one batch, that write what became of deliveries of any number of endpoints: as many for one as for all.
  * And which endpoints are to be disabled then, by `disable`.
@@ -55,7 +74,7 @@ export function recording(
   app: App,
   all: readonly Results[],
 ): { statements: Sql[]; ending: { endpoint: StoredEndpoint; reason: Automatic }[] } {
-  const healths: (Health & { id: string })[] = []
+  const healths: object[] = []
   const ending: { endpoint: StoredEndpoint; reason: Automatic }[] = []
   for (const { endpoint, sent } of all) {
     let health: Health = endpoint
@@ -65,14 +84,18 @@ export function recording(
       reason = reasonToDisable(health, one)
       if (reason !== null) break
     }
-    if (!isSame(health, endpoint)) healths.push({ id: endpoint.id, ...stateOf(health) })
+    if (!isSame(health, endpoint)) {
+      const { id, url, failingSince: before } = endpoint
+      healths.push({ id, url, before, ...stateOf(health) })
+    }
     if (reason !== null) ending.push({ endpoint: { ...endpoint, ...health }, reason })
   }
   const withheld = all.flatMap((results) => results.withheld)
   const sent = all.flatMap(({ endpoint, sent }) => sent.map((one) => endOf(app, endpoint, one)))
   const statements = [
     ...(withheld.length > 0 ? withhold(app, withheld) : []),
-    ...pieces(sent).flatMap((piece) => [updateDeliveries(piece), insertAttempts(piece)]),
+    ...pieces(sent.map(({ delivery }) => delivery)).map(updateDeliveries),
+    ...pieces(sent.map(({ attempt }) => attempt)).map(insertAttempts),
     ...pieces(healths).map(updateHealths),
   ]
   return { statements, ending }
@@ -135,10 +158,10 @@ function withhold(app: App, held: readonly DueRow[]): Sql[] {
 }
 
 /** A row of `webhook_deliveries` as it is after an attempt, and that of the attempt. */
-function endOf(app: App, endpoint: StoredEndpoint, { due, at, body, outcome }: Sent) {
-  const said = {
+function endOf(app: App, endpoint: StoredEndpoint, sent: Sent) {
+  const { due, at, outcome } = sent
+  const attempt = {
     id: due.id,
-    body: body.length <= keptBodyCharacters ? body : null,
     at: iso(at),
     milliseconds: outcome.milliseconds,
     status: outcome.status,
@@ -146,13 +169,20 @@ function endOf(app: App, endpoint: StoredEndpoint, { due, at, body, outcome }: S
     answer: outcome.body,
     error: outcome.error,
   }
-  if (outcome.error === null) return { ...said, state: "succeeded", finishedAt: now(app) }
+  return {
+    delivery: { id: due.id, body: keptOf(sent.body), ...stateAfter(app, endpoint, sent) },
+    attempt,
+  }
+}
+
+function stateAfter(app: App, endpoint: StoredEndpoint, { due, at, outcome }: Sent) {
+  if (outcome.error === null) return { state: "succeeded", finishedAt: now(app) }
   const attempts = due.attempts + 1
   const delay = retryAfterFailures(attempts, messageId(endpoint.id, due.change))
-  if (delay === null) return { ...said, state: "failed", attempts, finishedAt: now(app) }
+  if (delay === null) return { state: "failed", attempts, finishedAt: now(app) }
   const asked = parseRetryAfter(outcome.status ?? 0, outcome.retryAfter, at) ?? 0
   const state = attempts < attemptsInOrder ? "waiting" : "retrying"
-  return { ...said, state, attempts, nextAt: iso(at + Math.max(delay, asked)) }
+  return { state, attempts, nextAt: iso(at + Math.max(delay, asked)) }
 }
 
 const updateDeliveries = (list: string): Sql =>
@@ -176,15 +206,20 @@ const stateOf = ({ failures, failingSince, failedAt, pausedUntil }: Health) => (
   pausedUntil,
 })
 
+/** Not where its owner has given it another address meanwhile, or had it begin anew. */
 const updateHealths = (list: string): Sql =>
-  sql`UPDATE webhook_endpoints SET failures = v.value ->> 'failures', failingSince = v.value ->> 'failingSince', failedAt = v.value ->> 'failedAt', pausedUntil = v.value ->> 'pausedUntil' FROM json_each(${list}) v WHERE webhook_endpoints.id = v.value ->> 'id'`
+  sql`UPDATE webhook_endpoints SET failures = v.value ->> 'failures', failingSince = v.value ->> 'failingSince', failedAt = v.value ->> 'failedAt', pausedUntil = v.value ->> 'pausedUntil' FROM json_each(${list}) v WHERE webhook_endpoints.id = v.value ->> 'id' AND webhook_endpoints.url = v.value ->> 'url' AND webhook_endpoints.failingSince IS v.value ->> 'before'`
 
-/** Sends nothing more, and tells its owner, where they are still there. What waits stays. Two trips. */
+/**
+ * Sends nothing more, and tells its owner, where they are still there. What waits stays. Two trips.
+ *
+ * @param endpoint as it is stored, as far as that led to it: otherwise nothing happens, and the answer is false
+ */
 export async function disable(
   app: App,
   endpoint: StoredEndpoint,
   reason: Automatic,
-): Promise<void> {
+): Promise<boolean> {
   const at = now(app)
   const [person] = await app.directory.all(
     sql`SELECT locale FROM users WHERE id = ${endpoint.owner} AND kind = 'person' AND disabledAt IS NULL`,
@@ -200,12 +235,29 @@ export async function disable(
     },
   )
   const told = person !== undefined
-  await app.db.batch([
-    sql`UPDATE webhook_endpoints SET enabled = 0, disabledReason = ${reason}, disabledAt = ${at} WHERE id = ${endpoint.id} AND enabled = 1`,
-    ...(told ? insertMails(app, [mail]) : []),
-  ])
+  try {
+    await app.db.batch([
+      refuse(
+        "changed",
+        sql`NOT EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = ${endpoint.id} AND enabled = 1 AND ${groundOf(endpoint, reason)})`,
+      ),
+      sql`UPDATE webhook_endpoints SET enabled = 0, disabledReason = ${reason}, disabledAt = ${at} WHERE id = ${endpoint.id}`,
+      ...(told ? insertMails(app, [mail]) : []),
+    ])
+  } catch (error) {
+    if (error instanceof Refusal) return false
+    throw error
+  }
   if (told) app.wake("jobs")
   app.log("warn", "webhook endpoint disabled", { endpoint: endpoint.id, reason })
+  return true
+}
+
+/** What of an endpoint led to it that it is disabled, which its owner may have changed meanwhile. */
+function groundOf({ url, failingSince, filter, events }: StoredEndpoint, reason: Automatic): Sql {
+  if (reason === "owner") return sql`true`
+  if (reason === "filter") return sql`filter IS ${filter} AND events = ${JSON.stringify(events)}`
+  return sql`url = ${url} AND failingSince IS ${failingSince}`
 }
 
 const iso = (milliseconds: number): string => new Date(milliseconds).toISOString()

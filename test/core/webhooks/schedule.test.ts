@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { ExpressionError } from "../../../src/core/expression/error.ts"
 import {
   delays,
   parseRetryAfter,
   pauseAfterFailures,
   retryAfterFailures,
 } from "../../../src/core/webhooks/retry-schedule.ts"
-import { type Person, signedIn } from "../../support/people.ts"
+import { call, type Person, signedIn } from "../../support/people.ts"
 import { receivers } from "../../support/receivers.ts"
 import { create } from "../records/cast.ts"
 import { content, deliveries, delivery, endpoint, eventOf, settledPump } from "./cast.ts"
@@ -213,6 +214,73 @@ describe("an endpoint", () => {
     expect(await endpointOf(id)).toMatchObject({ enabled: 0, disabledReason: "gone" })
   })
 
+  test("is disabled later where that fails, and nothing else of its turn is lost", async () => {
+    const { id } = await listening()
+    const other = await listening()
+    await written(1)
+    receivers.answer = () => new Response(null, { status: 410 })
+    const sender = senderOf(id)
+    sender.sees.push(other.id)
+    const app = sender.app()
+    let fails = true
+    const all: typeof app.directory.all = async (asked) => {
+      if (!fails || !asked.text.startsWith("SELECT locale")) return app.directory.all(asked)
+      fails = false
+      throw new Error("no answer")
+    }
+    const next = await sender.look({ ...app, directory: { ...app.directory, all } })
+    expect(next).toBeLessThanOrEqual(Date.now())
+    expect(sender.memory.away.has(id) || sender.memory.away.has(other.id)).toBe(false)
+    const enabled = async () =>
+      Number((await endpointOf(id)).enabled) + Number((await endpointOf(other.id)).enabled)
+    expect(await enabled()).toBe(1)
+    await sender.run(3)
+    expect(await enabled()).toBe(0)
+  })
+
+  describe("whose owner changes it while it is sent to", () => {
+    const mails = async () =>
+      (await stored("SELECT id FROM mails WHERE template = 'webhooks.endpoint-disabled'")).length
+    const change = (id: string, patch: object) =>
+      call(alice, "PATCH", `/webhooks/endpoints/${id}`, patch)
+
+    test("is not blamed for what its old address said", async () => {
+      const { id } = await listening()
+      await written(1)
+      const before = await mails()
+      receivers.answer = async () => {
+        await change(id, { url: "https://new.partner.com/in" })
+        return new Response(null, { status: 410 })
+      }
+      const sender = senderOf(id)
+      expect(await sender.look()).toBeLessThanOrEqual(Date.now())
+      expect(await endpointOf(id)).toMatchObject({ enabled: 1, failures: 0, failedAt: null })
+      expect(await mails()).toBe(before)
+      receivers.answer = () => new Response()
+      expect(await sender.run()).toBeNull()
+      expect(receivers.received.at(-1)?.url).toBe("https://new.partner.com/in")
+    })
+
+    test("begins anew where it was enabled again", async () => {
+      const { id } = await listening()
+      await written(1)
+      const sender = senderOf(id)
+      await stored(
+        "UPDATE webhook_endpoints SET failures = 9, failingSince = ?, failedAt = ? WHERE id = ?",
+        new Date(sender.clock - 6 * 24 * 3_600_000).toISOString(),
+        new Date(sender.clock - 3_600_000).toISOString(),
+        id,
+      )
+      receivers.answer = async () => {
+        await change(id, { enabled: false })
+        await change(id, { enabled: true })
+        return new Response(null, { status: 500 })
+      }
+      await sender.look()
+      expect(await endpointOf(id)).toMatchObject({ enabled: 1, failures: 0, failingSince: null })
+    })
+  })
+
   test("is sent so many a second, as it says", async () => {
     const { id } = await listening({ ratePerSecond: 2 })
     const names = await written(5)
@@ -365,6 +433,21 @@ describe("an endpoint that cannot be sent to for our own reasons", () => {
     expect(mail?.text).toContain("ilter")
     expect(await sender.look()).toBeNull()
     expect(told()).toEqual([name])
+  })
+
+  test("is not disabled for a filter that its owner has mended meanwhile", async () => {
+    const { id, name } = await withFilter()
+    await stored("UPDATE webhook_endpoints SET filter = 'name != null' WHERE id = ?", id)
+    receivers.answer = async () => {
+      await stored("UPDATE webhook_endpoints SET filter = NULL WHERE id = ?", id)
+      return new Response()
+    }
+    const sender = senderOf(id)
+    await expect(sender.look()).rejects.toThrow(ExpressionError)
+    expect(await endpointOf(id)).toMatchObject({ enabled: 1 })
+    sender.clock += 10_000
+    expect(await sender.run()).toBeNull()
+    expect(told()).toEqual([name, undefined])
   })
 
   test("because a line cannot be told, says why it stops, and does not send those before it again", async () => {

@@ -211,6 +211,72 @@ SELECT 'copy ' || i, owner, url, events, headerNames, scheme, secret, ratePerSec
     expect(parcels).toHaveLength(3)
   })
 
+  test("hands over no more than memory may hold, however many endpoints one large line goes to", async () => {
+    await listening(10)
+    await write(1)
+    await stored(
+      "UPDATE changes SET payload = json_set(payload, '$.name', hex(zeroblob(900000))) WHERE seq = ?",
+      await lastLine(),
+    )
+    const memory = newMemory()
+    const app = { ...toolApp(), wake() {} }
+    const first = await takeTurn(app, collections, memory)
+    expect(first.parcels).toHaveLength(8)
+    expect(first.next).toBeLessThanOrEqual(Date.now())
+    // One may always go, or it would wait for ever where it is larger than all room.
+    expect((await takeTurn(app, collections, memory)).parcels).toHaveLength(1)
+    expect(await takeTurn(app, collections, memory)).toMatchObject({ parcels: [], full: true })
+    const outcome = { status: 200, headers: {}, body: "", error: null, retryAfter: null }
+    const answers = [{ at: Date.now(), outcome: { ...outcome, milliseconds: 1 } }]
+    for (const parcel of first.parcels) giveBack(memory, parcel, answers)
+    // All came back at once: nothing else would lead to the next turn.
+    const written = await takeTurn(app, collections, memory)
+    expect(written).toMatchObject({ parcels: [], full: false })
+    expect(written.next).toBeLessThanOrEqual(Date.now())
+    expect((await takeTurn(app, collections, memory)).parcels).toHaveLength(1)
+  })
+
+  test("writes what came back once, and no more in a turn than a batch takes, and sends none of it again", async () => {
+    await listening(4)
+    await stored("UPDATE webhook_endpoints SET ratePerSecond = 100")
+    await write(lines)
+    const memory = newMemory()
+    const app = { ...toolApp(), wake() {} }
+    let bound = 0
+    const counting: App = {
+      ...app,
+      db: {
+        ...app.db,
+        batch: (statements) => {
+          for (const one of statements.flatMap(({ params }) => params)) bound += `${one}`.length
+          return app.db.batch(statements)
+        },
+      },
+    }
+    const { parcels } = await takeTurn(app, collections, memory)
+    expect(parcels).toHaveLength(4)
+    const outcome = { status: 200, headers: {}, body: "", error: null, retryAfter: null }
+    const answer = { at: Date.now(), outcome: { ...outcome, milliseconds: 1 } }
+    for (const parcel of parcels) {
+      const events = parcel.events.map((event) => ({ ...event, body: "x".repeat(60_000) }))
+      giveBack(memory, { ...parcel, events }, Array(lines).fill(answer))
+    }
+    // As if it had taken long.
+    for (const [id, one] of memory.away) memory.away.set(id, { ...one, until: 0 })
+    const first = await takeTurn(counting, collections, memory)
+    expect(first).toMatchObject({ parcels: [], full: false })
+    expect(first.next).toBeLessThanOrEqual(Date.now())
+    expect(memory.returned).toHaveLength(1)
+    expect(bound).toBeLessThan(4_000_000)
+    expect((await takeTurn(counting, collections, memory)).parcels).toEqual([])
+    expect(bound).toBeLessThan(5_000_000)
+    expect(
+      await stored(
+        "SELECT d.state, length(d.body) AS kept, count(*) AS n FROM webhook_deliveries d JOIN webhook_attempts a ON a.delivery = d.id GROUP BY 1, 2",
+      ),
+    ).toEqual([{ state: "succeeded", kept: 60_000, n: 4 * lines }])
+  })
+
   test("hears of it at its next turn that an endpoint is disabled, listens to other events, or is gone", async () => {
     const [id] = (await listening(1)) as [string]
     const memory = newMemory()
