@@ -114,10 +114,19 @@ export async function join(arrived: Arrived): Promise<void> {
 }
 
 /** Nothing of it is kept from then on, neither what has been joined nor what has not. */
-export async function forget({ storage, blobs, key }: Omit<Arrived, "sizeBytes">): Promise<void> {
+export async function forget(arrived: Omit<Arrived, "sizeBytes">): Promise<void> {
+  await abandonParts(arrived)
+  await arrived.blobs.delete([arrived.key])
+}
+
+/** What has not been joined. */
+export async function abandonParts({
+  storage,
+  blobs,
+  key,
+}: Omit<Arrived, "sizeBytes">): Promise<void> {
   const name = storage.kv.get<string>("parts")
   if (name !== undefined) await blobs.parts(key, name).abandon()
-  await blobs.delete([key])
 }
 
 function createTables({ sql }: DurableObjectStorage): void {

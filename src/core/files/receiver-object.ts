@@ -3,7 +3,8 @@ import { type App, createApp } from "../../platform/app.ts"
 import { describeError } from "../../platform/log.ts"
 import { Problem } from "../../platform/problem.ts"
 import { parseSettings } from "../../platform/settings.ts"
-import { type Arrived, allowedBytes, forget, offsetOf, takeIn } from "./arrived.ts"
+import { raw, sql } from "../../platform/sql.ts"
+import { type Arrived, abandonParts, allowedBytes, forget, offsetOf, takeIn } from "./arrived.ts"
 import { storeArrived } from "./completion.ts"
 import { keyOf } from "./files.ts"
 import { chunksOf } from "./receive.ts"
@@ -48,10 +49,14 @@ export class UploadReceiver extends DurableObject<Env> implements Receiver {
       await body?.cancel()
       return refusal
     }
-    const outcome = await this.#run(upload, chunk.checksum, body)
+    // Nothing more is to come of it, and somebody may be making a file of it now.
+    const isWhole = this.#became || this.#isWhole(upload)
+    const outcome = isWhole ? "kept" : await this.#run(upload, chunk.checksum, body)
+    if (isWhole) await body?.cancel()
     if (outcome !== "kept") return { outcome }
     const reached = offset()
-    const lost = reached === upload.sizeBytes ? await this.#store(upload) : null
+    const isToStore = reached === upload.sizeBytes && !this.#became
+    const lost = isToStore ? await this.#store(upload) : null
     return lost ?? { outcome, offset: reached }
   }
 
@@ -67,17 +72,33 @@ export class UploadReceiver extends DurableObject<Env> implements Receiver {
     if (!upload) return
     const app = this.#app(upload.database)
     try {
-      if (offsetOf(this.#arrived(upload)) === upload.sizeBytes) await this.#store(upload)
-      else {
-        await this.#interrupt()
-        await giveUp(app, upload.id, () => this.#forget(upload.id))
-      }
+      await this.#interrupt()
+      if (this.#isWhole(upload)) await this.#store(upload)
+      else await this.#expire(app, upload)
     } catch (error) {
       // The platform retries an alarm a few times only.
       const { id: file } = upload
       app.log("error", "upload receiver stopped", { file, error: describeError(error) })
       await storage.setAlarm(Date.now() + patienceMilliseconds)
     }
+  }
+
+  /** Whoever came late may have begun anew what is a file already: then that alone ends. */
+  async #expire(app: App, { id }: Incoming): Promise<void> {
+    const [row] = await app.db.all(sql`SELECT state FROM files WHERE id = ${id}`)
+    if (row?.state !== "stored") return this.#giveUp(app, id)
+    await abandonParts({ storage: this.ctx.storage, blobs: app.blobs, key: keyOf(id) })
+    await this.#end(true)
+  }
+
+  #giveUp(app: App, id: string): Promise<void> {
+    return giveUp(app, id, raw("state = 'uploading'"), () => this.#forget(id))
+  }
+
+  /** Also one of no bytes has to begin before it is. */
+  #isWhole(upload: Incoming): boolean {
+    const hasBegun = this.ctx.storage.kv.get("upload") !== undefined
+    return hasBegun && offsetOf(this.#arrived(upload)) === upload.sizeBytes
   }
 
   /** One at a time: called without anything awaited since it was seen that none is running. */
@@ -139,7 +160,7 @@ export class UploadReceiver extends DurableObject<Env> implements Receiver {
       return isStored ? null : { outcome: "gone" }
     } catch (error) {
       if (!(error instanceof Problem && error.code === "unsupported_media_type")) throw error
-      await giveUp(app, id, () => this.#forget(id))
+      await this.#giveUp(app, id)
       return { outcome: "unfit", detail: error.message }
     }
   }

@@ -7,7 +7,7 @@ import { assertEpoch, epochProbe, epochRefusal } from "../identity/epoch.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { assertMayArrive, destinationNamed } from "./destinations.ts"
 import { type Incoming, receiverOf } from "./receiver.ts"
-import { giveUp, reserve } from "./uploads.ts"
+import { giveUp, isFree, reserve } from "./uploads.ts"
 
 /*
  * Uploads that may break off and go on (tus). Their rows are those of files; what has arrived is known by an object of its
@@ -100,7 +100,12 @@ export async function getUpload(
  *
  * @throws {Problem} `token_outdated`, `not_found`
  */
-export async function endUpload(app: App, actor: UserActor, id: string): Promise<void> {
+export async function endUpload(
+  app: App,
+  actor: UserActor,
+  collections: LinkedCollections,
+  id: string,
+): Promise<void> {
   try {
     const [, rows] = await app.db.batch([
       refuse("token_outdated", epochRefusal(actor)),
@@ -113,12 +118,12 @@ export async function endUpload(app: App, actor: UserActor, id: string): Promise
     }
     throw error
   }
-  await giveUpUpload(app, id)
+  await giveUpUpload(app, collections, id)
 }
 
 /** One that is under way, with what has arrived of it. What fails is left to the sweep. */
-export const giveUpUpload = (app: App, id: string): Promise<void> =>
-  giveUp(app, id, () => receiverOf(app, id).discard(id))
+export const giveUpUpload = (app: App, collections: LinkedCollections, id: string): Promise<void> =>
+  giveUp(app, id, isFree(collections), () => receiverOf(app, id).discard(id))
 
 /** SQL that is true of the actor's own that are stored, or may still go on at that moment (milliseconds since the epoch). */
 const ownUploads = ({ id, organisation }: UserActor, now: number): Sql =>

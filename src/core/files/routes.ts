@@ -33,7 +33,7 @@ export const fileRoutes = (collections: LinkedCollections, presets: ImagePresets
       const app = c.get("app")
       const destination = (name: string) => destinationNamed(app, actor, collections, name)
       const upload = await uploadOf(c, c.req.valid("query"), destination)
-      const file = await storeUpload(app, actor, upload)
+      const file = await storeUpload(app, actor, collections, upload)
       return c.json(file, 201, { location: `/files/${file.id}` })
     })
     .get("/:id", queryOf(contentQuery), async (c) => {

@@ -3,10 +3,10 @@ import type { Row } from "../../platform/database.ts"
 import { describeError } from "../../platform/log.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { schedule } from "../jobs/schedule.ts"
-import { fileHolders, isHeld } from "../records/file-records.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { keyOf } from "./files.ts"
 import { receiverOf } from "./receiver.ts"
+import { isFree } from "./uploads.ts"
 import { sweepVariants } from "./variants-sweep.ts"
 
 /** Longer than any request takes to send a file. */
@@ -25,7 +25,7 @@ const sweptFiles = 1_000
  * and two for ten thousand holders of files.
  */
 export async function sweepFiles(app: App, collections: LinkedCollections): Promise<void> {
-  const free = sql`NOT ${isHeld(fileHolders(collections.values()), raw("files.id"))}`
+  const free = isFree(collections)
   const now = new Date(app.now()).toISOString()
   const before = new Date(app.now() - abandonedMilliseconds).toISOString()
   // First they are given up in the database: an upload that ends at this moment finds that out.

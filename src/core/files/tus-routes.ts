@@ -58,7 +58,7 @@ export const tusRoutes = (collections: LinkedCollections) =>
       const headers = { ...expiryOf(upload), location: `/files/uploads/${upload.id}` }
       // One that is empty has arrived whole.
       if (!isChunk(c) && upload.sizeBytes > 0) return c.body(null, 201, headers)
-      const offset = await beginWith(c, upload)
+      const offset = await beginWith(c, collections, upload)
       return c.body(null, 201, { ...headers, "upload-offset": String(offset) })
     })
     // And HEAD, which is this without its body.
@@ -86,7 +86,7 @@ export const tusRoutes = (collections: LinkedCollections) =>
     .delete("/:id", async (c) => {
       const [app, actor] = [c.get("app"), c.get("actor")]
       const { id, incoming } = await getUpload(app, actor, collections, idOf(c))
-      if (incoming) await endUpload(app, actor, id)
+      if (incoming) await endUpload(app, actor, collections, id)
       else await deleteFile(app, assertMayHaveFiles(actor, "delete"), collections, id)
       return c.body(null, 204)
     })
@@ -108,10 +108,14 @@ function newUploadOf(c: Context<SignedIn>): NewUpload {
 }
 
 /** The first of the content. When that is refused there is no upload either: nobody has been told where it is. */
-function beginWith(c: Context<SignedIn>, upload: ResumableUpload): Promise<number> {
+function beginWith(
+  c: Context<SignedIn>,
+  collections: LinkedCollections,
+  upload: ResumableUpload,
+): Promise<number> {
   const app = c.get("app")
   const begun = append(c, upload, 0).catch(async (error: unknown) => {
-    await giveUpUpload(app, upload.id)
+    await giveUpUpload(app, collections, upload.id)
     throw error
   })
   app.waitUntil(begun.catch(() => {}))

@@ -5,6 +5,8 @@ import { Problem } from "../../platform/problem.ts"
 import { raw, type Sql, sql } from "../../platform/sql.ts"
 import { refuse } from "../identity/directory-guard.ts"
 import { epochRefusal } from "../identity/epoch.ts"
+import { fileHolders, isHeld } from "../records/file-records.ts"
+import type { LinkedCollections } from "../records/link.ts"
 import { assertFits, assertMayArrive, type Destination } from "./destinations.ts"
 import { cleanName } from "./file-name.ts"
 import { fileColumns, fileOf, keyOf, type StoredFile } from "./files.ts"
@@ -31,14 +33,24 @@ export interface Upload {
  * @throws {Problem} `payload_too_large`, `quota_exceeded`, `token_outdated`; `unsupported_media_type` where its destination
  * takes no such files; `invalid_input` when the length is another
  */
-export function storeUpload(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
-  const stored = store(app, actor, upload)
+export function storeUpload(
+  app: App,
+  actor: UserActor,
+  collections: LinkedCollections,
+  upload: Upload,
+): Promise<StoredFile> {
+  const stored = store(app, actor, collections, upload)
   // When the sender is gone the runtime drops what nobody waits for, and with it the tidying up.
   app.waitUntil(stored.catch(() => {}))
   return stored
 }
 
-async function store(app: App, actor: UserActor, upload: Upload): Promise<StoredFile> {
+async function store(
+  app: App,
+  actor: UserActor,
+  collections: LinkedCollections,
+  upload: Upload,
+): Promise<StoredFile> {
   const { sizeBytes, type, destination } = upload
   const { maxBytes } = app.settings.files
   if (sizeBytes > maxBytes) {
@@ -55,7 +67,7 @@ async function store(app: App, actor: UserActor, upload: Upload): Promise<Stored
     if (!file) throw new Problem("conflict", "It took so long that it was given up.")
     return file
   } catch (error) {
-    await giveUp(app, id)
+    await giveUp(app, id, isFree(collections))
     throw error
   }
 }
@@ -150,19 +162,29 @@ function refusalOf(error: unknown): unknown {
   }
 }
 
+/** SQL that is true of files that no record holds. */
+export const isFree = (collections: LinkedCollections): Sql =>
+  sql`NOT ${isHeld(fileHolders(collections.values()), raw("files.id"))}`
+
 /**
  * First the row says that it is gone, also one that is stored: D1 may have done what its answer, lost on the way, would have
  * told, and the sender hears of a failure. Then the content, then the row: what is left is still known until it is gone.
  *
+ * @param which SQL: a file that is stored and of which it is not true stays
  * @param discard deletes what there is of its content
  */
 export async function giveUp(
   app: App,
   id: string,
+  which: Sql,
   discard = () => app.blobs.delete([keyOf(id)]),
 ): Promise<void> {
   try {
-    await app.db.all(sql`UPDATE files SET state = 'deleted' WHERE id = ${id}`)
+    const [, stored] = await app.db.batch([
+      sql`UPDATE files SET state = 'deleted' WHERE id = ${id} AND ${which}`,
+      sql`SELECT id FROM files WHERE id = ${id} AND state = 'stored'`,
+    ])
+    if (stored?.length) return
     await discard()
     await app.db.all(sql`DELETE FROM files WHERE id = ${id} AND ${raw("state = 'deleted'")}`)
   } catch (error) {

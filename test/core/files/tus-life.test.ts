@@ -1,10 +1,12 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { beforeAll, describe, expect, test, vi } from "vitest"
+import type { Receiver } from "../../../src/core/files/receiver.ts"
 import { fetchFrom } from "../../support/deployment.ts"
 import { call, type Person, signedIn, signIn } from "../../support/people.ts"
 import { keyed, organisationOf } from "../identity/api-key-cast.ts"
 import {
+  bytesOf,
   contentOf,
   fetchFile,
   kept,
@@ -311,6 +313,46 @@ describe("an upload whose time is over", () => {
   })
 })
 
+/** As whoever has read its row hands it over. */
+const incoming = (id: string, sizeBytes: number) => ({
+  id,
+  database: "main",
+  sizeBytes,
+  type: "",
+  destination: null,
+  expiresAt: Date.now() + hour,
+})
+
+/** A body of unknown length that begins at its end. */
+const whole = { from: 5, lengthBytes: null, checksum: null }
+
+describe("what comes late, of an upload that is a file already,", () => {
+  test("begins nothing: it is told how far the file is", async () => {
+    const id = await begin(alice, 5)
+    expect((await append(alice, id, 0, "hello")).status).toBe(204)
+    const late = await receiver(id).append(incoming(id, 5), whole, new Response("more").body)
+    expect(late).toEqual({ outcome: "kept", offset: 5 })
+    expect(await storedIn(id)).toEqual([])
+    expect(await contentOf(fetchFile(alice, id))).toEqual(bytesOf("hello"))
+  })
+
+  test("to an object that knows nothing of it any more, costs the file nothing", async () => {
+    const { id } = await upload(alice, countedBytes(9 * mib))
+    const half = { from: 0, lengthBytes: null, checksum: null }
+    const body = halting(countedBytes(8 * mib + 5))
+    const late = receiver(id).append(incoming(id, 9 * mib), half, body.stream)
+    await keptFor(id, 8 * mib)
+    body.end()
+    expect(await late).toMatchObject({ outcome: "kept" })
+    const parts = (await partsOf(id)) as string
+    expect(await runDurableObjectAlarm(receiver(id))).toBe(true)
+    expect(await storedIn(id)).toEqual([])
+    expect(await isAbandoned(id, parts)).toBe(true)
+    expect(await contentOf(fetchFile(alice, id))).toHaveLength(9 * mib)
+    await call(alice, "DELETE", `/files/${id}`)
+  })
+})
+
 describe("an upload that has arrived whole when its process is killed", () => {
   /** All but its end: as it is between the last byte and the row. */
   async function arrivedWhole(content: Uint8Array<ArrayBuffer>) {
@@ -351,6 +393,20 @@ describe("an upload that has arrived whole when its process is killed", () => {
     await env.BLOBS.put(`files/${id}`, content)
     await runDurableObjectAlarm(receiver(id))
     expect(await contentOf(fetchFile(alice, id))).toHaveLength(content.length)
+  })
+
+  test("and is asked while that is done, answers when it is", async () => {
+    const id = await arrivedWhole(countedBytes(5))
+    const answers = await runInDurableObject(receiver(id), (object) => {
+      const one = object as unknown as Receiver
+      return Promise.all([
+        one.offset(incoming(id, 5)),
+        one.append(incoming(id, 5), whole, new Response("more").body),
+      ])
+    })
+    expect(answers).toEqual([5, { outcome: "kept", offset: 5 }])
+    expect(await storedIn(id)).toEqual([])
+    expect(await contentOf(fetchFile(alice, id))).toEqual(countedBytes(5))
   })
 
   test("and was given up meanwhile leaves nothing", async () => {
