@@ -181,6 +181,10 @@ export async function acceptUserInvitation(
     if (person) {
       const after = await changePerson(app, system, person.id, (before) => {
         if (before.disabledAt !== null) throw new Problem("account_disabled")
+        // They may have changed it since it was read, and the link says nothing of another.
+        if (normaliseEmail(before.email) !== normaliseEmail(row.email as string)) {
+          throw new Problem("code_invalid")
+        }
         const renewal = passwordRenewal(app, before, phc, caller)
         const given = roleChange(app, system, before, [...before.roles, ...roles])
         return {

@@ -1,8 +1,9 @@
 import { afterEach, beforeAll, expect, test, vi } from "vitest"
 import { loadArgon2 } from "../../../src/core/identity/argon2.ts"
 import { hashPassword } from "../../../src/core/identity/passwords.ts"
+import { acceptUserInvitation } from "../../../src/core/identity/user-invitations.ts"
 import { createFirstAdministrator } from "../../../src/core/identity/users.ts"
-import { sql } from "../../../src/platform/sql.ts"
+import { type Sql, sql } from "../../../src/platform/sql.ts"
 import {
   call,
   claimsOf,
@@ -251,4 +252,29 @@ test("the mail leads to a page that asks for a password", async () => {
   const page = await (await call(new URL(address).pathname)).text()
   expect(page).toContain('data-endpoint="/auth/invitations/confirmations"')
   expect(page).toContain('name="password"')
+})
+
+test("an invitation gives nothing to whoever has another address by the time it is written", async () => {
+  const { user } = await signedIn("rover")
+  const token = await invited(user.email, ["curator"])
+  const app = toolApp()
+  const { directory } = app
+  // Between the first trip and the second.
+  const batch = vi.fn(async (statements: readonly Sql[]) => {
+    const results = await directory.batch(statements)
+    await query(
+      sql`UPDATE users SET email = 'moved@example.com', emailNormalised = 'moved@example.com' WHERE id = ${user.id}`,
+    )
+    return results
+  })
+  const racing = { ...app, directory: { ...directory, batch } }
+  const acceptance = {
+    passwordHash: () => "none",
+    locale: null,
+    caller: { address: "203.0.113.1", userAgent: null },
+  }
+  await expect(acceptUserInvitation(racing, token, acceptance)).rejects.toMatchObject({
+    code: "code_invalid",
+  })
+  expect(await personAt("moved@example.com")).toMatchObject({ id: user.id, roles: "[]" })
 })
