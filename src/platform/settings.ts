@@ -79,6 +79,8 @@ const variables = z.object({
   /** Of all files of one person, and of one organisation, in each database. */
   FILE_QUOTA_PERSON: bytes.default(5_000_000_000),
   FILE_QUOTA_ORGANISATION: bytes.default(100_000_000_000),
+  /** How many one person may have, in each database: those without a byte cost, too. */
+  FILE_COUNT_PERSON: z.coerce.number().int().positive().default(100_000),
   /** How long files are kept that records have let go of: as long as these may want them back. */
   FILE_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(30),
   /** Who looks for malware in files: nobody, what knows the test file of EICAR alone, a service at FILE_SCANNER_URL. */
@@ -315,6 +317,8 @@ export interface FileSettings {
   readonly maxBytesResumable: number
   readonly quotaOfPerson: number
   readonly quotaOfOrganisation: number
+  /** How many files. */
+  readonly countOfPerson: number
   /** Of what records have let go of. */
   readonly retentionDays: number
   readonly scanner: {
@@ -378,6 +382,7 @@ export function parseSettings(env: object): Settings {
       maxBytesResumable: data.FILE_MAX_BYTES_RESUMABLE,
       quotaOfPerson: data.FILE_QUOTA_PERSON,
       quotaOfOrganisation: data.FILE_QUOTA_ORGANISATION,
+      countOfPerson: data.FILE_COUNT_PERSON,
       retentionDays: data.FILE_RETENTION_DAYS,
       scanner: { driver: data.FILE_SCANNER, url: data.FILE_SCANNER_URL ?? null },
       direct: directOf(data),

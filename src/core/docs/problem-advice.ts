@@ -38,7 +38,8 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
     "Another record stands in the way: it has the same unique value (`errors` names the fields), or it points at the record that you want to delete.",
   identity_not_linked:
     "Sign in to the account with that address in another way, then link the provider there (`POST /auth/identities/authorizations`). It is not done by itself: whoever reads a mailbox today need not be who made the account.",
-  file_unscanned: "Somebody is looking: try again after `Retry-After` seconds.",
+  file_unscanned:
+    "Somebody is looking: try again after `Retry-After` seconds. Without that header the scanner would not look at it, and it stays held (its `scan` is `unknown`).",
   offset_mismatch:
     "`Upload-Offset` of the answer says where the upload goes on, as does HEAD: send what follows from there.",
   length_required: "Send `Content-Length`: a chunked body is not taken here.",
@@ -48,7 +49,7 @@ export const problemAdvice: Readonly<Record<ProblemCode, string>> = {
     "Send `Tus-Resumable: 1.0.0`. `Tus-Version` lists what is spoken here; `OPTIONS` tells the rest.",
   payload_too_large: "A JSON body may have 1 MiB (1,048,576 bytes).",
   quota_exceeded:
-    "The person or the organisation has as many bytes as it may: delete files, or ask an administrator for more.",
+    "The person or the organisation has as many bytes, or the person as many files, as they may: delete files, or ask an administrator for more.",
   unsupported_media_type: "Say what you send: `Content-Type: application/json`.",
   range_not_satisfiable: "`Content-Range` says how long it is.",
   unsupported_image:

@@ -14,7 +14,7 @@ import { reserve, settle } from "./uploads.ts"
  * Files that go to R2 without passing through the Worker: it reserves room and signs an address, the client puts the content
  * there, and says so; then the Worker reads what has come. The signature covers the length, and `If-None-Match: *`, so that
  * nothing is ever put in the place of what has been looked at. Until the address is of no use any more, the row stays, also
- * of what is deleted: whatever somebody puts there all the same is found by the sweep.
+ * of what is deleted, and counts: whatever somebody puts there all the same is found by the sweep.
  */
 
 /** Of an address. */

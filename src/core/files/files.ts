@@ -114,7 +114,8 @@ export async function deleteFile(
   try {
     const [, gone, left, variants, ...records] = await app.db.batch([
       refuse("token_outdated", epochRefusal(actor)),
-      sql`UPDATE files SET state = 'deleted' WHERE id = ${id} AND ${ownFiles(actor)} AND NOT ${held} RETURNING id`,
+      // While its address may be used, it counts.
+      sql`UPDATE files SET state = 'deleted', directUntil = CASE WHEN directUntil > ${new Date(app.now()).toISOString()} THEN directUntil END WHERE id = ${id} AND ${ownFiles(actor)} AND NOT ${held} RETURNING id`,
       sql`SELECT id FROM files WHERE id = ${id} AND ${ownFiles(actor)}`,
       variantsLeft(id),
       ...holdingRecords(app, actor, collections, id),

@@ -3,14 +3,20 @@ import { createHash } from "node:crypto"
 import type { App } from "../../platform/app.ts"
 import { integrationsFor } from "../integrations/call.ts"
 import { integration } from "../integrations/integration.ts"
+import { maxTimeoutSeconds } from "../jobs/job.ts"
 
 /** Whoever looks for malware in files. */
 export interface Scanner {
   /**
    * @param content all of it, as often as it is asked for
+   * @param sizeBytes of it
    * @throws {Problem} when nobody can say now
    */
-  scan(content: () => Promise<ReadableStream<Uint8Array>>, signal: AbortSignal): Promise<Verdict>
+  scan(
+    content: () => Promise<ReadableStream<Uint8Array>>,
+    sizeBytes: number,
+    signal: AbortSignal,
+  ): Promise<Verdict>
 }
 
 /** `unknown` is of what a scanner will not look at, however often it is asked, such as what is too large for it. */
@@ -48,6 +54,10 @@ const testScanner: Scanner = {
   },
 }
 
+/** As long as a job may take, almost. At 5 MB/s that is for 2.9 GB. */
+const timeoutOf = (sizeBytes: number): number =>
+  Math.min(maxTimeoutSeconds - 20, 240 + Math.ceil(sizeBytes / 5_000_000))
+
 /**
  * Sends the content as a body, as `clamav-rest` takes it at `/scanHandlerBody`: 200 says that it is clean, 406 that it is
  * infected.
@@ -55,18 +65,19 @@ const testScanner: Scanner = {
  */
 function httpScanner(app: App, url: string): Scanner {
   const token = app.settings.secretNamed("FILE_SCANNER_TOKEN")
-  const service = integration("malware scanner", {
-    hosts: [new URL(url).hostname],
-    timeoutSeconds: 240,
-    ...(token !== null && {
-      secrets: { authorization: { name: "FILE_SCANNER_TOKEN", prefix: "Bearer " } },
-    }),
-  })
+  const service = (sizeBytes: number) =>
+    integration("malware scanner", {
+      hosts: [new URL(url).hostname],
+      timeoutSeconds: timeoutOf(sizeBytes),
+      ...(token !== null && {
+        secrets: { authorization: { name: "FILE_SCANNER_TOKEN", prefix: "Bearer " } },
+      }),
+    })
   return {
-    async scan(content, signal) {
+    async scan(content, sizeBytes, signal) {
       const headers = { "content-type": "application/octet-stream" }
       const call = { method: "POST", url, headers, body: content, signal } as const
-      const { status } = await integrationsFor(app).call(service, call)
+      const { status } = await integrationsFor(app).call(service(sizeBytes), call)
       if (status === 200) return "clean"
       if (status === 406) return "infected"
       if (status === 413 || status === 422) return "unknown"

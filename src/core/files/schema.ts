@@ -15,10 +15,10 @@ export const file = z
     width: z.int().nullable().meta({ description: "In pixels, of images that say so." }),
     height: z.int().nullable(),
     createdAt: instant,
-    scan: z
-      .enum(["pending", "clean", "infected"])
-      .nullable()
-      .meta({ description: "What was found of malware; null where nobody has looked." }),
+    scan: z.enum(["pending", "clean", "infected", "unknown"]).nullable().meta({
+      description:
+        "What was found of malware; null where nobody looks, unknown where the scanner would not, as at what is too large for it.",
+    }),
   })
   .meta({ description: "What is known of a file." })
 

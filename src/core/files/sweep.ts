@@ -6,6 +6,7 @@ import { schedule } from "../jobs/schedule.ts"
 import type { LinkedCollections } from "../records/link.ts"
 import { keyOf } from "./files.ts"
 import { receiverOf } from "./receiver.ts"
+import { scanAgain } from "./scan-job.ts"
 import { isFree } from "./uploads.ts"
 import { sweepVariants } from "./variants-sweep.ts"
 
@@ -21,7 +22,8 @@ const sweptFiles = 1_000
  * Deletes what nobody can reach any more: uploads that were given up two hours ago, or whose time is over, past the Worker
  * too (until then their rows stay, because something may still come); files that came for a record and were
  * given to none in a day, that records have let go of for longer than they are kept, whose owner's account or whose
- * organisation has been deleted, and the content of what was deleted. What a record holds stays. Two trips for a thousand,
+ * organisation has been deleted, and the content of what was deleted. What a record holds stays. And has files looked at for
+ * malware again that still wait. Two trips for a thousand,
  * and two for ten thousand holders of files.
  */
 export async function sweepFiles(app: App, collections: LinkedCollections): Promise<void> {
@@ -36,6 +38,7 @@ export async function sweepFiles(app: App, collections: LinkedCollections): Prom
   await giveUpReleased(app, free)
   await giveUpFilesOfNobody(app, free)
   await sweepVariants(app)
+  await scanAgain(app)
   for (let swept = sweptFiles, last = ""; swept === sweptFiles; ) {
     const rows = await app.db.all(
       sql`SELECT id, expiresAt IS NOT NULL AS resumable FROM files WHERE state = 'deleted' AND state <> 'stored' AND (directUntil IS NULL OR directUntil <= ${now}) AND id > ${last} ORDER BY id LIMIT ${raw(String(sweptFiles))}`,

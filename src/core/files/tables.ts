@@ -27,8 +27,6 @@ export const files = sqliteTable(
     width: integer(),
     height: integer(),
     createdAt: text().notNull(),
-    /** What was found of malware; null where nobody has looked. */
-    scan: text({ enum: ["pending", "clean", "infected"] }),
     /** The field of records that it was sent for, as `films.poster`, until a record holds it. */
     destination: text(),
     /**
@@ -40,8 +38,10 @@ export const files = sqliteTable(
     expiresAt: text(),
     /** Of such an upload: `Upload-Metadata` as it was sent, at most 4,096 characters. */
     metadata: text(),
-    /** Of what does not pass through the Worker: until when somebody may be putting it there. So long the row stays. */
+    /** Of what does not pass through the Worker: until when somebody may be putting it there. So long the row stays, and counts. */
     directUntil: text(),
+    /** What was found of malware; null where nobody looks, `unknown` where the scanner would not. */
+    scan: text({ enum: ["pending", "clean", "infected", "unknown"] }),
   },
   (table) => [
     /** Partial: where `state` is `stored`. */
@@ -52,6 +52,8 @@ export const files = sqliteTable(
     index("files_state").on(table.state, table.id),
     /** Partial: where it is known. */
     index("files_releasedAt").on(table.releasedAt),
+    /** Partial: where it is `pending`. */
+    index("files_pending").on(table.scan),
   ],
 )
 

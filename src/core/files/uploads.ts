@@ -121,7 +121,7 @@ export async function reserve(
   id: string,
   upload: Reservation,
 ): Promise<void> {
-  const { quotaOfPerson, quotaOfOrganisation } = app.settings.files
+  const { quotaOfPerson, quotaOfOrganisation, countOfPerson } = app.settings.files
   const { sizeBytes, name, type, destination, metadata = null, sha256 = null } = upload
   const [expiresAt = null, directUntil = null] = [upload.expiresAt, upload.directUntil].map((at) =>
     at === undefined ? null : new Date(at).toISOString(),
@@ -131,6 +131,10 @@ export async function reserve(
   try {
     await app.db.batch([
       refuse("token_outdated", epochRefusal(actor)),
+      refuse(
+        "count_of_person",
+        sql`ifnull((SELECT files FROM file_usage WHERE holder = ${actor.id}), 0) >= ${countOfPerson}`,
+      ),
       refuse("quota_of_person", full(actor.id, quotaOfPerson)),
       ...(actor.organisation === null
         ? []
@@ -150,6 +154,8 @@ function refusalOf(error: unknown): unknown {
   switch (error.outcome) {
     case "token_outdated":
       return new Problem("token_outdated")
+    case "count_of_person":
+      return new Problem("quota_exceeded", "You have as many files as you may have.")
     case "quota_of_person":
       return new Problem("quota_exceeded", "Your files would have more bytes than you may have.")
     case "quota_of_organisation":

@@ -26,7 +26,7 @@ export const fileRecords = collection("files", {
     sha256: text({ required: true }),
     width: integer(),
     height: integer(),
-    scan: choice(["pending", "clean", "infected"]),
+    scan: choice(["pending", "clean", "infected", "unknown"]),
   },
   rules: { read: "true" },
 })

@@ -163,15 +163,83 @@ describe("a file that is put at R2 directly", () => {
     expect(await put(upload, "jello")).toBe(200)
     expect(await refused(complete(upload.id), 400)).toBe("invalid_input")
     expect(await kept()).not.toContain(upload.id)
-    expect(await usageOf(alice.id)).toEqual(before)
     expect(await refused(complete(upload.id), 404)).toBe("not_found")
     // Its address is good for a while, so somebody may use it.
     expect(await put(upload, "jello")).toBe(200)
     await sweepAt(Date.now() + 3 * hour)
     expect(await kept()).toContain(upload.id)
-    await sweepAt(Date.now() + 25 * hour)
+    expect(await usageOf(alice.id)).toEqual({
+      bytes: (before.bytes as number) + 5,
+      files: (before.files as number) + 1,
+    })
+    await query(
+      "UPDATE files SET directUntil = ? WHERE id = ?",
+      new Date().toISOString(),
+      upload.id,
+    )
+    await sweepAt(Date.now())
+    expect(await usageOf(alice.id)).toEqual(before)
     expect(await kept()).not.toContain(upload.id)
     expect(await query("SELECT id FROM files WHERE id = ?", upload.id)).toEqual([])
+  })
+
+  test("counts until its address is of no use any more, also when it was deleted; then no more at once", async () => {
+    const before = await usageOf(bob.id)
+    const [early, late] = [await begin({ sizeBytes: 5 }, bob), await begin({ sizeBytes: 7 }, bob)]
+    for (const [upload, content] of [
+      [early, "hello"],
+      [late, "goodbye"],
+    ] as const) {
+      await put(upload, content)
+      await read(complete(upload.id, bob), 201)
+    }
+    await query("UPDATE files SET directUntil = createdAt WHERE id = ?", late.id)
+    for (const { id } of [early, late]) {
+      expect((await call(bob, "DELETE", `/files/${id}`)).status).toBe(204)
+    }
+    const counted = {
+      bytes: (before.bytes as number) + 5,
+      files: (before.files as number) + 1,
+    }
+    expect(await usageOf(bob.id)).toEqual(counted)
+    await vi.waitFor(async () => expect(await kept()).not.toContain(early.id))
+    expect(await put(early, "again")).toBe(200)
+    await sweepAt(Date.now())
+    expect(await usageOf(bob.id)).toEqual(counted)
+    await query("UPDATE files SET directUntil = createdAt WHERE id = ?", early.id)
+    await sweepAt(Date.now())
+    expect(await kept()).not.toContain(early.id)
+    expect(await usageOf(bob.id)).toEqual(before)
+  })
+
+  test("that was deleted before such files counted, counts from that migration on, and waits since it was sent", async () => {
+    const erin = await signedIn("erin")
+    const before = await usageOf(erin.id)
+    const upload = await begin({ sizeBytes: 5 }, erin)
+    await put(upload, "hello")
+    await read(complete(upload.id, erin), 201)
+    await query("UPDATE files SET destination = 'exhibits.leaflets' WHERE id = ?", upload.id)
+    const migrated = async (name: string) => {
+      const { queries = [] } = env.TEST_MIGRATIONS.find((one) => one.name.includes(name)) ?? {}
+      const updates = queries.filter((one) => /^(--.*\s+)*UPDATE/.test(one))
+      expect(updates).toHaveLength(1)
+      await query(updates[0] as string)
+    }
+    await migrated("files-waiting-since")
+    const [row] = await query("SELECT releasedAt, createdAt FROM files WHERE id = ?", upload.id)
+    expect(row?.releasedAt).toBe(row?.createdAt)
+    await call(erin, "DELETE", `/files/${upload.id}`)
+    const uncounted =
+      "UPDATE file_usage SET bytes = bytes - size, files = files - 1 FROM files WHERE files.id = ? AND holder = owner"
+    const counted = await usageOf(erin.id)
+    await query(
+      "UPDATE files SET directUntil = NULL WHERE state = 'deleted' AND id <> ?",
+      upload.id,
+    )
+    await query(uncounted, upload.id)
+    expect(await usageOf(erin.id)).toEqual(before)
+    await migrated("direct-room")
+    expect(await usageOf(erin.id)).toEqual(counted)
   })
 
   test("is judged by the field that it is for, by what is said of it and by what it is", async () => {

@@ -15,6 +15,7 @@ import {
   query,
   read,
   refused,
+  sweepAt,
 } from "./cast.ts"
 import { png, red } from "./pictures.ts"
 
@@ -190,7 +191,7 @@ describe("a scanner that is a service", () => {
   test.each([
     [200, "clean", "harmless"],
     [406, "infected", eicar],
-    [413, null, "too large for it"],
+    [413, "unknown", "too large for it"],
   ])("that answers %i says that it is %s", async (status, scan, content) => {
     const calls = answering(status)
     const file = await store(scanning(http), content)
@@ -199,6 +200,59 @@ describe("a scanner that is a service", () => {
     expect(calls).toMatchObject([{ url: http.FILE_SCANNER_URL, body: content }])
     expect(calls[0]?.headers.get("authorization")).toBe(`Bearer ${http.FILE_SCANNER_TOKEN}`)
     expect(calls[0]?.headers.get("content-type")).toBe("application/octet-stream")
+  })
+
+  test("that will not look at a file leaves it held for good, unless what waits is readable", async () => {
+    answering(422)
+    const file = await store(scanning(http), "unprocessable")
+    await runScans(scanning(http))
+    const answer = await ask(scanning(http), "GET", `/files/${file.id}`)
+    expect(answer.headers.get("retry-after")).toBeNull()
+    expect(await read(answer, 409)).toMatchObject({
+      code: "file_unscanned",
+      detail: "The malware scanner would not look at it, nor will it.",
+    })
+    const readable = scanning({ ...http, FILE_SCAN_PENDING: "readable" })
+    expect((await ask(readable, "GET", `/files/${file.id}`)).status).toBe(200)
+    await sweepAt(Date.now())
+    expect(await runScans(scanning(http))).toBe(0)
+  })
+
+  test("has longer for what is larger, as long as a job may take", async () => {
+    answering(200)
+    const timeout = vi.spyOn(AbortSignal, "timeout")
+    for (const [size, milliseconds] of [
+      [8, 241_000],
+      [2_000_000_000, 640_000],
+      [80_000_000_000, 820_000],
+    ] as const) {
+      const file = await store(scanning(http), "harmless")
+      await query("UPDATE files SET size = ? WHERE id = ?", size, file.id)
+      await runScans(scanning(http))
+      expect(timeout).toHaveBeenCalledWith(milliseconds)
+      await query("UPDATE files SET size = 8 WHERE id = ?", file.id)
+    }
+    timeout.mockRestore()
+    expect(scanFile.options.timeoutSeconds).toBe(840)
+  })
+
+  test("that was away for longer than a job tries, is asked again by the sweep", async () => {
+    const file = await store(scanning(http), "harmless")
+    const jobs = () => query("SELECT id, state FROM jobs WHERE key = ?", file.id)
+    const [live] = await jobs()
+    await sweepAt(Date.now())
+    expect(await jobs()).toEqual([live])
+    const ended = "UPDATE jobs SET state = 'dead', finishedAt = createdAt WHERE key = ?"
+    await query(ended, file.id)
+    await sweepAt(Date.now())
+    expect(await jobs()).toEqual([
+      { id: expect.not.stringMatching(String(live?.id)), state: "waiting" },
+    ])
+    answering(200)
+    await runScans(scanning(http))
+    expect(await scanOf(file.id)).toBe("clean")
+    await sweepAt(Date.now())
+    expect(await jobs()).toEqual([])
   })
 
   test("that does not answer leaves the file held, and is asked again by the job's next attempt", async () => {

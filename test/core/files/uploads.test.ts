@@ -182,6 +182,17 @@ describe("how much may be kept", () => {
     expect(await usageOf(dave.id)).toEqual({ bytes: 1_000, files: 10 })
   })
 
+  test("files count, too, those without a byte among them", async () => {
+    const ivan = await signedIn("ivan")
+    const deployment = small({ FILE_COUNT_PERSON: "2" })
+    for (let i = 0; i < 2; i++) expect((await sendTo(deployment, ivan, 0)).status).toBe(201)
+    expect(await read(sendTo(deployment, ivan, 0), 413)).toMatchObject({
+      code: "quota_exceeded",
+      detail: "You have as many files as you may have.",
+    })
+    expect(await usageOf(ivan.id)).toEqual({ bytes: 0, files: 2 })
+  })
+
   test("the members of an organisation share its quota", async () => {
     const [eve, frank] = [await signedIn("eve"), await signedIn("frank")]
     const organisation = await organisationOf([
@@ -278,6 +289,7 @@ describe("the sweep", () => {
   test.each([
     "UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND createdAt < ''",
     "SELECT id FROM files WHERE state = 'deleted' AND state <> 'stored' ORDER BY id LIMIT 1000",
+    "SELECT id FROM files WHERE scan = 'pending' AND state = 'stored' AND NOT EXISTS (SELECT 1 FROM jobs WHERE name = 'files.scan' AND key = files.id AND finishedAt IS NULL) LIMIT 1000",
     "SELECT id FROM files WHERE state = 'stored' AND organisation IS NOT NULL AND organisation IN (SELECT value FROM json_each('[]')) LIMIT 1000",
     "SELECT id FROM files WHERE state = 'stored' AND owner IS NOT NULL AND owner IN (SELECT value FROM json_each('[]')) LIMIT 1000",
   ])("reads no more than it takes: %s", async (statement) => {
