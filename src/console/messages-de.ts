@@ -396,6 +396,25 @@ export const de: Messages = {
     proofCode: "Code Ihres Authenticators, falls Sie einen haben",
     done: "Erledigt.",
   },
+  invitation: {
+    title: "Einladung zu einer Organisation",
+    signedIn: (email) =>
+      `Sie sind als ${email} angemeldet. Die Einladung gilt für das Konto mit der Adresse, an die ihre Mail ging.`,
+    accept: "Einladung annehmen",
+    accepted: (name) => `Sie sind „${name}“ beigetreten.`,
+    incomplete: "Der Link ist unvollständig. Öffnen Sie ihn noch einmal aus der Mail.",
+    refusals: {
+      code_invalid:
+        "Dieser Link gilt nicht oder nicht mehr: Er gilt einmal, sieben Tage lang, bis er zurückgezogen oder ein neuer verschickt wird.",
+      forbidden:
+        "Die Einladung gilt für eine andere Adresse, oder die Organisation lässt Ihre nicht mehr zu. Wenn die Mail an eine andere Adresse ging, melden Sie sich ab und mit dieser wieder an.",
+      conflict: "Sie sind schon Mitglied.",
+    },
+    signIn:
+      "Sie sind in eine Organisation eingeladen. Melden Sie sich mit der Adresse an, an die die Mail ging, oder legen Sie ein Konto mit ihr an.",
+    account: "Konto anlegen",
+    accountHint: "Mit der Adresse, an die die Einladung ging.",
+  },
   organisations: {
     title: "Organisationen",
     empty:

@@ -383,6 +383,25 @@ export const en = {
     proofCode: "Code of your authenticator, if you have one",
     done: "Done.",
   },
+  invitation: {
+    title: "Invitation to an organisation",
+    signedIn: (email: string) =>
+      `You are signed in as ${email}. The invitation is for the account with the address that its mail came to.`,
+    accept: "Accept the invitation",
+    accepted: (name: string) => `You have joined “${name}”.`,
+    incomplete: "The link is not complete. Open it once more from the mail.",
+    refusals: {
+      code_invalid:
+        "This link is not valid, or not any more: it works once, within seven days, until it is withdrawn or a new one is sent.",
+      forbidden:
+        "The invitation is for another address, or the organisation does not allow yours any more. If its mail came to another address, sign out, and in with that one.",
+      conflict: "You are a member already.",
+    } as Readonly<Record<string, string>>,
+    signIn:
+      "You are invited to an organisation. Sign in with the address that the mail came to, or create an account with it.",
+    account: "Create an account",
+    accountHint: "With the address that the invitation came to.",
+  },
   organisations: {
     title: "Organisations",
     empty: "There are no organisations yet. In one, people share records that others do not see.",

@@ -2,6 +2,7 @@ import { type ComponentType, lazy } from "react"
 import { pages as ownPages } from "../app/console.ts"
 import type { Messages } from "./messages-en.ts"
 import { Overview } from "./overview/overview.tsx"
+import { invitationsPath } from "./sign-in/fragment.ts"
 
 /** A page of the console. */
 export interface ConsolePage {
@@ -27,6 +28,9 @@ const page = (
   load: () => Promise<{ default: ComponentType }>,
   label?: (text: Messages) => string,
 ): ConsolePage => ({ group, path, component: lazy(load), ...(label && { label }) })
+
+/** Those that are for everybody who has an account. */
+export const openPaths: readonly string[] = ["/account", invitationsPath]
 
 /** All pages, in the order of the menu. */
 export const pages: readonly ConsolePage[] = [
@@ -113,6 +117,7 @@ export const pages: readonly ConsolePage[] = [
     (text) => text.nav.inbound,
   ),
   page("account", "/account", () => import("./account/account.tsx")),
+  page("account", invitationsPath, () => import("./people/invitation.tsx")),
   ...ownPages.map(({ path, label, load }: OwnPage): ConsolePage => {
     const own = page("own", path, load)
     return { ...own, label: (text) => (text.code === "de" ? label.de : label.en) }

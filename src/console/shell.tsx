@@ -19,7 +19,7 @@ import { Link, Route, Switch, useLocation } from "wouter"
 import { collectionsQuery } from "./data/collections.ts"
 import { ViewerProvider } from "./data/viewer.tsx"
 import { Icon } from "./icon.tsx"
-import { pages } from "./pages.ts"
+import { openPaths, pages } from "./pages.ts"
 import { Palette } from "./palette.tsx"
 import { Impersonation } from "./people/impersonation.tsx"
 import { ErrorBoundary } from "./problem.tsx"
@@ -83,7 +83,7 @@ export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1}>
         <Impersonation />
-        {isAdministrator(user) || location === "/account" ? (
+        {isAdministrator(user) || openPaths.includes(location) ? (
           <ViewerProvider>
             <ErrorBoundary place={location}>
               <Suspense fallback={<Loader role="status" aria-label={text.loading} />}>

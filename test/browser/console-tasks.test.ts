@@ -4,7 +4,7 @@ import { eventually } from "../support/eventually.ts"
 import { startServer, type TestServer } from "../support/server.ts"
 import { executablePath, launchBrowser, visit } from "./browser.ts"
 import { countClicks } from "./clicks.ts"
-import { expectAccessible, goTo, visitConsole } from "./console-visit.ts"
+import { expectAccessible, goTo, overflow, visitConsole } from "./console-visit.ts"
 
 let server: TestServer
 let browser: Browser
@@ -64,6 +64,91 @@ describe.skipIf(!executablePath)("what an administrator comes for", () => {
     expect(clicks()).toBeGreaterThan(2)
     expect(clicks()).toBeLessThanOrEqual(5)
     await visitor.leave()
+  })
+
+  test("whoever the mail invites makes an account where it leads, and joins; others are told why they do not", async () => {
+    const email = "reader@example.org"
+    const { id } = await ask<{ id: string }>("POST", "/auth/organisations", { name: "Readers" })
+    await ask("POST", `/auth/organisations/${id}/invitations`, { email, roles: ["member"] })
+    const link = await eventually(async () => {
+      const { items } = await ask<{ items: { id: string; address: string }[] }>("GET", "/mails")
+      const sent = items.find(({ address }) => address === email)
+      const { text = "" } = await ask<{ text?: string }>("GET", `/mails/${sent?.id}`)
+      return new URL(/https?:\S+#\S+/.exec(text)?.[0] ?? "")
+    })
+    const address = server.url + link.pathname + link.hash
+    const members = async () => {
+      const { items } = await ask<{ items: unknown[] }>("GET", `/auth/organisations/${id}/members`)
+      return items.length
+    }
+
+    // To another than whom it is for, who is told so, and has not used it up.
+    const other = await visitConsole(browser, server, link.pathname.slice(8) + link.hash)
+    await other.page.getByText(`signed in as ${server.admin.email}`).waitFor()
+    const accept = { name: "Accept the invitation" }
+    await other.page.getByRole("button", accept).click()
+    await other.page.getByRole("alert").getByText("for another address").waitFor()
+    expect(other.complaints.filter((one) => !one.includes("403"))).toEqual([])
+    await other.page.context().close()
+
+    const visitor = await visit(browser, address, {
+      locale: "en-GB",
+      viewport: { width: 375, height: 812 },
+    })
+    const { page, complaints } = visitor
+    const sent: string[] = []
+    page.on("request", (request) => sent.push(request.url(), request.postData() ?? ""))
+    await page.getByText("You are invited to an organisation.").waitFor()
+    // By way of a provider who does not let them in.
+    await page.route("**/auth/providers", (route) =>
+      route.fulfill({ json: { items: [{ name: "acme", kind: "oidc", label: "Acme" }] } }),
+    )
+    await page.route("**/authorizations", (route) =>
+      route.fulfill({ json: { url: `${server.url}/acme` } }),
+    )
+    const back = `${link.pathname}#error=authorization_denied`
+    await page.route("**/acme", (route) =>
+      route.fulfill({ contentType: "text/html", body: `<script>location = "${back}"</script>` }),
+    )
+    await page.reload()
+    await page.getByRole("button", { name: "Sign in with Acme" }).click()
+    await page.getByRole("alert").getByText("You were not signed in.").waitFor()
+    await expectAccessible(page, "sign-in of the invited")
+    await page.getByRole("button", { name: "Create an account" }).click()
+    await expectAccessible(page, "account of the invited")
+    await page.getByLabel("E-mail address").fill(email)
+    await page.locator("input[name=password]").fill("a password of my own")
+    await page.getByRole("button", { name: "Create", exact: true }).click()
+    await page.getByText(`signed in as ${email}`).waitFor()
+    expect(page.url()).toBe(address)
+    await expectAccessible(page, "invitation to an organisation")
+    expect(await overflow(page)).toBe(0)
+    expect(await members()).toBe(1)
+    expect(sent.join(" ")).not.toContain("hiv_")
+    await page.getByRole("button", accept).click()
+    await page.getByText("You have joined “Readers”.").waitFor()
+    await page.waitForURL("**/console/account")
+    expect(await members()).toBe(2)
+    expect(sent.filter((one) => one.includes("hiv_"))).toEqual([
+      JSON.stringify({ token: link.hash.slice(1) }),
+    ])
+
+    for (const [hash, words] of [
+      [link.hash, "This link is not valid, or not any more"],
+      ["#hiv_x", "This link is not valid, or not any more"],
+    ] as const) {
+      await page.goto(server.url + link.pathname + hash)
+      await page.getByRole("button", accept).click()
+      await page.getByRole("alert").getByText(words).waitFor()
+    }
+    await page.evaluate(() => {
+      location.hash = ""
+    })
+    await page.getByText("The link is not complete.").waitFor()
+    expect(await page.getByRole("button", accept).isDisabled()).toBe(true)
+    // The first visit of a stranger, the token before the acceptance, and links that are void.
+    expect(complaints.filter((one) => !one.includes("401"))).toEqual([])
+    await page.context().close()
   })
 
   test("a colleague who has signed up becomes an editor in four clicks", async () => {

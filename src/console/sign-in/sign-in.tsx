@@ -11,22 +11,29 @@ import {
   TextInput,
   Title,
 } from "@mantine/core"
-import { useQuery } from "@tanstack/react-query"
-import { type FormEvent, type ReactNode, useState } from "react"
+import { type ReactNode, useState } from "react"
+import { useLocation } from "wouter"
 import type { SignIn as Form, User } from "../../client/session.ts"
 import { backend, isProblem, write } from "../backend.ts"
 import { wordsFor } from "../problem.tsx"
 import { useText } from "../text.tsx"
+import { Fields } from "./fields.tsx"
+import { invitationsPath } from "./fragment.ts"
 import { askForPasskey } from "./passkey.ts"
 import { takeReturn, wordsForReturn } from "./provider-return.ts"
+import { Providers } from "./providers.tsx"
 
 type Step =
   | { kind: "password" }
   | { kind: "mail"; sentTo: string | null }
   | { kind: "factor"; challenge: string; recovery: boolean }
   | { kind: "first" }
+  | { kind: "account" }
 
-/** Every way in: password, passkey, mailed code, providers, second factors; and the first administrator. */
+/**
+ * Every way in: password, passkey, mailed code, providers, second factors; the first administrator; and for whoever was
+ * invited to an organisation, an account.
+ */
 export function SignIn({ onDone, email: known }: { onDone: (user: User) => void; email?: string }) {
   const text = useText()
   const [returned] = useState(takeReturn)
@@ -38,6 +45,8 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
   const [email, setEmail] = useState(known ?? "")
   const [error, setError] = useState<unknown>()
   const [busy, setBusy] = useState(false)
+  const [place] = useLocation()
+  const invited = place === invitationsPath
 
   async function attempt(work: () => Promise<void>): Promise<void> {
     setBusy(true)
@@ -55,6 +64,13 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
   const enter = (form: Form) => attempt(async () => onDone(await backend.auth.signIn(form)))
   const byPasskey = (challenge?: string) =>
     attempt(async () => onDone(await backend.auth.signIn(await askForPasskey(challenge))))
+  const make = ({ code, password = "", name }: Record<string, string>) =>
+    attempt(async () => {
+      const person = { email, password, ...(name && { name }) }
+      if (code === undefined) await backend.auth.signUp(person)
+      else await write("POST", "/auth/administrators", { ...person, code })
+      onDone(await backend.auth.signIn({ email, password }))
+    })
 
   const address = (
     <TextInput
@@ -93,6 +109,7 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
     >
       {step.kind === "password" && (
         <>
+          {invited && <Text size="sm">{text.invitation.signIn}</Text>}
           <Fields
             busy={busy}
             submit={text.signIn.submit}
@@ -124,9 +141,9 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
               component="button"
               type="button"
               size="sm"
-              onClick={() => setStep({ kind: "first" })}
+              onClick={() => setStep({ kind: invited ? "account" : "first" })}
             >
-              {text.signIn.firstRun}
+              {invited ? text.invitation.account : text.signIn.firstRun}
             </Anchor>
           )}
         </>
@@ -202,25 +219,16 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
           {back}
         </>
       )}
-      {step.kind === "first" && (
-        <Fields
-          busy={busy}
-          submit={text.create}
-          onSubmit={({ code, password = "", name }) =>
-            attempt(async () => {
-              await write("POST", "/auth/administrators", {
-                code,
-                email,
-                password,
-                ...(name && { name }),
-              })
-              onDone(await backend.auth.signIn({ email, password }))
-            })
-          }
-          below={back}
-        >
-          <Text size="sm">{text.signIn.firstRunHint}</Text>
-          <TextInput label={text.signIn.oneTimeCode} name="code" autoComplete="off" required />
+      {(step.kind === "first" || step.kind === "account") && (
+        <Fields busy={busy} submit={text.create} onSubmit={make} below={back}>
+          {step.kind === "first" ? (
+            <>
+              <Text size="sm">{text.signIn.firstRunHint}</Text>
+              <TextInput label={text.signIn.oneTimeCode} name="code" autoComplete="off" required />
+            </>
+          ) : (
+            <Text size="sm">{text.invitation.accountHint}</Text>
+          )}
           {address}
           <TextInput label={text.signIn.name} name="name" autoComplete="name" />
           <PasswordInput
@@ -235,12 +243,11 @@ export function SignIn({ onDone, email: known }: { onDone: (user: User) => void;
   )
 }
 
-const titleOf = (step: Step, text: ReturnType<typeof useText>): string =>
-  step.kind === "factor"
-    ? text.signIn.secondFactor
-    : step.kind === "first"
-      ? text.signIn.firstRunTitle
-      : text.signIn.title
+function titleOf({ kind }: Step, text: ReturnType<typeof useText>): string {
+  if (kind === "factor") return text.signIn.secondFactor
+  if (kind === "first") return text.signIn.firstRunTitle
+  return kind === "account" ? text.invitation.account : text.signIn.title
+}
 
 /** The whole page, or, `within` a dialog that has a title already, what it holds. */
 function Frame(props: {
@@ -272,45 +279,4 @@ function Frame(props: {
       </Paper>
     </Center>
   )
-}
-
-function Fields(props: {
-  busy: boolean
-  submit: string
-  onSubmit: (data: Record<string, string>) => void
-  below?: ReactNode
-  children: ReactNode
-}) {
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const entries = [...new FormData(event.currentTarget)].map(([name, value]) => [
-      name,
-      String(value).trim(),
-    ])
-    props.onSubmit(Object.fromEntries(entries))
-  }
-  return (
-    <form onSubmit={submit}>
-      <Stack>
-        {props.children}
-        <Button type="submit" loading={props.busy}>
-          {props.submit}
-        </Button>
-        {props.below}
-      </Stack>
-    </form>
-  )
-}
-
-/** Those that the deployment has set up; none is shown where it has none. */
-function Providers({ onFailed }: { onFailed: (error: unknown) => void }) {
-  const text = useText()
-  const { data } = useQuery({ queryKey: ["providers"], queryFn: () => backend.auth.providers() })
-  const goTo = async (name: string) =>
-    location.assign(await backend.auth.beginSignInWith(name, location.pathname))
-  return data?.map(({ name, label }) => (
-    <Button key={name} variant="default" onClick={() => void goTo(name).catch(onFailed)}>
-      {text.signIn.with(label)}
-    </Button>
-  ))
 }

@@ -127,9 +127,10 @@ VALUES (${invitation.id}, ${organisation.id}, ${draft.email}, ${email}, ${JSON.s
   })
 }
 
-/** In the fragment, which browsers keep to themselves: no log and no Referer shows the token. */
+/** To a page of the console, with the token in the fragment, which browsers keep to themselves: no log and no Referer shows it. */
 function linkTo(app: App, token: string): string {
-  if (app.settings.publicUrl !== null) return `${app.settings.publicUrl}/invitations#${token}`
+  if (app.settings.publicUrl !== null)
+    return `${app.settings.publicUrl}/console/invitations#${token}`
   const cause = new Error("PUBLIC_URL: is needed for invitations, which lead there")
   throw new Problem("misconfigured", { cause })
 }

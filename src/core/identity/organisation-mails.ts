@@ -11,7 +11,11 @@ const organisation = z.string()
 
 export const invitationMail = mailTemplate("organisation-invitation", {
   data: z.object({ organisation, url: z.url(), days: z.int() }),
-  sample: { organisation: "Film club", url: "https://app.example.com/invitations#hiv_…", days: 7 },
+  sample: {
+    organisation: "Film club",
+    url: "https://app.example.com/console/invitations#hiv_…",
+    days: 7,
+  },
   messages: {
     en: {
       subject: ({ organisation }) => `Invitation to “${organisation}”`,

@@ -140,7 +140,7 @@ const operations: readonly Operation[] = [
     operationId: "inviteMember",
     summary: "Invite somebody",
     description:
-      "By mail, whether or not the address has an account. The link works once, for seven days. A new invitation takes the place of an open one. An organisation sends 100 a day at most.",
+      "By mail, whether or not the address has an account. The link works once, for seven days, and leads to a page of the console, which has it accepted. A new invitation takes the place of an open one. An organisation sends 100 a day at most.",
     auth: "session",
     pathParameters: { id },
     body: jsonBody(shapes.newOrganisationInvitation),
