@@ -110,6 +110,3 @@ export function describeIssue(issue: z.core.$ZodIssue): InputError[] {
   const custom = issue.code === "custom" ? (issue.params?.code as string | undefined) : undefined
   return [{ path, code: custom ?? issue.code, message: `${path}: ${issue.message}` }]
 }
-
-/** NUL ends a text early in SQLite, and a lone surrogate has no UTF-8 form: neither can be stored faithfully. */
-export const isStorableText = (text: string): boolean => !text.includes("\0") && text.isWellFormed()

@@ -13,6 +13,9 @@ const sources = [
   "src/console/**/*",
   "src/client/**/*",
   "src/app/console*",
+  // The language's parser, and what it needs.
+  "src/core/expression/{error,parse,tokens}.ts",
+  "src/platform/storable-text.ts",
   "src/tools/build-console.ts",
   "package-lock.json",
 ]

@@ -6,7 +6,6 @@ import {
   readConditions,
   writeConditions,
 } from "../../src/console/data/conditions.ts"
-import { parseExpression } from "../../src/core/expression/parse.ts"
 
 const condition: fc.Arbitrary<Condition> = fc.record({
   field: fc.constantFrom("title", "film.title", "a1", "createdAt"),
@@ -20,19 +19,21 @@ const condition: fc.Arbitrary<Condition> = fc.record({
 })
 
 describe("a filter as conditions", () => {
-  test("reads back what it wrote, and the server's own parser reads it too", () => {
+  test("reads back what it wrote", () => {
     fc.assert(
       fc.property(fc.array(condition, { maxLength: 6 }), (conditions) => {
         const text = writeConditions(conditions)
         expect(readConditions(text)).toEqual(conditions)
-        if (conditions.length > 0) parseExpression(text)
       }),
     )
   })
 
   test.each([
     [`a = 1 || b = 2`],
-    [`(a = 1)`],
+    [`a = 1 && (b = 2 && c = 3)`],
+    [`a = 1 && b`],
+    [`1 = a`],
+    [`@new.a = 1`],
     [`!(a = 1)`],
     [`a = @me.id`],
     [`a > @now - 7d`],
@@ -42,13 +43,12 @@ describe("a filter as conditions", () => {
     [`a in (1, 2)`],
     [`lower(a) = "x"`],
     [`a = "\\q"`],
-    [`a = 1e5`],
   ])("leaves %s as text", (text) => {
     expect(readConditions(text)).toBeNull()
   })
 
-  test("reads either quote, numbers below zero, and no condition at all", () => {
-    expect(readConditions(` a='it\\'s' && b.c>=-1.5&& d = null `)).toEqual([
+  test("reads either quote, numbers below zero, parentheses around one condition, and no condition at all", () => {
+    expect(readConditions(` a='it\\'s' && (b.c>=-1.5)&& d = null `)).toEqual([
       { field: "a", comparator: "=", value: "it's" },
       { field: "b.c", comparator: ">=", value: -1.5 },
       { field: "d", comparator: "=", value: null },

@@ -1,62 +1,50 @@
+import { filter } from "../../client/filter.ts"
+import type { Ast, ComparisonOperator } from "../../core/expression/ast.ts"
+import { readExpression } from "./expression.ts"
+
 /*
  * Filters as a list of conditions, written to and read from the expression language: `a = 1 && b ~ "x"`. What says more
  * than such a list is text, and stays so. No I/O.
  */
 
-export const comparators = ["=", "!=", ">", ">=", "<", "<=", "~", "!~"] as const
-export type Comparator = (typeof comparators)[number]
+export const comparators = [
+  "=",
+  "!=",
+  ">",
+  ">=",
+  "<",
+  "<=",
+  "~",
+  "!~",
+] as const satisfies readonly ComparisonOperator[]
 
 export interface Condition {
   readonly field: string
-  readonly comparator: Comparator
+  readonly comparator: ComparisonOperator
   readonly value: string | number | boolean | null
 }
 
 export const writeConditions = (conditions: readonly Condition[]): string =>
   conditions
-    .map(({ field, comparator, value }) => `${field} ${comparator} ${literal(value)}`)
+    .map(({ field, comparator, value }) => `${field} ${comparator} ${filter`${value}`}`)
     .join(" && ")
 
 /** Null when the text is more than conditions that all hold. */
 export function readConditions(text: string): Condition[] | null {
-  const conditions: Condition[] = []
-  let rest = text.trim()
-  if (rest === "") return []
-  for (;;) {
-    const found = pattern.exec(rest)
-    if (!found) return null
-    const { field = "", comparator = "", value = "" } = found.groups ?? {}
-    const read = readValue(value)
-    if (read === undefined) return null
-    conditions.push({ field, comparator: comparator as Comparator, value: read })
-    rest = rest.slice(found[0].length).trim()
-    if (rest === "") return conditions
-    if (!rest.startsWith("&&")) return null
-    rest = rest.slice(2).trim()
+  if (text.trim() === "") return []
+  const ast = readExpression(text)
+  if (ast === null) return null
+  const conditions = (ast.kind === "and" ? ast.parts : [ast]).map(conditionOf)
+  return conditions.every((condition) => condition !== null) ? conditions : null
+}
+
+function conditionOf(ast: Ast): Condition | null {
+  if (ast.kind !== "comparison") return null
+  const { left, operator, right } = ast
+  if (left.kind !== "path" || left.root !== "row" || right.kind !== "literal") return null
+  return {
+    field: left.names.map(({ name }) => name).join("."),
+    comparator: operator,
+    value: right.value,
   }
-}
-
-const pattern =
-  /^(?<field>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)\s*(?<comparator>!=|>=|<=|!~|=|>|<|~)\s*(?<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|-?\d+(?:\.\d+)?|true|false|null)(?![\w."'])/
-
-const escapes: Readonly<Record<string, string>> = { '"': '\\"', "\\": "\\\\", "\n": "\\n" }
-
-function literal(value: Condition["value"]): string {
-  if (typeof value !== "string") return String(value)
-  return `"${value.replace(/["\\\n]/g, (sign) => escapes[sign] as string)}"`
-}
-
-function readValue(text: string): Condition["value"] | undefined {
-  if (text === "true" || text === "false") return text === "true"
-  if (text === "null") return null
-  if (!/^["']/.test(text)) return Number(text)
-  let known = true
-  const value = text.slice(1, -1).replace(/\\(u[0-9a-fA-F]{4}|.)/gs, (_, sign: string) => {
-    if (sign === "n") return "\n"
-    if (sign.startsWith("u") && sign.length === 5)
-      return String.fromCharCode(Number.parseInt(sign.slice(1), 16))
-    if (!`"'\\`.includes(sign)) known = false
-    return sign
-  })
-  return known ? value : undefined
 }

@@ -46,7 +46,8 @@ export function FieldInput(props: Props) {
         <NumberInput
           {...common}
           value={typeof value === "number" ? value : ""}
-          onChange={(now) => onChange(now === "" || now === "-" ? null : Number(now))}
+          // What is begun, a sign or a point, is no number yet.
+          onChange={(now) => onChange(now === "" || Number.isNaN(Number(now)) ? null : Number(now))}
           allowDecimal={kind === "number"}
           {...(typeof options.min === "number" && { min: options.min })}
           {...(typeof options.max === "number" && { max: options.max })}

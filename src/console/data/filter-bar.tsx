@@ -4,13 +4,7 @@ import { Icon } from "../icon.tsx"
 import { wordsFor } from "../problem.tsx"
 import { useText } from "../text.tsx"
 import type { CollectionDescription, FieldDescription } from "./collections.ts"
-import {
-  type Comparator,
-  type Condition,
-  comparators,
-  readConditions,
-  writeConditions,
-} from "./conditions.ts"
+import { type Condition, comparators, readConditions, writeConditions } from "./conditions.ts"
 import { ExpressionInput } from "./expression-input.tsx"
 import { FieldInput } from "./field-input.tsx"
 import type { Asked } from "./records.ts"
@@ -227,7 +221,7 @@ function ConditionRow(props: {
           else
             onChange({
               ...condition,
-              comparator: value as Comparator,
+              comparator: value as Condition["comparator"],
               value: isNull ? emptyValue(field) : condition.value,
             })
         }}

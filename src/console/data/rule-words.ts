@@ -1,5 +1,13 @@
+import type {
+  Ast,
+  ComparisonAst,
+  ComparisonOperator,
+  LiteralAst,
+  OperandAst,
+  PathAst,
+} from "../../core/expression/ast.ts"
 import type { Messages } from "../messages-en.ts"
-import { type Condition, type Operand, type Operator, type Path, readRule } from "./rule-tree.ts"
+import { readExpression } from "./expression.ts"
 
 /* Access rules in words. "Everybody" is said of `true` and of nothing else. No I/O. */
 
@@ -12,7 +20,7 @@ export type Words = readonly (string | { readonly code: string })[]
  */
 export function ruleInWords(rule: string | undefined, text: Messages): readonly Words[] | null {
   if (rule === undefined) return [[text.rule.nobody]]
-  const condition = readRule(rule)
+  const condition = readExpression(rule)
   if (condition === null) return null
   if (condition.kind === "truth" && condition.operand.kind === "literal") {
     const { value } = condition.operand
@@ -31,14 +39,14 @@ type RuleText = Messages["rule"]
 const maxAlternatives = 6
 
 /** Which of several lists of conditions has to hold as a whole; null where they are too many. */
-function alternativesOf(condition: Condition): Condition[][] | null {
+function alternativesOf(condition: Ast): Ast[][] | null {
   if (condition.kind === "or") {
     const parts = condition.parts.map(alternativesOf)
     const all = parts.flatMap((part) => part ?? [])
     return parts.includes(null) || all.length > maxAlternatives ? null : all
   }
   if (condition.kind === "and") {
-    let all: Condition[][] = [[]]
+    let all: Ast[][] = [[]]
     for (const part of condition.parts) {
       const choices = alternativesOf(part)
       if (choices === null) return null
@@ -50,7 +58,7 @@ function alternativesOf(condition: Condition): Condition[][] | null {
   return [[condition]]
 }
 
-function sentence(conditions: readonly Condition[], t: RuleText): Words | null {
+function sentence(conditions: readonly Ast[], t: RuleText): Words | null {
   const who: Words[] = []
   const where: Words[] = []
   for (const condition of conditions) {
@@ -78,11 +86,11 @@ function fill(template: string, ...values: readonly Words[]): Words {
     ])
 }
 
-const isActor = (operand: Operand, name: string): boolean =>
+const isActor = (operand: OperandAst, name: string): boolean =>
   operand.kind === "actor" && operand.name === name
 
 /** What has to be true of whoever asks; null where it is not about them. */
-function ofPerson(condition: Condition, t: RuleText): Words | null {
+function ofPerson(condition: Ast, t: RuleText): Words | null {
   if (condition.kind === "not") {
     const { part } = condition
     return part.kind === "has" && part.path === null ? hasRole(part.value, t.noRole) : null
@@ -103,13 +111,13 @@ function ofPerson(condition: Condition, t: RuleText): Words | null {
   return other.kind === "path" ? comparedWithField(actor.name, isSame, other, t) : null
 }
 
-const hasRole = (role: Operand, template: string): Words | null =>
+const hasRole = (role: OperandAst, template: string): Words | null =>
   role.kind === "literal" ? fill(template, [{ code: String(role.value) }]) : null
 
 function comparedWithLiteral(
   name: string,
   isSame: boolean,
-  value: string | number | boolean | null,
+  value: LiteralAst["value"],
   t: RuleText,
 ): Words | null {
   if (name === "me.id" && value === null) return [isSame ? t.notSignedIn : t.signedIn]
@@ -119,10 +127,15 @@ function comparedWithLiteral(
   return kind === undefined ? null : [kind]
 }
 
-function comparedWithField(name: string, isSame: boolean, path: Path, t: RuleText): Words | null {
+function comparedWithField(
+  name: string,
+  isSame: boolean,
+  path: PathAst,
+  t: RuleText,
+): Words | null {
   if (name === "me.id") {
     if (isSame && path.root === "row" && path.names.length === 1) {
-      const [name] = path.names
+      const [{ name }] = path.names
       if (name === "createdBy") return [t.author]
       if (name === "id") return [t.oneself]
     }
@@ -134,17 +147,17 @@ function comparedWithField(name: string, isSame: boolean, path: Path, t: RuleTex
 }
 
 /** What has to be true of the record; null where there are no words for it. */
-function ofRecord(condition: Condition, t: RuleText): Words | null {
+function ofRecord(condition: Ast, t: RuleText): Words | null {
   switch (condition.kind) {
     case "truth":
       return truth(condition.operand, t.yes, t)
     case "not": {
       const { part } = condition
-      if (part.kind === "changed") return fill(t.unchanged, [{ code: part.field }])
+      if (part.kind === "changed") return fill(t.unchanged, [{ code: part.field.name }])
       return part.kind === "truth" ? truth(part.operand, t.no, t) : null
     }
     case "changed":
-      return fill(t.changed, [{ code: condition.field }])
+      return fill(t.changed, [{ code: condition.field.name }])
     case "in":
       return ofList(condition.left, condition.list, condition.negated ? t.noneOf : t.oneOf, t)
     case "comparison":
@@ -154,12 +167,12 @@ function ofRecord(condition: Condition, t: RuleText): Words | null {
   }
 }
 
-const truth = (operand: Operand, template: string, t: RuleText): Words | null =>
+const truth = (operand: OperandAst, template: string, t: RuleText): Words | null =>
   operand.kind === "path" ? fill(template, pathWords(operand, t)) : null
 
 function ofList(
-  left: Operand,
-  list: readonly Operand[],
+  left: OperandAst,
+  list: readonly OperandAst[],
   template: string,
   t: RuleText,
 ): Words | null {
@@ -170,16 +183,11 @@ function ofList(
   return fill(template, pathWords(left, t), told)
 }
 
-function compared(
-  { operator, left, right }: Extract<Condition, { kind: "comparison" }>,
-  t: RuleText,
-): Words | null {
+function compared(comparison: ComparisonAst, t: RuleText): Words | null {
+  const { operator, left, right } = comparison
   if (left.kind !== "path") {
     if (right.kind !== "path" || operator === "~" || operator === "!~") return null
-    return compared(
-      { kind: "comparison", operator: mirrored[operator], left: right, right: left },
-      t,
-    )
+    return compared({ ...comparison, operator: mirrored[operator], left: right, right: left }, t)
   }
   const field = pathWords(left, t)
   if (right.kind === "literal" && (right.value === null || typeof right.value === "boolean")) {
@@ -194,7 +202,7 @@ function compared(
   return words === null ? null : fill(words, field, value)
 }
 
-const mirrored: Readonly<Record<Operator, Operator>> = {
+const mirrored: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
   "=": "=",
   "!=": "!=",
   ">": "<",
@@ -205,15 +213,15 @@ const mirrored: Readonly<Record<Operator, Operator>> = {
   "!~": "!~",
 }
 
-function valueWords(operand: Operand, t: RuleText): Words | null {
+function valueWords(operand: OperandAst, t: RuleText): Words | null {
   if (operand.kind === "path") return pathWords(operand, t)
-  if (operand.kind === "time") return [t[operand.base]]
+  if (operand.kind === "time") return operand.offsetMilliseconds === 0 ? [t[operand.base]] : null
   if (operand.kind !== "literal" || operand.value === null) return null
   return typeof operand.value === "string" ? [t.quoted(operand.value)] : [String(operand.value)]
 }
 
-function pathWords({ root, names }: Path, t: RuleText): Words {
-  const code = { code: names.join(".") }
+function pathWords({ root, names }: PathAst, t: RuleText): Words {
+  const code = { code: names.map(({ name }) => name).join(".") }
   if (root === "row") return [code]
   return fill(root === "new" ? t.incoming : t.former, [code])
 }

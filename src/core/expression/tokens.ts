@@ -1,4 +1,4 @@
-import { isStorableText } from "../../platform/validate.ts"
+import { isStorableText } from "../../platform/storable-text.ts"
 import { ExpressionError } from "./error.ts"
 
 export type TokenKind = "name" | "actor" | "text" | "number" | "duration" | "symbol" | "end"

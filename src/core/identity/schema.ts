@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { isStorableText } from "../../platform/validate.ts"
+import { isStorableText } from "../../platform/storable-text.ts"
 import { addressPattern, hasDomain } from "../mail/address.ts"
 
 /*

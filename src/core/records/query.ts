@@ -1,5 +1,5 @@
 import { type InputError, invalidInput, Problem } from "../../platform/problem.ts"
-import { isStorableText } from "../../platform/validate.ts"
+import { isStorableText } from "../../platform/storable-text.ts"
 import { checkExpression } from "../expression/check.ts"
 import { type Checked, constant, type Distance, type Path } from "../expression/checked.ts"
 import { parseInstant, storedDatetime } from "../expression/dates.ts"

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { isId } from "../../platform/ids.ts"
-import { isStorableText, parseWith } from "../../platform/validate.ts"
+import { isStorableText } from "../../platform/storable-text.ts"
+import { parseWith } from "../../platform/validate.ts"
 import { parseInstant, storedDatetime } from "../expression/dates.ts"
 import { codePointLength } from "../expression/text.ts"
 import type { LinkedCollection, LinkedField } from "./link.ts"
