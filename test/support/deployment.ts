@@ -1,4 +1,5 @@
 import { createExecutionContext } from "cloudflare:test"
+import { requestOf } from "./people.ts"
 import worker from "./worker.ts"
 
 /** The whole worker as a deployment with these variables would be: for settings that other tests do without. */
@@ -8,3 +9,7 @@ export const fetchFrom = async (env: object, request: Request): Promise<Response
     env as Env,
     createExecutionContext(),
   )
+
+/** The same by what `call` takes. */
+export const callAt = (env: object, ...said: Parameters<typeof requestOf>): Promise<Response> =>
+  fetchFrom(env, requestOf(...said))

@@ -9,26 +9,27 @@ export interface Person {
 
 const password = "correct horse battery staple"
 
-/** Speaks HTTP to the real worker. `as` null is anonymous. */
-export async function call(
+/** `as` null is anonymous. */
+export const requestOf = (
   as: Person | null,
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
-): Promise<Response> {
-  return exports.default.fetch(
-    new Request(`http://127.0.0.1${path}`, {
-      method,
-      headers: {
-        ...(as && { authorization: `Bearer ${as.token}` }),
-        ...(body !== undefined && { "content-type": "application/json" }),
-        ...headers,
-      },
-      ...(body !== undefined && { body: isBody(body) ? body : JSON.stringify(body) }),
-    }),
-  )
-}
+): Request =>
+  new Request(`http://127.0.0.1${path}`, {
+    method,
+    headers: {
+      ...(as && { authorization: `Bearer ${as.token}` }),
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: isBody(body) ? body : JSON.stringify(body) }),
+  })
+
+/** Speaks HTTP to the real worker. */
+export const call = (...said: Parameters<typeof requestOf>): Promise<Response> =>
+  exports.default.fetch(requestOf(...said))
 
 const isBody = (body: unknown): body is BodyInit =>
   typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream

@@ -4,7 +4,9 @@ import { sweepFiles } from "../../../src/core/files/sweep.ts"
 import { linkCollections } from "../../../src/core/records/link.ts"
 import { createApp } from "../../../src/platform/app.ts"
 import { settingsOf } from "../../../src/platform/http.ts"
+import type { Sql } from "../../../src/platform/sql.ts"
 import { fixtures } from "../../support/collections.ts"
+import { fetchFrom } from "../../support/deployment.ts"
 import { call, type Person } from "../../support/people.ts"
 
 /* Files, sent and read over HTTP. */
@@ -25,24 +27,34 @@ export type Content = string | Uint8Array<ArrayBuffer>
 export const bytesOf = (content: Content): Uint8Array<ArrayBuffer> =>
   typeof content === "string" ? new TextEncoder().encode(content) : content
 
-/** Sends the content as it is, with the length that it has unless told otherwise. */
-export const send = (
+/** With the length that the content has, unless told otherwise; that of a stream has to be told. */
+const sending = (
   as: Person | null,
-  content: Content,
+  content: Content | ReadableStream<Uint8Array>,
   headers: Record<string, string> = {},
   query = "",
-): Promise<Response> =>
-  exports.default.fetch(
-    new Request(`http://127.0.0.1/files${query}`, {
-      method: "POST",
-      headers: {
-        ...(as && { authorization: `Bearer ${as.token}` }),
-        "content-length": String(bytesOf(content).byteLength),
-        ...headers,
-      },
-      body: bytesOf(content),
-    }),
-  )
+): Request => {
+  const body = content instanceof ReadableStream ? content : bytesOf(content)
+  return new Request(`http://127.0.0.1/files${query}`, {
+    method: "POST",
+    headers: {
+      ...(as && { authorization: `Bearer ${as.token}` }),
+      ...("byteLength" in body && { "content-length": String(body.byteLength) }),
+      ...headers,
+    },
+    body,
+  })
+}
+
+/** Sends the content as it is. */
+export const send = (...file: Parameters<typeof sending>): Promise<Response> =>
+  exports.default.fetch(sending(...file))
+
+/** To that deployment. */
+export const sendTo = (
+  deployment: object,
+  ...file: Parameters<typeof sending>
+): Promise<Response> => fetchFrom(deployment, sending(...file))
 
 export const boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
 
@@ -142,17 +154,20 @@ export const usageOf = async (holder: string) =>
 
 const collections = linkCollections(fixtures)
 
-/** What the schedule does, as if it were then. */
-export const sweepAt = (milliseconds: number): Promise<void> =>
-  sweepFiles(
-    createApp({
-      env,
-      settings: settingsOf(env),
-      requestId: "test",
-      database: "main",
-      bookmark: null,
-      waitUntil: () => {},
-      now: () => milliseconds,
-    }),
-    collections,
-  )
+/** What the schedule does, as if it were then. Notes what it asks of the database. */
+export async function sweepAt(milliseconds: number, asked: Sql[] = []): Promise<void> {
+  const app = createApp({
+    env,
+    settings: settingsOf(env),
+    requestId: "test",
+    database: "main",
+    bookmark: null,
+    waitUntil: () => {},
+    now: () => milliseconds,
+  })
+  const all: typeof app.db.all = (statement) => {
+    asked.push(statement)
+    return app.db.all(statement)
+  }
+  await sweepFiles({ ...app, db: { ...app.db, all } }, collections)
+}

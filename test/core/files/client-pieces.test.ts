@@ -1,11 +1,12 @@
 import { exports } from "cloudflare:workers"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 import { createClient } from "../../../src/client/client.ts"
+import { hush } from "../../support/hush.ts"
 import { signedIn } from "../../support/people.ts"
 import { sha256Of } from "./cast.ts"
 
 test("what the client sends in pieces arrives whole, also where the answer to a piece is lost", async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
+  hush("info")
   const { email } = await signedIn("alice")
   const sent: string[] = []
   const client = createClient({

@@ -2,7 +2,8 @@ import { env } from "cloudflare:workers"
 import { createHash, createHmac } from "node:crypto"
 import { beforeAll, describe, expect, test, vi } from "vitest"
 import { parseSettings } from "../../../src/platform/settings.ts"
-import { fetchFrom } from "../../support/deployment.ts"
+import { callAt } from "../../support/deployment.ts"
+import { hush } from "../../support/hush.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { keyed } from "../identity/api-key-cast.ts"
 import {
@@ -41,24 +42,13 @@ interface DirectUpload {
 let alice: Person
 let bob: Person
 beforeAll(async () => {
-  for (const level of ["info", "warn", "error"] as const)
-    vi.spyOn(console, level).mockImplementation(() => {})
+  hush("info", "warn", "error")
   alice = await signedIn("alice")
   bob = await signedIn("bob")
 })
 
 const ask = (as: Person | null, path: string, body?: object, deployment: object = direct) =>
-  fetchFrom(
-    deployment,
-    new Request(`http://127.0.0.1${path}`, {
-      method: "POST",
-      headers: {
-        ...(as && { authorization: `Bearer ${as.token}` }),
-        "content-type": "application/json",
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    }),
-  )
+  callAt(deployment, as, "POST", path, body)
 
 const begin = (draft: object, as = alice) =>
   read<DirectUpload>(ask(as, "/files/direct-uploads", { name: "film.mp4", ...draft }), 201)

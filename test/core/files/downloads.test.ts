@@ -3,7 +3,8 @@ import fc from "fast-check"
 import { beforeAll, describe, expect, test, vi } from "vitest"
 import { rangeOf } from "../../../src/core/files/download.ts"
 import { Problem } from "../../../src/platform/problem.ts"
-import { fetchFrom } from "../../support/deployment.ts"
+import { callAt } from "../../support/deployment.ts"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { organisationOf } from "../identity/api-key-cast.ts"
 import { bytesOf, contentOf, type File, fetchFile, read, refused, upload } from "./cast.ts"
@@ -13,8 +14,7 @@ const people: Record<string, Person | null> = { anonymous: null }
 let file: File
 let other: File
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "error").mockImplementation(() => {})
+  hush("info", "error")
   const { email } = await signedIn("alice")
   await organisationOf([[await signIn(email), ["owner"]]])
   // The same person in an organisation, and outside of all, where the files are.
@@ -214,8 +214,7 @@ describe("a link", () => {
     expect((await call(null, "GET", url)).status).toBe(200)
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 4_000 })
     try {
-      const request = new Request(`http://127.0.0.1${url}`)
-      expect(await refused(fetchFrom(env, request), 401)).toBe("code_invalid")
+      expect(await refused(callAt(env, null, "GET", url), 401)).toBe("code_invalid")
     } finally {
       vi.useRealTimers()
     }
@@ -224,7 +223,7 @@ describe("a link", () => {
   test("outlives a change of the secret while the former one is told, and not longer", async () => {
     const url = await linkTo(file.id)
     const changed = { ...env, SECRET: "another-secret-another-secret-another-secret" }
-    const ask = (deployment: object) => fetchFrom(deployment, new Request(`http://127.0.0.1${url}`))
+    const ask = (deployment: object) => callAt(deployment, null, "GET", url)
     expect(await refused(ask(changed), 401)).toBe("code_invalid")
     const answer = await ask({ ...changed, FORMER_SECRET: env.SECRET })
     expect(await contentOf(answer)).toEqual(bytesOf(text))

@@ -1,5 +1,6 @@
 import fc from "fast-check"
-import { beforeAll, describe, expect, test, vi } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { keyed, organisationOf } from "../identity/api-key-cast.ts"
 import { contentOf, type File, fetchFile, query, read, refused, upload } from "./cast.ts"
@@ -9,8 +10,7 @@ import { contentOf, type File, fetchFile, query, read, refused, upload } from ".
 const people: Record<string, Person | null> = { anonymous: null }
 const person = (who: string): Person => people[who] as Person
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "error").mockImplementation(() => {})
+  hush("info", "error")
   for (const name of ["maker", "stranger", "leaver", "colleague"])
     people[name] = await signedIn(name)
   people.administrator = await signedIn("administrator", ["administrator"])

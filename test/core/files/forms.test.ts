@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers"
 import fc from "fast-check"
-import { beforeAll, describe, expect, test, vi } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
 import { openForm } from "../../../src/core/files/form.ts"
-import { fetchFrom } from "../../support/deployment.ts"
+import { hush } from "../../support/hush.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import {
   boundary,
@@ -18,6 +18,7 @@ import {
   kept,
   read,
   refused,
+  sendTo,
   sha256Of,
   usageOf,
 } from "./cast.ts"
@@ -27,7 +28,7 @@ const seed = Number(variables.VITE_SEED ?? Math.floor(Math.random() * 2 ** 30))
 
 let alice: Person
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
+  hush("info")
   alice = await signedIn("alice")
 })
 
@@ -35,25 +36,17 @@ const field = (name: string, value: string) =>
   `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
 
 const post = (
-  body: BodyInit,
+  body: Content | ReadableStream<Uint8Array>,
   length: number,
   { headers = {}, deployment = env, as = alice as Person | null } = {},
 ) =>
-  fetchFrom(
-    deployment,
-    new Request("http://127.0.0.1/files", {
-      method: "POST",
-      headers: {
-        ...(as && { authorization: `Bearer ${as.token}` }),
-        "content-type": `multipart/form-data; boundary=${boundary}`,
-        "content-length": String(length),
-        ...headers,
-      },
-      body,
-    }),
-  )
+  sendTo(deployment, as, body, {
+    "content-type": `multipart/form-data; boundary=${boundary}`,
+    "content-length": String(length),
+    ...headers,
+  })
 
-const sendForm = (form: Content, options = {}) => post(bytesOf(form), bytesOf(form).length, options)
+const sendForm = (form: Content, options = {}) => post(form, bytesOf(form).length, options)
 
 const sendInPieces = (form: Uint8Array, size: number) => {
   let at = 0

@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { beforeAll, describe, expect, test, vi } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
 import {
   cleanName,
   contentDisposition,
@@ -7,6 +7,7 @@ import {
 } from "../../../src/core/files/file-name.ts"
 import { imageSizeOf } from "../../../src/core/files/image-size.ts"
 import { mediaTypeOf, mediaTypes } from "../../../src/core/files/media-type.ts"
+import { hush } from "../../support/hush.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import { bytesOf, type Content, contentOf, fetchFile, upload, uploadForm } from "./cast.ts"
 
@@ -15,7 +16,7 @@ const seed = Number(variables.VITE_SEED ?? Math.floor(Math.random() * 2 ** 30))
 
 let alice: Person
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
+  hush("info")
   alice = await signedIn("alice")
 })
 

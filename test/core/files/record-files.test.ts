@@ -1,5 +1,5 @@
-import { exports } from "cloudflare:workers"
-import { beforeAll, describe, expect, test, vi } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { type File, kept, query, read, refused, send, sweepAt, upload } from "./cast.ts"
 
@@ -10,8 +10,7 @@ let bob: Person
 let editor: Person
 let picture: File
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "error").mockImplementation(() => {})
+  hush("info", "error")
   ;[alice, bob, editor] = await Promise.all([
     signedIn("alice"),
     signedIn("bob"),
@@ -332,16 +331,9 @@ describe("a file that nobody holds", () => {
         },
         { highWaterMark: 0 },
       )
-      const request = new Request("http://127.0.0.1/files?for=exhibits.picture", {
-        method: "POST",
-        headers: {
-          authorization: `Bearer ${alice.token}`,
-          "content-type": "application/pdf",
-          "content-length": "100",
-        },
-        body,
-      })
-      expect(await refused(exports.default.fetch(request), 415)).toBe("unsupported_media_type")
+      const said = { "content-type": "application/pdf", "content-length": "100" }
+      const answer = send(alice, body, said, "?for=exhibits.picture")
+      expect(await refused(answer, 415)).toBe("unsupported_media_type")
     })
 
     test("says so in a form too", async () => {

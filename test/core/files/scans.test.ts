@@ -4,7 +4,8 @@ import { scanFile } from "../../../src/core/files/scan-job.ts"
 import type { JobRun } from "../../../src/core/jobs/job.ts"
 import { createApp } from "../../../src/platform/app.ts"
 import { parseSettings } from "../../../src/platform/settings.ts"
-import { fetchFrom } from "../../support/deployment.ts"
+import { callAt } from "../../support/deployment.ts"
+import { hush } from "../../support/hush.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
 import {
   type Content,
@@ -15,6 +16,7 @@ import {
   query,
   read,
   refused,
+  sendTo,
   sweepAt,
 } from "./cast.ts"
 import { png, red } from "./pictures.ts"
@@ -24,8 +26,7 @@ const eicar = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-", "ANTIVIRUS-TEST-F
 
 let alice: Person
 beforeAll(async () => {
-  for (const level of ["info", "warn", "error"] as const)
-    vi.spyOn(console, level).mockImplementation(() => {})
+  hush("info", "warn", "error")
   alice = await signedIn("alice")
 })
 afterEach(() => vi.unstubAllGlobals())
@@ -43,18 +44,10 @@ const http = {
   FILE_SCANNER_TOKEN: "the-secret-of-the-scanner",
 }
 
-const ask = (deployment: object, method: string, path: string, body?: Content) =>
-  fetchFrom(
-    deployment,
-    new Request(`http://127.0.0.1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${alice.token}`, "content-length": `${body?.length ?? 0}` },
-      ...(body !== undefined && { body }),
-    }),
-  )
+const get = (deployment: object, path: string) => callAt(deployment, alice, "GET", path)
 
 const store = (deployment: object, content: Content, name = "mine.txt") =>
-  read<File & { scan: string | null }>(ask(deployment, "POST", `/files?name=${name}`, content), 201)
+  read<File & { scan: string | null }>(sendTo(deployment, alice, content, {}, `?name=${name}`), 201)
 
 /** What waits for the dispatcher, done here. */
 async function runScans(deployment: object): Promise<number> {
@@ -84,15 +77,15 @@ describe("a file, where somebody looks for malware", () => {
   test("is held until somebody has looked, and then read as ever", async () => {
     const file = await store(scanning(), "harmless")
     expect(file.scan).toBe("pending")
-    const answer = await ask(scanning(), "GET", `/files/${file.id}`)
+    const answer = await get(scanning(), `/files/${file.id}`)
     expect(answer.headers.get("retry-after")).toBe("5")
     expect(await refused(answer, 409)).toBe("file_unscanned")
     expect(await runScans(scanning())).toBe(1)
-    expect(await contentOf(ask(scanning(), "GET", `/files/${file.id}`))).toEqual(
+    expect(await contentOf(get(scanning(), `/files/${file.id}`))).toEqual(
       new TextEncoder().encode("harmless"),
     )
     const page = await read<{ items: { id: string; scan: string }[] }>(
-      ask(scanning(), "GET", "/files"),
+      get(scanning(), "/files"),
       200,
     )
     expect(page.items.find(({ id }) => id === file.id)?.scan).toBe("clean")
@@ -101,7 +94,7 @@ describe("a file, where somebody looks for malware", () => {
   test("may be read meanwhile, where the deployment says so", async () => {
     const readable = scanning({ FILE_SCAN_PENDING: "readable" })
     const file = await store(readable, "harmless")
-    expect((await ask(readable, "GET", `/files/${file.id}`)).status).toBe(200)
+    expect((await get(readable, `/files/${file.id}`)).status).toBe(200)
     await runScans(readable)
   })
 
@@ -141,13 +134,11 @@ describe("a file, where somebody looks for malware", () => {
 
   test("that is an image is not given out in another size either", async () => {
     const file = await store(scanning(), await png(4, 4, () => red), "picture.png")
-    expect(await refused(ask(scanning(), "GET", `/files/${file.id}?preset=thumb`), 409)).toBe(
+    expect(await refused(get(scanning(), `/files/${file.id}?preset=thumb`), 409)).toBe(
       "file_unscanned",
     )
     await query("UPDATE files SET scan = 'infected' WHERE id = ?", file.id)
-    expect(await refused(ask(env, "GET", `/files/${file.id}?preset=thumb`), 403)).toBe(
-      "file_infected",
-    )
+    expect(await refused(get(env, `/files/${file.id}?preset=thumb`), 403)).toBe("file_infected")
     await query("DELETE FROM jobs WHERE name = 'files.scan'")
   })
 
@@ -206,14 +197,14 @@ describe("a scanner that is a service", () => {
     answering(422)
     const file = await store(scanning(http), "unprocessable")
     await runScans(scanning(http))
-    const answer = await ask(scanning(http), "GET", `/files/${file.id}`)
+    const answer = await get(scanning(http), `/files/${file.id}`)
     expect(answer.headers.get("retry-after")).toBeNull()
     expect(await read(answer, 409)).toMatchObject({
       code: "file_unscanned",
       detail: "The malware scanner would not look at it, nor will it.",
     })
     const readable = scanning({ ...http, FILE_SCAN_PENDING: "readable" })
-    expect((await ask(readable, "GET", `/files/${file.id}`)).status).toBe(200)
+    expect((await get(readable, `/files/${file.id}`)).status).toBe(200)
     await sweepAt(Date.now())
     expect(await runScans(scanning(http))).toBe(0)
   })

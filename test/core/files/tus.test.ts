@@ -1,7 +1,8 @@
 import { env } from "cloudflare:workers"
 import { createHash } from "node:crypto"
-import { beforeAll, describe, expect, test, vi } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
 import { fetchFrom } from "../../support/deployment.ts"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { contentOf, fetchFile, query, read, refused, sha256Of, usageOf } from "./cast.ts"
 import {
@@ -19,8 +20,7 @@ import {
 let alice: Person
 let bob: Person
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "warn").mockImplementation(() => {})
+  hush("info", "warn")
   alice = await signedIn("alice")
   bob = await signedIn("bob")
 })

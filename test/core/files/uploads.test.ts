@@ -1,6 +1,8 @@
 import { env } from "cloudflare:workers"
-import { beforeAll, describe, expect, test, vi } from "vitest"
-import { fetchFrom } from "../../support/deployment.ts"
+import { beforeAll, describe, expect, test } from "vitest"
+import type { Sql } from "../../../src/platform/sql.ts"
+import { callAt } from "../../support/deployment.ts"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { keyed, organisationOf } from "../identity/api-key-cast.ts"
 import {
@@ -12,6 +14,7 @@ import {
   read,
   refused,
   send,
+  sendTo,
   sha256Of,
   sweepAt,
   upload,
@@ -21,9 +24,7 @@ import {
 let alice: Person
 let bob: Person
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "warn").mockImplementation(() => {})
-  vi.spyOn(console, "error").mockImplementation(() => {})
+  hush("info", "warn", "error")
   alice = await signedIn("alice")
   bob = await signedIn("bob")
 })
@@ -31,15 +32,8 @@ beforeAll(async () => {
 /** A deployment in which little may be kept. */
 const small = (more: object = {}) => ({ ...env, FILE_MAX_BYTES: "1000", ...more })
 
-const sendTo = (deployment: object, as: Person, size: number) =>
-  fetchFrom(
-    deployment,
-    new Request("http://127.0.0.1/files", {
-      method: "POST",
-      headers: { authorization: `Bearer ${as.token}`, "content-length": String(size) },
-      body: new Uint8Array(size),
-    }),
-  )
+const sendZeros = (deployment: object, as: Person, size: number) =>
+  sendTo(deployment, as, new Uint8Array(size))
 
 /** A body that ends, or breaks, after it has given so much. */
 const broken = (given: number, end: "ends" | "fails") =>
@@ -51,16 +45,6 @@ const broken = (given: number, end: "ends" | "fails") =>
       else controller.close()
     },
   })
-
-const sendStream = (as: Person, length: number, body: ReadableStream) =>
-  fetchFrom(
-    env,
-    new Request("http://127.0.0.1/files", {
-      method: "POST",
-      headers: { authorization: `Bearer ${as.token}`, "content-length": String(length) },
-      body,
-    }),
-  )
 
 const hour = 3_600_000
 
@@ -101,10 +85,8 @@ describe("an upload", () => {
   )
 
   test("that does not say how long it is, is refused before it is read", async () => {
-    const body = broken(10, "ends")
-    const headers = { authorization: `Bearer ${alice.token}` }
-    const request = new Request("http://127.0.0.1/files", { method: "POST", headers, body })
-    expect(await refused(fetchFrom(env, request), 411)).toBe("length_required")
+    const answer = sendTo(env, alice, broken(10, "ends"))
+    expect(await refused(answer, 411)).toBe("length_required")
   })
 
   test("whose length is no number is refused", async () => {
@@ -118,7 +100,7 @@ describe("an upload", () => {
     ["never begins", 100, broken(0, "fails"), 400],
   ] as const)("that %s leaves nothing", async (_, length, body, status) => {
     const before = [await kept(), await usageOf(alice.id), await query("SELECT id FROM files")]
-    await read(sendStream(alice, length, body), status)
+    await read(sendTo(env, alice, body, { "content-length": String(length) }), status)
     expect([await kept(), await usageOf(alice.id), await query("SELECT id FROM files")]).toEqual(
       before,
     )
@@ -126,14 +108,8 @@ describe("an upload", () => {
 
   test("is open to people with an account alone", async () => {
     expect(await refused(send(null, "x"), 401)).toBe("unauthenticated")
-    const anonymous = fetchFrom(
-      { ...env, ANONYMOUS_SESSIONS: "on" },
-      new Request("http://127.0.0.1/auth/sessions", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ kind: "anonymous" }),
-      }),
-    )
+    const deployment = { ...env, ANONYMOUS_SESSIONS: "on" }
+    const anonymous = callAt(deployment, null, "POST", "/auth/sessions", { kind: "anonymous" })
     const { accessToken } = await read<{ accessToken: string }>(anonymous, 201)
     const nobody: Person = { id: "", email: "", token: accessToken }
     expect(await refused(send(nobody, "x"), 403)).toBe("account_required")
@@ -166,15 +142,15 @@ describe("an upload", () => {
 describe("how much may be kept", () => {
   test("a file that is too large is refused by what it says, before it is read", async () => {
     const carol = await signedIn("carol")
-    expect(await refused(sendTo(small(), carol, 1_001), 413)).toBe("payload_too_large")
-    expect((await sendTo(small(), carol, 1_000)).status).toBe(201)
+    expect(await refused(sendZeros(small(), carol, 1_001), 413)).toBe("payload_too_large")
+    expect((await sendZeros(small(), carol, 1_000)).status).toBe(201)
   })
 
   test("of fifty uploads at once against a person's quota, as many are kept as fit, and no more", async () => {
     const dave = await signedIn("dave")
     const deployment = small({ FILE_QUOTA_PERSON: "1000" })
     const answers = await Promise.all(
-      Array.from({ length: 50 }, () => sendTo(deployment, dave, 100)),
+      Array.from({ length: 50 }, () => sendZeros(deployment, dave, 100)),
     )
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(10)
     const others = answers.filter(({ status }) => status !== 201)
@@ -185,8 +161,8 @@ describe("how much may be kept", () => {
   test("files count, too, those without a byte among them", async () => {
     const ivan = await signedIn("ivan")
     const deployment = small({ FILE_COUNT_PERSON: "2" })
-    for (let i = 0; i < 2; i++) expect((await sendTo(deployment, ivan, 0)).status).toBe(201)
-    expect(await read(sendTo(deployment, ivan, 0), 413)).toMatchObject({
+    for (let i = 0; i < 2; i++) expect((await sendZeros(deployment, ivan, 0)).status).toBe(201)
+    expect(await read(sendZeros(deployment, ivan, 0), 413)).toMatchObject({
       code: "quota_exceeded",
       detail: "You have as many files as you may have.",
     })
@@ -201,19 +177,19 @@ describe("how much may be kept", () => {
     ])
     const [inEve, inFrank] = [await signIn(eve.email), await signIn(frank.email)]
     const deployment = small({ FILE_QUOTA_ORGANISATION: "150" })
-    expect((await sendTo(deployment, inEve, 100)).status).toBe(201)
-    expect(await refused(sendTo(deployment, inFrank, 51), 413)).toBe("quota_exceeded")
-    expect((await sendTo(deployment, inFrank, 50)).status).toBe(201)
+    expect((await sendZeros(deployment, inEve, 100)).status).toBe(201)
+    expect(await refused(sendZeros(deployment, inFrank, 51), 413)).toBe("quota_exceeded")
+    expect((await sendZeros(deployment, inFrank, 50)).status).toBe(201)
     expect(await usageOf(organisation)).toEqual({ bytes: 150, files: 2 })
   })
 
   test("what is deleted makes room at once", async () => {
     const grace = await signedIn("grace")
     const deployment = small({ FILE_QUOTA_PERSON: "100" })
-    const { id } = await read<{ id: string }>(sendTo(deployment, grace, 100), 201)
-    expect(await refused(sendTo(deployment, grace, 1), 413)).toBe("quota_exceeded")
+    const { id } = await read<{ id: string }>(sendZeros(deployment, grace, 100), 201)
+    expect(await refused(sendZeros(deployment, grace, 1), 413)).toBe("quota_exceeded")
     expect((await call(grace, "DELETE", `/files/${id}`)).status).toBe(204)
-    expect((await sendTo(deployment, grace, 100)).status).toBe(201)
+    expect((await sendZeros(deployment, grace, 100)).status).toBe(201)
   })
 })
 
@@ -286,17 +262,24 @@ describe("the sweep", () => {
     expect(await kept()).not.toContain(file.id)
   })
 
-  test.each([
-    "UPDATE files SET state = 'deleted' WHERE state = 'uploading' AND state <> 'stored' AND createdAt < ''",
-    "SELECT id FROM files WHERE state = 'deleted' AND state <> 'stored' ORDER BY id LIMIT 1000",
-    "SELECT id FROM files WHERE scan = 'pending' AND state = 'stored' AND NOT EXISTS (SELECT 1 FROM jobs WHERE name = 'files.scan' AND key = files.id AND finishedAt IS NULL) LIMIT 1000",
-    "SELECT id FROM files WHERE state = 'stored' AND organisation IS NOT NULL AND organisation IN (SELECT value FROM json_each('[]')) LIMIT 1000",
-    "SELECT id FROM files WHERE state = 'stored' AND owner IS NOT NULL AND owner IN (SELECT value FROM json_each('[]')) LIMIT 1000",
-  ])("reads no more than it takes: %s", async (statement) => {
-    const plan = await query(`EXPLAIN QUERY PLAN ${statement}`)
-    const steps = plan.map(({ detail }) => String(detail))
-    expect(steps.filter((step) => /^SCAN files/.test(step))).toEqual([])
-    expect(steps.some((step) => step.startsWith("SEARCH files"))).toBe(true)
+  test("reads no more than it takes", async () => {
+    const jack = await signedIn("jack")
+    await upload(jack, "his")
+    expect((await call(jack, "DELETE", "/auth/me")).status).toBe(204)
+    const asked: Sql[] = []
+    await sweepAt(Date.now(), asked)
+    const searched = new Set<string | undefined>()
+    for (const { text, params } of asked) {
+      const plan = await query(`EXPLAIN QUERY PLAN ${text}`, ...params)
+      const steps = plan.map(({ detail }) => String(detail))
+      expect(
+        steps.filter((step) => /^SCAN file|^SEARCH files .*\(id>/.test(step)),
+        text,
+      ).toEqual([])
+      for (const step of steps) searched.add(/^SEARCH files .*INDEX files_(\w+)/.exec(step)?.[1])
+    }
+    const indexes = [...searched].filter(Boolean).sort()
+    expect(indexes).toEqual(["organisation", "owner", "pending", "releasedAt", "state"])
   })
 })
 
@@ -311,14 +294,7 @@ describe("an upload whose end the database did not tell", () => {
             text.includes("state = 'stored', type") ? thatLoses(statement) : statement,
         }),
     })
-    const answer = await fetchFrom(
-      { ...env, DB: losing },
-      new Request("http://127.0.0.1/files", {
-        method: "POST",
-        headers: { authorization: `Bearer ${bob.token}`, "content-length": "5" },
-        body: "hello",
-      }),
-    )
+    const answer = await sendTo({ ...env, DB: losing }, bob, "hello")
     expect(answer.status).toBeGreaterThanOrEqual(500)
     expect([await kept(), await usageOf(bob.id), await query("SELECT id FROM files")]).toEqual(
       before,

@@ -8,7 +8,8 @@ import {
   presetNamed,
   variantOf,
 } from "../../../src/core/files/presets.ts"
-import { fetchFrom } from "../../support/deployment.ts"
+import { callAt } from "../../support/deployment.ts"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { contentOf, type File, fetchFile, query, read, refused, sweepAt, upload } from "./cast.ts"
 import { as, blue, type Colour, clear, colourOf, green, png, red, withExif } from "./pictures.ts"
@@ -22,8 +23,7 @@ let bands: Bytes
 let poster: File
 const warnings: string[] = []
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "error").mockImplementation(() => {})
+  hush("info", "error")
   vi.spyOn(console, "warn").mockImplementation((line: string) => void warnings.push(line))
   alice = await signedIn("alice")
   bands = await png(120, 60, (x) => (x < 30 ? red : x < 90 ? green : blue))
@@ -86,7 +86,7 @@ const ask = (
   url: string,
   headers: Record<string, string> = {},
   method = "GET",
-) => fetchFrom(deployment, new Request(`http://127.0.0.1${url}`, { method, headers }))
+) => callAt(deployment, null, method, url, undefined, headers)
 
 const sizeOf = (picture: Bytes): string => {
   const type = mediaTypeOf(picture, undefined)

@@ -1,11 +1,9 @@
 import { afterEach, beforeAll, expect, test, vi } from "vitest"
-import { loadArgon2 } from "../../../src/core/identity/argon2.ts"
-import { hashPassword } from "../../../src/core/identity/passwords.ts"
-import { createFirstAdministrator } from "../../../src/core/identity/users.ts"
 import { sql } from "../../../src/platform/sql.ts"
 import {
   call,
   claimsOf,
+  firstAdministrator,
   json,
   password,
   query,
@@ -14,19 +12,13 @@ import {
   signedIn,
   signIn,
   signUp,
-  toolApp,
   trips,
 } from "./cast.ts"
 import { eventsOf, mailedToken, mailsTo, post, signInStatus } from "./mailbox.ts"
 
 let root: SignedIn
 beforeAll(async () => {
-  await createFirstAdministrator(toolApp(), {
-    email: "root@example.com",
-    passwordHash: hashPassword(loadArgon2(), password),
-    name: null,
-  })
-  root = await signIn("root")
+  root = await firstAdministrator()
 })
 afterEach(() => {
   vi.useRealTimers()

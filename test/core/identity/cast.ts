@@ -2,10 +2,13 @@ import { createExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { expect } from "vitest"
 import { accountRoutes } from "../../../src/core/identity/account-routes.ts"
+import { loadArgon2 } from "../../../src/core/identity/argon2.ts"
 import { authenticate } from "../../../src/core/identity/authenticate.ts"
 import { assertEpoch, epochProbe, epochRefusal } from "../../../src/core/identity/epoch.ts"
+import { hashPassword } from "../../../src/core/identity/passwords.ts"
 import { identityRoutes } from "../../../src/core/identity/routes.ts"
 import type { Tokens } from "../../../src/core/identity/sessions.ts"
+import { createFirstAdministrator } from "../../../src/core/identity/users.ts"
 import { type App, createApp } from "../../../src/platform/app.ts"
 import type { Row } from "../../../src/platform/database.ts"
 import { createHttp, settingsOf } from "../../../src/platform/http.ts"
@@ -103,6 +106,13 @@ export async function signedIn(name: string): Promise<SignedIn> {
 
 export const refreshed = (refreshToken: string) =>
   json<Tokens>(call("/auth/tokens", { body: { refreshToken } }), 200)
+
+/** Root, an administrator. */
+export async function firstAdministrator(): Promise<SignedIn> {
+  const passwordHash = hashPassword(loadArgon2(), password)
+  await createFirstAdministrator(toolApp(), { email: "root@example.com", passwordHash, name: null })
+  return signIn("root")
+}
 
 /** An app as a command-line tool would make it. */
 export const toolApp = (bound: object = bindings): App =>

@@ -1,15 +1,13 @@
 import { beforeAll, expect, test } from "vitest"
-import { loadArgon2 } from "../../../src/core/identity/argon2.ts"
-import { hashPassword } from "../../../src/core/identity/passwords.ts"
-import { createFirstAdministrator, setRoles } from "../../../src/core/identity/users.ts"
+import { setRoles } from "../../../src/core/identity/users.ts"
 import type { App } from "../../../src/platform/app.ts"
 import type { Database } from "../../../src/platform/database.ts"
 import { sql } from "../../../src/platform/sql.ts"
 import {
   call,
   claimsOf,
+  firstAdministrator,
   json,
-  password,
   query,
   refreshed,
   refusal,
@@ -23,12 +21,7 @@ import {
 let root: SignedIn
 let ann: SignedIn
 beforeAll(async () => {
-  await createFirstAdministrator(toolApp(), {
-    email: "root@example.com",
-    passwordHash: hashPassword(loadArgon2(), password),
-    name: null,
-  })
-  root = await signIn("root")
+  root = await firstAdministrator()
   ann = await signedIn("ann")
 })
 

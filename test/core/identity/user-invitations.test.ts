@@ -1,12 +1,10 @@
 import { afterEach, beforeAll, expect, test, vi } from "vitest"
-import { loadArgon2 } from "../../../src/core/identity/argon2.ts"
-import { hashPassword } from "../../../src/core/identity/passwords.ts"
 import { acceptUserInvitation } from "../../../src/core/identity/user-invitations.ts"
-import { createFirstAdministrator } from "../../../src/core/identity/users.ts"
 import { type Sql, sql } from "../../../src/platform/sql.ts"
 import {
   call,
   claimsOf,
+  firstAdministrator,
   json,
   password,
   query,
@@ -21,12 +19,7 @@ import { eventsOf, mailedToken, mailsTo, post, signInStatus, verified } from "./
 
 let root: SignedIn
 beforeAll(async () => {
-  await createFirstAdministrator(toolApp(), {
-    email: "root@example.com",
-    passwordHash: hashPassword(loadArgon2(), password),
-    name: null,
-  })
-  root = await signIn("root")
+  root = await firstAdministrator()
 })
 afterEach(() => {
   vi.useRealTimers()

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test, vi } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
 import {
   actorOf,
   findOperation,
@@ -16,6 +16,7 @@ import { system, type UserActor } from "../../../src/platform/app.ts"
 import { Problem } from "../../../src/platform/problem.ts"
 import { fixtures } from "../../support/collections.ts"
 import { eventually } from "../../support/eventually.ts"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, get, type Json, linesOf, listPath, nowhere, query, read, refused } from "./cast.ts"
 import { openWorkshop, toolApp, type Workshop } from "./workshop.ts"
@@ -39,8 +40,7 @@ let alice: Person
 let bob: Person
 let workshop: Workshop
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "error").mockImplementation(() => {})
+  hush("info", "error")
   alice = await signedIn("alice")
   bob = await signedIn("bob")
   workshop = await openWorkshop([hooked])

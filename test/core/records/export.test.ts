@@ -5,6 +5,7 @@ import { type LinkedCollection, linkCollections } from "../../../src/core/record
 import { viewFor } from "../../../src/core/records/view.ts"
 import { system } from "../../../src/platform/app.ts"
 import { fixtures } from "../../support/collections.ts"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, type Json, list, listPath, patch, query, refused, type Stored } from "./cast.ts"
 import { toolApp } from "./workshop.ts"
@@ -204,8 +205,7 @@ describe("a long export", () => {
 
   test("breaks off when its reader's rights end, and never ends as if it were whole", async () => {
     const carol = await signedIn("carol")
-    vi.spyOn(console, "info").mockImplementation(() => {})
-    vi.spyOn(console, "error").mockImplementation(() => {})
+    hush("info", "error")
     const reader = ((await ask(carol, "articles")).body as ReadableStream<Uint8Array>).getReader()
     expect((await reader.read()).done).toBe(false)
     await query("UPDATE members SET epoch = epoch + 1 WHERE id = ?", [carol.id])

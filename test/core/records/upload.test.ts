@@ -11,6 +11,7 @@ import { receiveFile, type Upload } from "../../../src/core/records/receive-file
 import type { App } from "../../../src/platform/app.ts"
 import { invalidInput, Problem } from "../../../src/platform/problem.ts"
 import { fixtures } from "../../support/collections.ts"
+import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
 import { create, patch, query, read, refused } from "./cast.ts"
 import { toolApp } from "./workshop.ts"
@@ -20,8 +21,7 @@ import { toolApp } from "./workshop.ts"
 let alice: Person
 let bob: Person
 beforeAll(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {})
-  vi.spyOn(console, "error").mockImplementation(() => {})
+  hush("info", "error")
   alice = await signedIn("alice")
   bob = await signedIn("bob")
 })

@@ -9,7 +9,7 @@ import { receivers } from "../../support/receivers.ts"
 import { create, read } from "../records/cast.ts"
 import { openWorkshop, toolApp } from "../records/workshop.ts"
 import { content, endpoint, eventOf, received, settledPump } from "./cast.ts"
-import { stored } from "./clock.ts"
+import { copyEndpoint, stored } from "./clock.ts"
 
 let alice: Person
 beforeAll(async () => {
@@ -48,15 +48,7 @@ test("with many endpoints a statement queues fewer lines, and all are queued, ea
   const [{ last } = {}] = await stored("SELECT max(seq) AS last FROM changes")
   const lines = 30
   // As strangers would have made them.
-  await stored(
-    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-INSERT INTO webhook_endpoints (id, owner, url, events, headerNames, scheme, secret, ratePerSecond, enabled, since, failures, createdAt, updatedAt)
-SELECT 'copy ' || i, owner, url, events, headerNames, scheme, secret, ratePerSecond, 1, since, 0, createdAt, updatedAt FROM webhook_endpoints, n WHERE id = ?`,
-    id,
-  )
-  await stored(
-    "INSERT INTO webhook_subscriptions (subject, kind, endpoint) SELECT 'tags', 'created', id FROM webhook_endpoints WHERE id LIKE 'copy %'",
-  )
+  await copyEndpoint(id, 1_000)
   const goBack = () =>
     stored("UPDATE change_followers SET seq = CAST(? AS INTEGER)", (last as number) - lines)
   const queued = async () =>

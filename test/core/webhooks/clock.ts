@@ -88,3 +88,28 @@ export const stored = async (text: string, ...params: unknown[]) =>
       .bind(...params)
       .all<Record<string, unknown>>()
   ).results
+
+const counted = (count: number) =>
+  `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`
+
+/** So many lines like that one, as writes would have left them of which nobody has told the pump. */
+export const copyLine = (seq: unknown, count: number, payload = "c.payload") =>
+  stored(
+    `${counted(count)}
+INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
+SELECT c.id || '-' || i, c.at, c.actor, NULL, c.subject, c.record || '-' || i, 1, c.kind, c.authority, c.requestId, c.salt, ${payload} FROM changes c, n WHERE c.seq = ?`,
+    seq,
+  )
+
+/** So many endpoints like that one for `tags.created`, named `copy 1` and on. */
+export async function copyEndpoint(id: string | undefined, count: number): Promise<void> {
+  await stored(
+    `${counted(count)}
+INSERT INTO webhook_endpoints (id, owner, url, events, headerNames, scheme, secret, ratePerSecond, enabled, since, failures, createdAt, updatedAt)
+SELECT 'copy ' || i, owner, url, events, headerNames, scheme, secret, ratePerSecond, 1, since, 0, createdAt, updatedAt FROM webhook_endpoints, n WHERE id = ?`,
+    id,
+  )
+  await stored(
+    "INSERT INTO webhook_subscriptions (subject, kind, endpoint) SELECT 'tags', 'created', id FROM webhook_endpoints WHERE id LIKE 'copy %'",
+  )
+}

@@ -71,10 +71,11 @@ test("they may disable and delete them, and do nothing else with them; of what w
 test("a key of theirs sees what it made itself, as everybody's", async () => {
   const other = await endpoint(member, { events: ["tags.created"] })
   const { key } = await read<{ key: string }>(
-    call(admin, "POST", "/auth/api-keys", { name: "k", scopes: ["webhooks:*"] }),
+    call(admin, "POST", "/auth/api-keys", { name: "k", scopes: ["webhooks:*", "tags:read"] }),
     201,
   )
   const program = { ...admin, token: key }
-  expect(await seen(program)).toEqual([])
+  const own = await endpoint(program, { events: ["tags.created"] })
+  expect(await seen(program)).toEqual([own.id])
   await refused(call(program, "GET", `${path}/${other.id}`), 404)
 })

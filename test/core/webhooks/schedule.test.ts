@@ -10,7 +10,7 @@ import { call, type Person, signedIn } from "../../support/people.ts"
 import { receivers } from "../../support/receivers.ts"
 import { create } from "../records/cast.ts"
 import { content, deliveries, delivery, endpoint, eventOf, settledPump } from "./cast.ts"
-import { senderOf, stored } from "./clock.ts"
+import { copyLine, senderOf, stored } from "./clock.ts"
 
 let alice: Person
 beforeAll(async () => {
@@ -303,12 +303,7 @@ describe("an endpoint", () => {
     const [name] = await written(1)
     const [line] = await stored("SELECT max(seq) AS seq FROM changes")
     // Lines of its own, as many writes would have left them.
-    await stored(
-      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
-SELECT c.id || '-' || i, c.at, c.actor, NULL, c.subject, c.record || '-' || i, 1, c.kind, c.authority, c.requestId, c.salt, c.payload FROM changes c, n WHERE c.seq = ?`,
-      line?.seq,
-    )
+    await copyLine(line?.seq, 10_000)
     await stored(
       `INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
 SELECT id, ?, seq, id, 'tags.created', 'queued', 0, at, at FROM changes WHERE seq > ?`,
@@ -389,12 +384,7 @@ WHERE endpoint = ? AND seq = (SELECT seq FROM changes WHERE subject = 'tags' AND
     const { id } = await listening()
     const [name] = await written(1)
     const [line] = await stored("SELECT max(seq) AS seq FROM changes")
-    await stored(
-      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5)
-INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
-SELECT c.id || '-' || i, c.at, c.actor, NULL, c.subject, c.record || '-' || i, 1, c.kind, c.authority, c.requestId, c.salt, json_set(c.payload, '$.name', hex(zeroblob(500000))) FROM changes c, n WHERE c.seq = ?`,
-      line?.seq,
-    )
+    await copyLine(line?.seq, 5, "json_set(c.payload, '$.name', hex(zeroblob(500000)))")
     await stored(
       `INSERT INTO webhook_deliveries (id, endpoint, seq, change, type, state, attempts, nextAt, createdAt)
 SELECT id, ?, seq, id, 'tags.created', 'retrying', 3, at, at FROM changes WHERE seq > ?`,

@@ -17,7 +17,7 @@ import { receivers } from "../../support/receivers.ts"
 import { create } from "../records/cast.ts"
 import { toolApp } from "../records/workshop.ts"
 import { content, endpoint, settledPump } from "./cast.ts"
-import { stored } from "./clock.ts"
+import { copyEndpoint, copyLine, stored } from "./clock.ts"
 
 /* What webhooks ask of the database: counted, since time is no measure here. */
 
@@ -48,12 +48,7 @@ async function leaveLines(): Promise<[from: number, to: number]> {
   await write(1)
   while (await runDurableObjectAlarm(stub)) await settledPump()
   const from = await lastLine()
-  await stored(
-    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${lines})
-INSERT INTO changes (id, at, actor, organisation, subject, record, version, kind, authority, requestId, salt, payload)
-SELECT c.id || '-' || i, c.at, c.actor, NULL, c.subject, c.record || '-' || i, 1, c.kind, c.authority, c.requestId, c.salt, c.payload FROM changes c, n WHERE c.seq = ?`,
-    from,
-  )
+  await copyLine(from, lines)
   await stored("DELETE FROM webhook_deliveries")
   return [from, await lastLine()]
 }
@@ -179,15 +174,7 @@ describe("the dispatcher", () => {
 
   test("takes up a hundred endpoints in a turn, and all others in the next", async () => {
     const [id] = await listening(1)
-    await stored(
-      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 129)
-INSERT INTO webhook_endpoints (id, owner, url, events, headerNames, scheme, secret, ratePerSecond, enabled, since, failures, createdAt, updatedAt)
-SELECT 'copy ' || i, owner, url, events, headerNames, scheme, secret, ratePerSecond, 1, since, 0, createdAt, updatedAt FROM webhook_endpoints, n WHERE id = ?`,
-      id,
-    )
-    await stored(
-      "INSERT INTO webhook_subscriptions (subject, kind, endpoint) SELECT 'tags', 'created', id FROM webhook_endpoints WHERE id LIKE 'copy %'",
-    )
+    await copyEndpoint(id, 129)
     await write(1)
     const memory = newMemory()
     const handed: number[] = []
