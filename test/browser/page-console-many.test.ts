@@ -1,5 +1,6 @@
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { rowHeight } from "../../src/console/data/row-window.ts"
 import { startServer, type TestServer } from "../support/server.ts"
 import { executablePath, launchBrowser } from "./browser.ts"
 import { countClicks } from "./clicks.ts"
@@ -271,12 +272,13 @@ describe.skipIf(!executablePath)("many records in the console", () => {
     const { page } = visitor
     const grid = page.locator(".grid")
     await page.getByRole("row").nth(5).waitFor()
-    await grid.evaluate((area) => area.scrollTo(0, 2_000))
+    const top = 50 * rowHeight
+    await grid.evaluate((area, top) => area.scrollTo(0, top), top)
     await page.locator('[aria-rowindex="52"] button').click()
     await page.getByRole("dialog").getByRole("tab", { name: "History" }).waitFor()
     await page.getByRole("button", { name: "Close" }).click()
     await page.getByRole("dialog").waitFor({ state: "detached" })
-    expect(await grid.evaluate((area) => area.scrollTop)).toBe(2_000)
+    expect(await grid.evaluate((area) => area.scrollTop)).toBe(top)
     await visitor.leave()
   })
 

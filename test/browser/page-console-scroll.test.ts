@@ -1,6 +1,7 @@
 import { loadavg } from "node:os"
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { rowHeight } from "../../src/console/data/row-window.ts"
 import { startServer, type TestServer } from "../support/server.ts"
 import { executablePath, launchBrowser, visit } from "./browser.ts"
 import { signIn } from "./console-visit.ts"
@@ -120,7 +121,7 @@ describe.skipIf(!executablePath)("thousands of records in the console", () => {
       }
       const names = ["TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration"]
       const before = await Promise.all(names.map(seconds))
-      const { frames, counted } = await page.evaluate(async () => {
+      const { frames, counted } = await page.evaluate(async (perFrame) => {
         const counted = (globalThis as unknown as { counted: Counted }).counted
         const area = document.querySelector(".grid") as HTMLElement
         area.scrollTo(0, 0)
@@ -143,14 +144,14 @@ describe.skipIf(!executablePath)("thousands of records in the console", () => {
         const frames: number[] = []
         let last = await new Promise<number>(requestAnimationFrame)
         for (let i = 0; i < 300; i++) {
-          area.scrollBy(0, 120)
+          area.scrollBy(0, perFrame)
           const now = await new Promise<number>(requestAnimationFrame)
           frames.push(now - last)
           last = now
         }
         watch.disconnect()
         return { frames, counted }
-      })
+      }, 3 * rowHeight)
       const after = await Promise.all(names.map(seconds))
       const perFrame = (i: number) =>
         ((1000 * ((after[i] ?? 0) - (before[i] ?? 0))) / frames.length).toFixed(1)
@@ -180,4 +181,40 @@ describe.skipIf(!executablePath)("thousands of records in the console", () => {
     },
     timeout,
   )
+
+  test("the millionth row is reached, by the keyboard and by scrolling to the end", async () => {
+    const visitor = await visit(browser, "about:blank", { locale: "en-GB" })
+    const { page } = visitor
+    await page.addInitScript(() => {
+      // One page of a list that no test has the time to fill and to read.
+      const real = globalThis.fetch
+      const items = () =>
+        Array.from({ length: 1e6 }, (_, i) => ({ id: `f${i}`, title: `Film ${i}` }))
+      globalThis.fetch = async (address, init) =>
+        /\/records\/films\?.*limit=200/.test(String(address))
+          ? new Response(JSON.stringify({ items: items(), next: null }))
+          : real(address, init)
+    })
+    await page.goto(`${server.url}/console/data/films`)
+    await signIn(page, server)
+    const grid = page.locator(".grid")
+    /** Within the area that scrolls, below the head. */
+    const isWhole = (rowIndex: number) =>
+      grid.evaluate((area, rowIndex) => {
+        const row = area.querySelector(`[aria-rowindex="${rowIndex}"]`)?.getBoundingClientRect()
+        const head = area.querySelector("thead")?.getBoundingClientRect()
+        const { bottom } = area.getBoundingClientRect()
+        return row && head && row.top >= head.bottom - 1 && row.bottom <= bottom
+      }, rowIndex)
+    await page.getByRole("gridcell", { name: "Film 0", exact: true }).click()
+    await page.keyboard.press("End")
+    await page.getByRole("gridcell", { name: "Film 999999", exact: true }).waitFor()
+    await expect.poll(() => isWhole(1_000_001)).toBe(true)
+    await page.keyboard.press("Home")
+    await expect.poll(() => isWhole(2)).toBe(true)
+    await grid.evaluate((area) => area.scrollTo(0, area.scrollHeight))
+    await page.getByRole("gridcell", { name: "Film 999999", exact: true }).waitFor()
+    expect(await isWhole(1_000_001)).toBe(true)
+    await visitor.leave()
+  })
 })

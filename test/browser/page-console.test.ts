@@ -1,5 +1,6 @@
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { rowHeight } from "../../src/console/data/row-window.ts"
 import { startServer, type TestServer } from "../support/server.ts"
 import { executablePath, launchBrowser } from "./browser.ts"
 import { countClicks } from "./clicks.ts"
@@ -205,7 +206,7 @@ describe.skipIf(!executablePath)("the film club's records in the console", () =>
         return document.elementFromPoint(x + 2, y + height / 2) === cell
       })
     expect(await inSight()).toBe(true)
-    await grid.evaluate((area) => area.scrollTo(0, 4_800))
+    await grid.evaluate((area, top) => area.scrollTo(0, top), 120 * rowHeight)
     await grid.locator("[aria-rowindex='120']").waitFor()
     expect(await inSight()).toBe(false)
     expect(await place()).toBe("36:3")

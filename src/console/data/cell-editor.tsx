@@ -81,6 +81,7 @@ export function CellEditor(props: {
         value={value}
         onChange={setValue}
         label=""
+        size="xs"
         autoFocus
         disabled={busy}
       />

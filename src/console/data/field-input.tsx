@@ -12,6 +12,8 @@ interface Props {
   readonly label?: string | undefined
   readonly autoFocus?: boolean
   readonly disabled?: boolean
+  /** Small, within a row. */
+  readonly size?: "xs"
   /** How files are sent; where that is not told, a file is an id. */
   readonly sending?: Sending
 }

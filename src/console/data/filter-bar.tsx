@@ -230,6 +230,7 @@ function ConditionRow(props: {
         <FieldInput
           field={{ ...field, kind: inputKind(field), required: false }}
           label=""
+          size="xs"
           value={condition.value}
           onChange={(value) =>
             onChange({ ...condition, value: (value ?? emptyValue(field)) as Condition["value"] })

@@ -1,6 +1,7 @@
 import { Alert, Center, Loader, Text, UnstyledButton } from "@mantine/core"
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query"
 import {
+  type CSSProperties,
   type FormEvent,
   type KeyboardEvent,
   type MouseEvent,
@@ -140,7 +141,12 @@ export function Grid(props: Props) {
   }
   if (error && !refused) return <ProblemNotice error={error} onRetry={() => void query.refetch()} />
   return (
-    <div className="grid" ref={attach} onScroll={onScroll}>
+    <div
+      className="grid"
+      ref={attach}
+      onScroll={onScroll}
+      style={{ "--row-height": `${rowHeight}px` } as CSSProperties}
+    >
       <table
         role="grid"
         aria-label={collection.name}

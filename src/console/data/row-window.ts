@@ -1,8 +1,11 @@
 import { type RefCallback, type UIEvent, useCallback, useState } from "react"
 import { flushSync } from "react-dom"
 
-/** In pixels, of every row and of the head above them: as the style sheet has it. */
-export const rowHeight = 40
+/**
+ * In pixels, of every row and of the head above them; the style sheet hears it from the grid. A million rows are less high
+ * than 33,554,428 pixels, beyond which Chromium makes no element, and what was below could not be scrolled to.
+ */
+export const rowHeight = 33
 /** So many rows are there beyond either edge, for what scrolls faster than it is drawn. */
 const overscan = 10
 
