@@ -220,7 +220,7 @@ describe.skipIf(!executablePath)("one's own account in the console", () => {
       await password.getByRole("button", { name: "Change password" }).click()
     }
     await change("not hers", "a staple for the horse")
-    await page.getByText("The credentials are wrong").or(page.getByText(/wrong/)).first().waitFor()
+    await page.getByText("E-mail address or password is wrong").first().waitFor()
     await change("correct horse battery", "a staple for the horse")
     await page.getByText("Your password is changed.").waitFor()
     await letProofsGrowOld(page, server)

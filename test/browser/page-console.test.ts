@@ -217,7 +217,9 @@ describe.skipIf(!executablePath)("the film club's records in the console", () =>
     await page.getByText("1 chosen").waitFor()
     await grid.locator("[aria-rowindex='37'] input").uncheck()
     await page.getByText("1 chosen").waitFor({ state: "detached" })
+    await grid.locator("[aria-rowindex='37'] [aria-colindex='3']").click()
     await page.keyboard.press("Enter")
+    await page.getByRole("dialog").waitFor()
     await visitor.leave()
   })
 

@@ -2,12 +2,11 @@ import { env, exports } from "cloudflare:workers"
 import { expect } from "vitest"
 import { sweepFiles } from "../../../src/core/files/sweep.ts"
 import { linkCollections } from "../../../src/core/records/link.ts"
-import { createApp } from "../../../src/platform/app.ts"
-import { settingsOf } from "../../../src/platform/http.ts"
 import type { Sql } from "../../../src/platform/sql.ts"
 import { fixtures } from "../../support/collections.ts"
 import { fetchFrom } from "../../support/deployment.ts"
 import { call, type Person } from "../../support/people.ts"
+import { toolApp } from "../records/workshop.ts"
 
 /* Files, sent and read over HTTP. */
 
@@ -156,15 +155,7 @@ const collections = linkCollections(fixtures)
 
 /** What the schedule does, as if it were then. Notes what it asks of the database. */
 export async function sweepAt(milliseconds: number, asked: Sql[] = []): Promise<void> {
-  const app = createApp({
-    env,
-    settings: settingsOf(env),
-    requestId: "test",
-    database: "main",
-    bookmark: null,
-    waitUntil: () => {},
-    now: () => milliseconds,
-  })
+  const app = toolApp("main", () => milliseconds)
   const all: typeof app.db.all = (statement) => {
     asked.push(statement)
     return app.db.all(statement)

@@ -2,11 +2,11 @@ import { env } from "cloudflare:workers"
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
 import { scanFile } from "../../../src/core/files/scan-job.ts"
 import type { JobRun } from "../../../src/core/jobs/job.ts"
-import { createApp } from "../../../src/platform/app.ts"
 import { parseSettings } from "../../../src/platform/settings.ts"
 import { callAt } from "../../support/deployment.ts"
 import { hush } from "../../support/hush.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
+import { toolApp } from "../identity/cast.ts"
 import {
   type Content,
   contentOf,
@@ -54,14 +54,7 @@ async function runScans(deployment: object): Promise<number> {
   const rows = await query(
     "SELECT payload FROM jobs WHERE name = 'files.scan' AND state = 'waiting'",
   )
-  const app = createApp({
-    env: deployment,
-    settings: parseSettings(deployment),
-    requestId: "test",
-    database: "main",
-    bookmark: null,
-    waitUntil: () => {},
-  })
+  const app = toolApp(deployment)
   for (const { payload } of rows) {
     const run = { app, payload: JSON.parse(payload as string), signal: AbortSignal.timeout(60_000) }
     await scanFile.options.run(run as unknown as JobRun<{ file: string }>, undefined as never)

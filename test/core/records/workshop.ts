@@ -8,7 +8,7 @@ import { type LinkedCollections, linkCollections } from "../../../src/core/recor
 import type { OwnHttp } from "../../../src/core/records/reach.ts"
 import { type App, createApp } from "../../../src/platform/app.ts"
 import { settingsOf } from "../../../src/platform/http.ts"
-import type { Person } from "../../support/people.ts"
+import { type call, requestOf } from "../../support/people.ts"
 
 /*
  * A backend of a test file's own: collections that say what the fixtures do not, other bindings, a stopped clock. People
@@ -17,13 +17,7 @@ import type { Person } from "../../support/people.ts"
 
 export interface Workshop {
   readonly collections: LinkedCollections
-  call(
-    as: Person | null,
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<Response>
+  call: typeof call
 }
 
 /** With `tables`, the collections are new and their tables are made. */
@@ -41,26 +35,14 @@ export async function openWorkshop(
   const bound = { ...env, COLLECT_METRICS: "off", ...bindings } as unknown as Env
   return {
     collections,
-    async call(as, method, path, body, headers = {}) {
+    async call(...said) {
       const context = createExecutionContext()
-      const request = new Request(`http://127.0.0.1${path}`, {
-        method,
-        headers: {
-          ...(as && { authorization: `Bearer ${as.token}` }),
-          ...(body !== undefined && { "content-type": "application/json" }),
-          ...headers,
-        },
-        ...(body !== undefined && { body: asItIs(body) ? body : JSON.stringify(body) }),
-      })
-      const answer = await handler.fetch(request as never, bound, context)
+      const answer = await handler.fetch(requestOf(...said) as never, bound, context)
       await waitOnExecutionContext(context)
       return answer
     },
   }
 }
-
-const asItIs = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
-  typeof body === "string" || body instanceof Uint8Array
 
 /** An app as a command-line tool would make it. */
 export const toolApp = (database = "main", now?: () => number): App =>
