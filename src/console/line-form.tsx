@@ -1,6 +1,7 @@
 import { Button, Group } from "@mantine/core"
 import type { QueryKey } from "@tanstack/react-query"
 import type { FormEvent, ReactNode } from "react"
+import { formValues } from "./form-values.ts"
 import { useAction } from "./use-action.ts"
 
 interface Props {
@@ -19,8 +20,8 @@ export function LineForm({ submit, work, primary, children, ...told }: Props) {
   const send = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = event.currentTarget
-    const entries = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()])
-    if (await run(() => work(Object.fromEntries(entries)), told)) form.reset()
+    const values = formValues(form)
+    if (await run(() => work(values), told)) form.reset()
   }
   return (
     <form onSubmit={(event) => void send(event)}>

@@ -38,12 +38,15 @@ const unnamed: Readonly<Record<string, [string, string]>> = {
 
 const hostile = `<img src=x onerror="document.title='owned'">`
 
+/** With spaces around it, which belong to it. */
+const password = " correct horse battery "
+
 async function signUp(name: string): Promise<string> {
   const email = `${crypto.randomUUID()}@example.org`
   const answer = await fetch(`${server.url}/auth/users`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ email, password: "correct horse battery", name }),
+    body: JSON.stringify({ email, password, name }),
   })
   expect(answer.status).toBe(201)
   return email
@@ -163,11 +166,11 @@ describe.skipIf(!executablePath)("the console in Chromium", () => {
     await visitor.leave()
   })
 
-  test("who is no administrator sees their account, and that the rest is not for them", async () => {
+  test("who is no administrator gets in by their password to the letter, sees their account, and that the rest is not for them", async () => {
     const email = await signUp("Ann")
     const visitor = await visit(browser, `${server.url}/console/`, { locale: "en-GB" })
     const { page } = visitor
-    await signIn(page, { ...server, admin: { email, password: "correct horse battery" } })
+    await signIn(page, { ...server, admin: { email, password } })
     await page.getByText("Only administrators of the deployment may see this.").waitFor()
     await goTo(page, "/account")
     await page.getByRole("heading", { name: "Passkeys" }).waitFor()

@@ -1,7 +1,8 @@
 import { Button, Stack } from "@mantine/core"
 import type { FormEvent, ReactNode } from "react"
+import { formValues } from "../form-values.ts"
 
-/** A form: what was typed, by the names of its fields, without spaces around it. */
+/** A form of its own height, and the button that sends what was typed, by the names of its fields. */
 export function Fields(props: {
   busy: boolean
   submit: string
@@ -11,11 +12,7 @@ export function Fields(props: {
 }) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const entries = [...new FormData(event.currentTarget)].map(([name, value]) => [
-      name,
-      String(value).trim(),
-    ])
-    props.onSubmit(Object.fromEntries(entries))
+    props.onSubmit(formValues(event.currentTarget))
   }
   return (
     <form onSubmit={submit}>
