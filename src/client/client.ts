@@ -40,8 +40,6 @@ export interface Client<All extends Collections> {
   changes(query?: ChangesQuery): Promise<ChangesPage>
   /** Any other call, in the name of the signed-in person: `request<Stats>({ method: "GET", path: "/stats" })`. */
   request<T>(call: Call): Promise<T>
-  /** The same for an answer that is no JSON: `download("/auth/me/export")`. */
-  download(path: string): Promise<Blob>
   /** The same for what is no JSON: `open({ method: "GET", path: "/files/…" })` answers the response as it is. */
   open(call: Call): Promise<Response>
 }
@@ -63,10 +61,11 @@ export interface ClientOptions {
  */
 export function createClient<All extends Collections>(options: ClientOptions): Client<All> {
   const { origin } = new URL(options.url)
+  const url = options.url.replace(/\/+$/, "")
   const cookies = globalThis.location?.origin === origin
   const { send, auth } = createSession({
     transport: createTransport({
-      url: options.url,
+      url,
       // Bound late, so that a fetch that is replaced afterwards is seen; unbound, browsers refuse it.
       fetch: options.fetch ?? ((...call) => globalThis.fetch(...call)),
       // On another origin our cookies would be a second, contradicting session.
@@ -80,7 +79,7 @@ export function createClient<All extends Collections>(options: ClientOptions): C
     records: (name) => createRecords(send, name),
     search: createSearch<All>(send),
     auth,
-    files: createFiles(send, options.url.replace(/\/+$/, "")),
+    files: createFiles(send, url),
     async batch(operations, { idempotencyKey = randomKey(), signal } = {}) {
       const headers = { "idempotency-key": idempotencyKey }
       const call = {
@@ -101,7 +100,5 @@ export function createClient<All extends Collections>(options: ClientOptions): C
       const text = await (await send(call)).text()
       return text === "" ? (undefined as T) : JSON.parse(text)
     },
-    download: async (path) =>
-      (await send({ method: "GET", path, headers: { accept: "*/*" } })).blob(),
   }
 }

@@ -2,24 +2,7 @@ import type { Progress } from "./progress.ts"
 import { search } from "./records.ts"
 import { pieceBytes, sendInPieces } from "./resumable.ts"
 import type { Call, Transport } from "./transport.ts"
-import type { Page } from "./types.ts"
-
-/** What is known of a file. */
-export interface StoredFile {
-  id: string
-  name: string
-  /** Told from the content. */
-  type: string
-  sizeBytes: number
-  /** Of the content, in hex. */
-  sha256: string
-  /** In pixels, of images that say so. */
-  width: number | null
-  height: number | null
-  createdAt: string
-  /** What was found of malware; null where nobody has looked. */
-  scan: "pending" | "clean" | "infected" | null
-}
+import type { Page, StoredFile } from "./types.ts"
 
 interface Uploading {
   /** That of a `File`, unless given. */

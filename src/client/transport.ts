@@ -20,6 +20,7 @@ export interface Call {
 export type Transport = (call: Call) => Promise<Response>
 
 interface TransportOptions {
+  /** Where the server is, without a slash at its end. */
   url: string
   fetch: typeof fetch
   /** `include` where the server's cookies are ours, else `omit`. */
@@ -34,8 +35,7 @@ const longestWaitSeconds = 10
  * HTTP with the two courtesies that every call wants: a call that is safe to repeat is repeated when the server is
  * overloaded or out of reach, and the bookmark of what was last seen goes along, so that a client reads its own writes.
  */
-export function createTransport({ url: server, fetch, credentials }: TransportOptions): Transport {
-  const base = server.replace(/\/+$/, "")
+export function createTransport({ url: base, fetch, credentials }: TransportOptions): Transport {
   let bookmark: string | null = null
 
   async function attempt(call: Call): Promise<Response> {

@@ -9,7 +9,7 @@ export type Collections = readonly Collection[]
 export type Members = Collection<"members", { readonly name: Field<string, false> }>
 
 /** What is known of a file: fields of files lead here. Nobody asks for it by its name. */
-export interface FileRecord {
+export interface StoredFile {
   id: string
   name: string
   /** Told from the content: `image/png`. */
@@ -21,8 +21,8 @@ export interface FileRecord {
   width: number | null
   height: number | null
   createdAt: string
-  /** What was found of malware; null where nobody has looked. */
-  scan: "pending" | "clean" | "infected" | null
+  /** What was found of malware; null where nobody looks, unknown where the scanner would not. */
+  scan: "pending" | "clean" | "infected" | "unknown" | null
 }
 
 type Known<All extends Collections> = All[number] | Members
@@ -103,7 +103,7 @@ type TargetOf<All extends Collections, F> = F extends {
   ? string extends Target
     ? RelatedRecord
     : Target extends "files"
-      ? FileRecord
+      ? StoredFile
       : RecordOf<Named<All, Target>>
   : RelatedRecord
 

@@ -1,6 +1,7 @@
 import { expectTypeOf, test } from "vitest"
 import { createClient } from "../../src/client/client.ts"
-import type { RelatedRecord } from "../../src/client/types.ts"
+import type { RelatedRecord, StoredFile } from "../../src/client/types.ts"
+import type { StoredFile as FileOfServer } from "../../src/core/files/files.ts"
 import { collection } from "../../src/core/records/collection.ts"
 import { type Field, relation } from "../../src/core/records/fields.ts"
 import type { collections } from "./collections.ts"
@@ -128,4 +129,8 @@ test("the past has the fields of the present, each perhaps missing", () => {
     // @ts-expect-error: a version is a number
     await films().restore("f", "1")
   }
+})
+
+test("what is known of a file is what the server tells", () => {
+  expectTypeOf<StoredFile>().toEqualTypeOf<FileOfServer>()
 })

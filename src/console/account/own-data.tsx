@@ -1,6 +1,7 @@
 import { Button, Checkbox, Group, Modal, Stack, Text, TextInput } from "@mantine/core"
 import { type FormEvent, useState } from "react"
 import { backend, write } from "../backend.ts"
+import { keepBlob } from "../keep-blob.ts"
 import { leaveForGood } from "../leave.ts"
 import { useText } from "../text.tsx"
 import { useAction } from "../use-action.ts"
@@ -38,12 +39,8 @@ export function OwnData() {
 }
 
 async function exportData(): Promise<void> {
-  const url = URL.createObjectURL(await backend.download("/auth/me/export"))
-  const link = document.createElement("a")
-  link.href = url
-  link.download = "account.ndjson"
-  link.click()
-  URL.revokeObjectURL(url)
+  const answer = await backend.open({ method: "GET", path: "/auth/me/export" })
+  keepBlob(await answer.blob(), "account.ndjson")
 }
 
 /** Whoever types their own address has not pressed the wrong button. */

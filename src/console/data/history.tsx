@@ -4,6 +4,7 @@ import { type Page, pathWith } from "../backend.ts"
 import { moment } from "../dates.ts"
 import { FileName } from "../files/file-line.tsx"
 import { ProblemNotice } from "../problem.tsx"
+import { shortId } from "../short-id.ts"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
 import { Value } from "./cell.tsx"
@@ -104,7 +105,7 @@ export function History({
 export function Head({ item }: { item: VersionHead }) {
   const { text, language } = useLanguage()
   const { actor, impersonator } = item
-  const names = [impersonator, actor].flatMap((one) => (one ? [one.name ?? one.id.slice(-8)] : []))
+  const names = [impersonator, actor].flatMap((one) => (one ? [one.name ?? shortId(one.id)] : []))
   return (
     <Group gap="xs">
       <Code>v{item.version}</Code>

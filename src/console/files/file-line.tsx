@@ -4,6 +4,7 @@ import type { ReactNode } from "react"
 import { useReader, useViewing } from "../data/viewer.tsx"
 import { bytes } from "../dates.ts"
 import { Icon } from "../icon.tsx"
+import { keepBlob } from "../keep-blob.ts"
 import { shortId } from "../short-id.ts"
 import { useLanguage } from "../text.tsx"
 import { useAction } from "../use-action.ts"
@@ -82,9 +83,7 @@ function Download({ file }: { file: FileFacts }) {
   // With the rights of whose view it is, and not of who looks.
   const keep = async () => {
     const answer = await viewer.open(`/files/${file.id}`)
-    const url = URL.createObjectURL(await answer.blob())
-    Object.assign(document.createElement("a"), { href: url, download: file.name }).click()
-    URL.revokeObjectURL(url)
+    keepBlob(await answer.blob(), file.name)
   }
   return (
     <ActionIcon {...common} loading={busy} onClick={() => void run(keep)}>

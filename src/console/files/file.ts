@@ -1,15 +1,10 @@
 import { queryOptions } from "@tanstack/react-query"
+import type { StoredFile } from "../../client/types.ts"
 import { isProblem } from "../backend.ts"
 import type { Reader } from "../data/viewer.tsx"
 
-/** What is known of a file. */
-export interface FileFacts {
-  readonly id: string
-  readonly name: string
-  /** Told from the content. */
-  readonly type: string
-  readonly sizeBytes: number
-}
+/** What whoever may read a file can tell from its headers. */
+export type FileFacts = Readonly<Pick<StoredFile, "id" | "name" | "type" | "sizeBytes">>
 
 /** What a file is, for whoever may read it. It never changes; who may read it does. */
 export const factsQuery = (id: string, reader: Reader) =>
@@ -83,8 +78,6 @@ export function refusalOf(
   // What the browser does not know the server will.
   if (type === "" || !types) return null
   const isOne = (pattern: string) =>
-    pattern === "*/*" ||
-    pattern === type ||
-    (pattern.endsWith("/*") && type.startsWith(pattern.slice(0, -1)))
+    pattern === type || (pattern.endsWith("/*") && type.startsWith(pattern.slice(0, -1)))
   return types.some(isOne) ? null : "type"
 }

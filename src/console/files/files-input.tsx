@@ -32,7 +32,8 @@ export function FilesInput(props: Props) {
   const { field, value, onChange, sending, disabled, ...wrapper } = props
   const { text, language } = useLanguage()
   const t = text.files
-  const { types, maxBytes } = field.options
+  const { maxBytes } = field.options
+  const types = field.options.types?.includes("*/*") ? undefined : field.options.types
   const several = field.kind === "files"
   const most = several && typeof field.options.max === "number" ? field.options.max : Infinity
   // Several come one after the other: each is added to those that are there by then.
@@ -50,7 +51,7 @@ export function FilesInput(props: Props) {
   const id = useId()
   const room = several ? Math.max(0, most - value.length - running) : 1
   const hint = [
-    types && !types.includes("*/*") ? types.join(", ") : null,
+    types ? types.join(", ") : null,
     maxBytes === undefined ? null : t.upTo(bytes(maxBytes, language)),
     most === Infinity ? null : t.atMost(most),
   ].filter((one) => one !== null)
@@ -77,7 +78,7 @@ export function FilesInput(props: Props) {
             label={several ? t.chooseSeveral : value.length > 0 ? t.replace : t.choose}
             hint={hint.length > 0 ? `(${hint.join(", ")})` : undefined}
             multiple={several}
-            accept={types && !types.includes("*/*") ? types.join(",") : undefined}
+            accept={types?.join(",")}
             disabled={!several && busy}
             onFiles={(files) => start(files.slice(0, room))}
           />

@@ -12,7 +12,7 @@ import {
 } from "@mantine/core"
 import { useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
-import type { StoredFile } from "../../client/files.ts"
+import type { StoredFile } from "../../client/types.ts"
 import { ActionButton } from "../action-button.tsx"
 import { backend } from "../backend.ts"
 import { moment } from "../dates.ts"

@@ -1,5 +1,6 @@
 import { env, exports } from "cloudflare:workers"
 import { expect } from "vitest"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { sweepFiles } from "../../../src/core/files/sweep.ts"
 import { linkCollections } from "../../../src/core/records/link.ts"
 import type { Sql } from "../../../src/platform/sql.ts"
@@ -9,17 +10,6 @@ import { call, type Person } from "../../support/people.ts"
 import { toolApp } from "../records/workshop.ts"
 
 /* Files, sent and read over HTTP. */
-
-export interface File {
-  id: string
-  name: string
-  type: string
-  sizeBytes: number
-  sha256: string
-  width: number | null
-  height: number | null
-  createdAt: string
-}
 
 export type Content = string | Uint8Array<ArrayBuffer>
 
@@ -80,8 +70,8 @@ export const uploadForm = async (
   content: Content,
   name: string,
   type: string,
-): Promise<File> =>
-  read<File>(
+): Promise<StoredFile> =>
+  read<StoredFile>(
     send(as, formOf(content, `name="file"; filename="${quotedName(name)}"`, type), {
       "content-type": `multipart/form-data; boundary=${boundary}`,
     }),
@@ -94,7 +84,7 @@ export const upload = async (
   content: Content,
   headers: Record<string, string> = {},
   query = "",
-): Promise<File> => read<File>(send(as, content, headers, query), 201)
+): Promise<StoredFile> => read<StoredFile>(send(as, content, headers, query), 201)
 
 export const fetchFile = (
   as: Person | null,

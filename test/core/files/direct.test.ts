@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers"
 import { createHash, createHmac } from "node:crypto"
 import { beforeAll, describe, expect, test, vi } from "vitest"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { parseSettings } from "../../../src/platform/settings.ts"
 import { callAt } from "../../support/deployment.ts"
 import { hush } from "../../support/hush.ts"
@@ -10,7 +11,6 @@ import {
   bytesOf,
   type Content,
   contentOf,
-  type File,
   fetchFile,
   kept,
   query,
@@ -114,7 +114,7 @@ describe("a file that is put at R2 directly", () => {
     expect(await refused(fetchFile(alice, upload.id), 404)).toBe("not_found")
     expect(await put(upload, content)).toBe(200)
     expect(await refused(fetchFile(alice, upload.id), 404)).toBe("not_found")
-    const file = await read<File>(complete(upload.id), 201)
+    const file = await read<StoredFile>(complete(upload.id), 201)
     expect(file).toMatchObject({
       id: upload.id,
       name: "page.png",
@@ -122,7 +122,7 @@ describe("a file that is put at R2 directly", () => {
       sizeBytes: 700_000,
       sha256: await sha256Of(content),
     })
-    expect(await read<File>(complete(upload.id), 201)).toEqual(file)
+    expect(await read<StoredFile>(complete(upload.id), 201)).toEqual(file)
     expect(await contentOf(fetchFile(alice, file.id))).toEqual(bytesOf(content))
   })
 
@@ -245,7 +245,10 @@ describe("a file that is put at R2 directly", () => {
     expect(await kept()).not.toContain(upload.id)
     const gif = await begin({ ...field, sizeBytes: 10 })
     await put(gif, "GIF89a\u0001\0\u0001\0")
-    expect(await read<File>(complete(gif.id), 201)).toMatchObject({ type: "image/gif", width: 1 })
+    expect(await read<StoredFile>(complete(gif.id), 201)).toMatchObject({
+      type: "image/gif",
+      width: 1,
+    })
   })
 
   test("that never comes, or whose end is never told, is swept after a day, and its room given back", async () => {
@@ -273,11 +276,11 @@ describe("a file that is put at R2 directly", () => {
     expect(
       await refused(ask(reader, "/files/direct-uploads", { name: "x", sizeBytes: 1 }), 403),
     ).toBe("forbidden")
-    const sent = await read<File>(
+    const sent = await read<StoredFile>(
       call(alice, "POST", "/files", "x", { "content-type": "text/plain", "content-length": "1" }),
       201,
     )
-    expect(await read<File>(complete(sent.id), 201)).toEqual(sent)
+    expect(await read<StoredFile>(complete(sent.id), 201)).toEqual(sent)
     expect(await refused(complete(sent.id, bob), 404)).toBe("not_found")
     expect((await complete(upload.id)).status).toBe(201)
   })

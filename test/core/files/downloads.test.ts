@@ -2,17 +2,18 @@ import { env } from "cloudflare:workers"
 import fc from "fast-check"
 import { beforeAll, describe, expect, test, vi } from "vitest"
 import { rangeOf } from "../../../src/core/files/download.ts"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { Problem } from "../../../src/platform/problem.ts"
 import { callAt } from "../../support/deployment.ts"
 import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { organisationOf } from "../identity/api-key-cast.ts"
-import { bytesOf, contentOf, type File, fetchFile, read, refused, upload } from "./cast.ts"
+import { bytesOf, contentOf, fetchFile, read, refused, upload } from "./cast.ts"
 
 const text = "0123456789"
 const people: Record<string, Person | null> = { anonymous: null }
-let file: File
-let other: File
+let file: StoredFile
+let other: StoredFile
 beforeAll(async () => {
   hush("info", "error")
   const { email } = await signedIn("alice")
@@ -105,7 +106,7 @@ describe("who reaches a file", () => {
     const lister = await signedIn("lister")
     const ids: string[] = []
     for (const name of ["a", "b", "c"]) ids.unshift((await upload(lister, name)).id)
-    type Page = { items: File[]; next: string | null }
+    type Page = { items: StoredFile[]; next: string | null }
     const first = await call(lister, "GET", "/files?limit=2")
     expect(costOf(first).trips).toBe(1)
     expect(first.headers.get("link")).toContain('rel="next"')

@@ -1,9 +1,10 @@
 import fc from "fast-check"
 import { beforeAll, describe, expect, test } from "vitest"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn, signIn } from "../../support/people.ts"
 import { keyed, organisationOf } from "../identity/api-key-cast.ts"
-import { contentOf, type File, fetchFile, query, read, refused, upload } from "./cast.ts"
+import { contentOf, fetchFile, query, read, refused, upload } from "./cast.ts"
 
 /* Who reads and deletes what records hold, by each way that leads to it. */
 
@@ -227,7 +228,7 @@ describe("whatever happens at once", () => {
         const given = new Set([files[0]?.id])
         await Promise.all(
           steps.map(async ({ kind, file, record }) => {
-            const id = (files[file] as File).id
+            const id = (files[file] as StoredFile).id
             const path = `/records/exhibits/${records[record]}`
             const ask = {
               attach: () => call(racer, "PATCH", path, { contract: id }),

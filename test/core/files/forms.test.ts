@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers"
 import fc from "fast-check"
 import { beforeAll, describe, expect, test } from "vitest"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { openForm } from "../../../src/core/files/form.ts"
 import { hush } from "../../support/hush.ts"
 import { call, type Person, signedIn } from "../../support/people.ts"
@@ -9,7 +10,6 @@ import {
   bytesOf,
   type Content,
   contentOf,
-  type File,
   fetchFile,
   fileHead,
   formEnd,
@@ -64,7 +64,7 @@ const sendInPieces = (form: Uint8Array, size: number) => {
 describe("a form", () => {
   test("becomes the file in it, read back to the byte, with what its fields say", async () => {
     const content = crypto.getRandomValues(new Uint8Array(60_000))
-    const file = await read<File>(
+    const file = await read<StoredFile>(
       sendForm(join(field("name", "Ä photo.bin"), formOf(content))),
       201,
     )
@@ -82,7 +82,7 @@ describe("a form", () => {
     async (size) => {
       const near = bytesOf(`\r\n--${boundary.slice(0, -1)}\r\r\n`)
       const content = new Uint8Array(size).map((_, i) => near[i % near.length] as number)
-      const file = await read<File>(sendForm(formOf(content)), 201)
+      const file = await read<StoredFile>(sendForm(formOf(content)), 201)
       expect(file).toMatchObject({ sizeBytes: size, sha256: await sha256Of(content) })
     },
   )
@@ -91,7 +91,7 @@ describe("a form", () => {
     const content = `hello\r\n--${boundary.slice(0, -1)}\r\n world`
     const form = join(field("name", "slow.txt"), formOf(content))
     for (const size of [1, 7, form.length - 1]) {
-      const file = await read<File>(sendInPieces(form, size), 201)
+      const file = await read<StoredFile>(sendInPieces(form, size), 201)
       expect(file).toMatchObject({ name: "slow.txt", sha256: await sha256Of(content) })
     }
   })
@@ -109,7 +109,7 @@ describe("a form", () => {
     })
     const type = made.headers.get("content-type") as string
     const text = (await made.text()).replace(/(?:\r\n)?$/, "\r\n")
-    const file = await read<File>(sendForm(text, { headers: { "content-type": type } }), 201)
+    const file = await read<StoredFile>(sendForm(text, { headers: { "content-type": type } }), 201)
     expect(file).toMatchObject({ name: "from a form.txt", type: "text/plain", sizeBytes: 5 })
   })
 
@@ -203,7 +203,7 @@ describe("a form", () => {
     ["<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "image/svg+xml"],
     ["<!DOCTYPE html><script>alert(1)</script>", "text/html"],
   ])("cannot make a page of ours by saying that it holds an image: %s", async (content, type) => {
-    const file = await read<File>(sendForm(formOf(content, undefined, "image/png")), 201)
+    const file = await read<StoredFile>(sendForm(formOf(content, undefined, "image/png")), 201)
     expect(file.type).toBe(type)
     const { headers } = await fetchFile(alice, file.id)
     expect(headers.get("content-disposition")).toMatch(/^attachment/)

@@ -1,14 +1,15 @@
 import { beforeAll, describe, expect, test } from "vitest"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
-import { type File, kept, query, read, refused, send, sweepAt, upload } from "./cast.ts"
+import { kept, query, read, refused, send, sweepAt, upload } from "./cast.ts"
 
 /* Files in fields of records: what goes in, what comes out, and what is let go of. */
 
 let alice: Person
 let bob: Person
 let editor: Person
-let picture: File
+let picture: StoredFile
 beforeAll(async () => {
   hush("info", "error")
   ;[alice, bob, editor] = await Promise.all([
@@ -33,7 +34,7 @@ interface Exhibit {
   version: number
   picture: string | null
   leaflets: string[]
-  expanded?: { picture: File | null; leaflets: File[] }
+  expanded?: { picture: StoredFile | null; leaflets: StoredFile[] }
 }
 const exhibit = (as: Person, fields: object) =>
   read<Exhibit>(call(as, "POST", "/records/exhibits", { title: "Vase", ...fields }), 201)

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers"
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { scanFile } from "../../../src/core/files/scan-job.ts"
 import type { JobRun } from "../../../src/core/jobs/job.ts"
 import { parseSettings } from "../../../src/platform/settings.ts"
@@ -10,7 +11,6 @@ import { toolApp } from "../identity/cast.ts"
 import {
   type Content,
   contentOf,
-  type File,
   fetchFile,
   kept,
   query,
@@ -47,7 +47,7 @@ const http = {
 const get = (deployment: object, path: string) => callAt(deployment, alice, "GET", path)
 
 const store = (deployment: object, content: Content, name = "mine.txt") =>
-  read<File & { scan: string | null }>(sendTo(deployment, alice, content, {}, `?name=${name}`), 201)
+  read<StoredFile>(sendTo(deployment, alice, content, {}, `?name=${name}`), 201)
 
 /** What waits for the dispatcher, done here. */
 async function runScans(deployment: object): Promise<number> {

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers"
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
+import type { StoredFile } from "../../../src/core/files/files.ts"
 import { imageSizeOf } from "../../../src/core/files/image-size.ts"
 import { mediaTypeOf } from "../../../src/core/files/media-type.ts"
 import {
@@ -11,7 +12,7 @@ import {
 import { callAt } from "../../support/deployment.ts"
 import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
-import { contentOf, type File, fetchFile, query, read, refused, sweepAt, upload } from "./cast.ts"
+import { contentOf, fetchFile, query, read, refused, sweepAt, upload } from "./cast.ts"
 import { as, blue, type Colour, clear, colourOf, green, png, red, withExif } from "./pictures.ts"
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -20,7 +21,7 @@ const hour = 3_600_000
 
 let alice: Person
 let bands: Bytes
-let poster: File
+let poster: StoredFile
 const warnings: string[] = []
 beforeAll(async () => {
   hush("info", "error")
