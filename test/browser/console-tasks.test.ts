@@ -180,7 +180,7 @@ describe.skipIf(!executablePath)("what an administrator comes for", () => {
     await expectAccessible(page, "invitation")
     await dialog.getByLabel("E-mail address").fill(email)
     await dialog.getByRole("combobox", { name: "Roles" }).click()
-    await page.getByRole("option", { name: "editor" }).waitFor()
+    await page.getByRole("option", { name: "administrator" }).waitFor()
     await page.keyboard.type("editor")
     await page.keyboard.press("Enter")
     await dialog.getByRole("button", { name: "Invite" }).click()

@@ -85,11 +85,16 @@ describe.skipIf(!executablePath)("files of records in the console", () => {
     await visitor.leave()
   })
 
-  test("rows whose key is found change what is there", async () => {
+  test("rows whose key is found change what is there, and the palette leads there by keyboard", async () => {
     const before = await filmsWhere(`title = "Casablanca"`)
     const { id } = before[0] as Film
-    const visitor = await visitConsole(browser, server, "/data/films/import")
+    const visitor = await visitConsole(browser, server)
     const { page } = visitor
+    await page.getByRole("heading", { name: "Overview" }).waitFor()
+    await page.keyboard.press("Control+k")
+    await page.getByRole("textbox", { name: "Find a page or do something" }).fill("Import: films")
+    await page.keyboard.press("Enter")
+    await page.waitForURL("**/console/data/films/import")
     const lines = [
       { id, title: "Casablanca", runningMinutes: 103 },
       { title: "Casablanca, again", runningMinutes: 104 },
