@@ -7,6 +7,7 @@ import { type Load, load, makeRequest, median, percentile, takeTurns } from "./b
 import { type Figure, printFigure, printHead } from "./bench/report.ts"
 import { printRowsRead } from "./bench/scale.ts"
 import { printWebhooks } from "./bench/webhooks.ts"
+import { buildPages } from "./build-pages.ts"
 
 /*
  * `npm run bench`: requests a second of the production bundle on workerd, beside a bare handler over the same rows; then
@@ -33,6 +34,8 @@ const slices = 4
 const options = { connections: 16, seconds: 0.5 }
 const json = process.argv.includes("--json")
 
+// They are part of the bundle that is measured, and a fresh clone has none.
+await buildPages()
 if (process.argv.includes("--file")) await printLargeFile()
 else if (process.argv.includes("--scale")) {
   await printRowsRead()
