@@ -5,31 +5,49 @@
  */
 
 let open = 0
-let ended = Number.NEGATIVE_INFINITY
+let changed = Number.NEGATIVE_INFINITY
 let nextStep = 0
+/** What part of the time requests were open, as of `changed`: the last quarter of a second weighs most. */
+let share = 0
 
+const shareMilliseconds = 250
 /** An answer is given to the socket after its handler is done. */
 const leavesMilliseconds = 3
-/** Between two steps beside requests: of two or three milliseconds each, they take a twentieth of the time. */
+/** Between requests that take most of the time, a gap is the time that those who send them need for the next. */
+const pausesMilliseconds = 20
+/** Between two steps beside requests: of two or three milliseconds each, they take a fortieth of the time. */
 const stepMilliseconds = 100
 const lookMilliseconds = 8
 const servesMilliseconds = 10_000
 
 /** Answers a request, before which others give way meanwhile. */
 export async function answering<Answer>(answer: () => Promise<Answer> | Answer): Promise<Answer> {
-  open++
+  count(1)
   try {
     return await answer()
   } finally {
-    open--
-    ended = Date.now()
+    count(-1)
   }
 }
 
-const isQuiet = (): boolean => open === 0 && Date.now() - ended >= leavesMilliseconds
+function count(difference: 1 | -1): void {
+  share = shareNow()
+  changed = Date.now()
+  open += difference
+}
+
+function shareNow(): number {
+  const past = Math.exp((changed - Date.now()) / shareMilliseconds)
+  return share * past + (open > 0 ? 1 - past : 0)
+}
+
+/** How long no request is to be open before it is quiet. */
+const gapMilliseconds = (): number => (shareNow() > 0.5 ? pausesMilliseconds : leavesMilliseconds)
+
+const isQuiet = (): boolean => open === 0 && Date.now() - changed >= gapMilliseconds()
 
 /** Whether this process has just answered requests as well. */
-export const answersRequests = (): boolean => open > 0 || Date.now() - ended < servesMilliseconds
+export const answersRequests = (): boolean => open > 0 || Date.now() - changed < servesMilliseconds
 
 /** Before a step that can wait: resolves when no request is open, or it is its turn beside them. */
 export async function giveWay(): Promise<void> {

@@ -1,3 +1,4 @@
+import { giveWay } from "./give-way.ts"
 import { describeError, type Log } from "./log.ts"
 
 /**
@@ -88,6 +89,8 @@ export async function pokeLater(
   if ((waiting.get(name) ?? 0) + lateMilliseconds > Date.now()) return
   waiting.set(name, Date.now())
   await new Promise((resolve) => setTimeout(resolve, graceMilliseconds))
+  // Among requests as fast as they go, a poke for each would cost more than all that it leads to.
+  await giveWay()
   waiting.delete(name)
   await poke(env, follower, database).catch((error: unknown) => {
     log("warn", "poke failed", { follower, database, error: describeError(error) })

@@ -17,7 +17,7 @@ const single = 50
 const fanned = 20
 const rounds = 9
 /** Of creates as fast as they go: what each leaves to be delivered takes the longest. */
-const saturated = 5
+const saturated = 12
 const slice = { connections: 8, seconds: 0.5 }
 /** Pairs of creates that have the machine to themselves. */
 const alone = 30
@@ -142,10 +142,8 @@ async function latenciesAtRate(sides: Sides, receiver: Receiver): Promise<number
   const all = sides.map((): number[] => [])
   for (let round = 0; round <= rounds; round++) {
     for (const [side, [backend, token, listening]] of sides.entries()) {
-      const body = { title: "A note" }
-      const request = makeRequest("/records/notes", { method: "POST", token, body })
       const before = receiver.count()
-      const { latencies } = await load(backend.url, takeTurns([request]), steady)
+      const { latencies } = await load(backend.url, takeTurns([createRequest(token)]), steady)
       await receiver.until(before + latencies.length * listening)
       await recorded(backend)
       // The first warms up.
@@ -155,31 +153,26 @@ async function latenciesAtRate(sides: Sides, receiver: Receiver): Promise<number
   return all.map(median)
 }
 
-/** Of creates a second; to and fro, so that whatever else the machine does falls on both. */
+/** Of creates a second; each side first in every other round, so that whatever else the machine does falls on both. */
 async function ratio(some: Backend, none: Backend, token: string): Promise<number> {
-  const sides = [
-    [some, token],
-    [none, await none.signIn()],
-  ] as const
+  const heard = { backend: some, request: createRequest(token), speed: 0 }
+  const unheard = { backend: none, request: createRequest(await none.signIn()), speed: 0 }
   const ratios: number[] = []
   for (let round = 0; round <= saturated; round++) {
-    const speeds: number[] = []
-    for (const [backend, bearer] of sides) {
-      const request = makeRequest("/records/notes", {
-        method: "POST",
-        token: bearer,
-        body: { title: "A note" },
-      })
-      const { answers, seconds } = await load(backend.url, takeTurns([request]), slice)
-      speeds.push(answers / seconds)
+    for (const side of round % 2 === 0 ? [heard, unheard] : [unheard, heard]) {
+      const { answers, seconds } = await load(side.backend.url, takeTurns([side.request]), slice)
+      side.speed = answers / seconds
       // What it leaves to be delivered must not be taken from the other side's time.
-      await recorded(backend)
+      await recorded(side.backend)
     }
     // The first warms up.
-    if (round > 0) ratios.push((speeds[0] as number) / (speeds[1] as number))
+    if (round > 0) ratios.push(heard.speed / unheard.speed)
   }
   return median(ratios)
 }
+
+const createRequest = (token: string): Buffer =>
+  makeRequest("/records/notes", { method: "POST", token, body: { title: "A note" } })
 
 type Receiver = Awaited<ReturnType<typeof startReceiver>>
 
