@@ -72,7 +72,7 @@ export function bulkOperations(
         {
           name: "upsert",
           in: "query",
-          description: `Change the record that has the same ${upsertKeys(reader, collection)}, where there is one that you may see: empty cells empty its fields, columns that are not there leave them.`,
+          description: `Change the record that has the same ${upsertKeys(reader, collection)}, where there is one that you may see: empty cells empty its fields, but for those that you may not read in it; columns that are not there leave them.`,
           schema: { type: "string" },
           example: "id",
         },

@@ -21,7 +21,7 @@ import {
 import type { LinkedCollection, LinkedCollections } from "./link.ts"
 import type { CreateOperation, NewRecord } from "./operations.ts"
 import { statementsOf } from "./statements.ts"
-import { findByKey, keyText } from "./upsert.ts"
+import { findByKey, type KnownRecord, keyText } from "./upsert.ts"
 import type { View } from "./view.ts"
 import { viewFor } from "./view.ts"
 
@@ -300,16 +300,16 @@ async function draftsOf(
 ): Promise<Drafted> {
   const known = upsert
     ? await findByKey(app, view, collection, upsert, rows.filter(isFileRow))
-    : new Map<FileRow, { id: string; version: number }>()
+    : new Map<FileRow, KnownRecord>()
   const first = new Map<string, string>()
   return {
     versions: new Map([...known.values()].map(({ id, version }) => [id, version])),
     draftOf(row) {
       const { id: given, ...rest } = row.values
-      const stored = known.get(row)?.id
+      const stored = known.get(row)
       if (stored !== undefined) {
-        const input = parsePatch(view, collection, stored, rest)
-        return { draft: { action: "update", collection, id: stored, input, expected: null } }
+        const input = parsePatch(view, collection, stored.id, withoutHidden(row, rest, stored))
+        return { draft: { action: "update", collection, id: stored.id, input, expected: null } }
       }
       const key = upsert && keyText(collection, upsert, row)
       const earlier = key === null ? undefined : first.get(key)
@@ -323,6 +323,20 @@ async function draftsOf(
     },
   }
 }
+
+/** What an export left empty because it may not be shown stays as it is. */
+const withoutHidden = (
+  { perhapsHidden = [] }: FileRow,
+  values: FileRow["values"],
+  { hidden }: KnownRecord,
+): FileRow["values"] =>
+  perhapsHidden.length === 0
+    ? values
+    : Object.fromEntries(
+        Object.entries(values).filter(
+          ([name]) => !(perhapsHidden.includes(name) && hidden.has(name)),
+        ),
+      )
 
 function followerOf(
   view: View,

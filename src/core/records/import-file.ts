@@ -17,6 +17,8 @@ export interface FileRow {
   /** How long its text was. */
   readonly characters: number
   readonly values: Readonly<Record<string, unknown>>
+  /** Fields whose cell is empty, of those that only some may read: an export has that for what it may not show, too. */
+  readonly perhapsHidden?: readonly string[]
 }
 
 /** Names in the file by which fields go; null for what is to be passed over. */
@@ -73,6 +75,7 @@ const wrong = (code: string, message: string): Problem =>
 
 interface Column {
   readonly name: string
+  readonly hides: boolean
   value(cell: Cell): unknown
 }
 
@@ -102,9 +105,9 @@ function columnsOf(
     }
     if (seen.has(name)) throw wrong("duplicate", `Two columns are for "${name}".`)
     seen.add(name)
-    if (name === "id") return { name, value: (id) => id || undefined }
+    if (name === "id") return { name, hides: false, value: (id) => id || undefined }
     if (!field || field.kind === "rollup") return null
-    return { name, value: (value) => valueOfCell(field, value) }
+    return { name, hides: field.readable !== null, value: (value) => valueOfCell(field, value) }
   })
 }
 
@@ -118,12 +121,14 @@ function rowOf(
     return refusalOf(line, invalidInput({ path: "body", code: "columns", message }))
   }
   const values: Record<string, unknown> = {}
+  const perhapsHidden: string[] = []
   let characters = 0
   for (let at = 0; at < columns.length; at++) {
     const column = columns[at]
     if (!column) continue
     const cell = cells[at] as Cell
     if (cell !== null) characters += cell.length
+    if (column.hides && !cell) perhapsHidden.push(column.name)
     try {
       const value = column.value(cell)
       if (value !== undefined) values[column.name] = value
@@ -133,7 +138,7 @@ function rowOf(
       return refusalOf(line, invalidInput({ path: name, code: "json", message }))
     }
   }
-  return { line, characters, values }
+  return { line, characters, values, ...(perhapsHidden.length > 0 && { perhapsHidden }) }
 }
 
 /** NDJSON: a line is an object, a line for nothing is nothing. */

@@ -1,12 +1,12 @@
 import type { App } from "../../platform/app.ts"
 import { invalidInput } from "../../platform/problem.ts"
-import { allOf, identifier, raw, type Sql, sql } from "../../platform/sql.ts"
+import { allOf, identifier, join, raw, type Sql, sql } from "../../platform/sql.ts"
 import type { FileRow } from "./import-file.ts"
-import type { LinkedCollection } from "./link.ts"
+import type { LinkedCollection, LinkedField } from "./link.ts"
 import { visibility } from "./selection.ts"
 import { validatorsOf } from "./validators.ts"
 import { encodeValue, type StoredValue } from "./values.ts"
-import { mainAlias, type View } from "./view.ts"
+import { mainAlias, mainSource, type View } from "./view.ts"
 
 /**
  * The fields that `upsert` names: `id`, or fields that are unique together. What hides a field from some of its readers
@@ -69,6 +69,14 @@ export function keyText(
   return key && JSON.stringify(key)
 }
 
+/** A record that is there already. */
+export interface KnownRecord {
+  readonly id: string
+  readonly version: number
+  /** Of the fields that may be hidden in its row, those that the actor may not read. */
+  readonly hidden: ReadonlySet<string>
+}
+
 /** The records that the actor sees under the keys of rows. One trip. */
 export async function findByKey(
   app: App,
@@ -76,17 +84,26 @@ export async function findByKey(
   collection: LinkedCollection,
   fields: readonly string[],
   rows: readonly FileRow[],
-): Promise<Map<FileRow, { id: string; version: number }>> {
+): Promise<Map<FileRow, KnownRecord>> {
   const keys = rows.map((row) => keyOf(collection, fields, row))
   const at = (n: number): Sql => raw(`json_extract(k.value, '$[${n}]')`)
   const same = fields.map((name, n) => sql`${raw(mainAlias)}.${identifier(name)} = ${at(n)}`)
+  const doubtful = [...new Set(rows.flatMap(({ perhapsHidden = [] }) => perhapsHidden))]
+  const readable = doubtful.map((name, n) => {
+    const rule = view.fieldRule(collection.fields.get(name) as LinkedField)
+    return sql`, (${view.compile(rule, mainSource)}) IS TRUE AS ${identifier(`readable${n}`)}`
+  })
   const found = await app.db.all(
-    sql`SELECT k.key AS "row", ${raw(mainAlias)}."id" AS id, ${raw(mainAlias)}."version" AS version FROM json_each(${JSON.stringify(keys)}) k JOIN ${identifier(collection.name)} ${raw(mainAlias)} ON ${allOf(same)} WHERE ${visibility(view, collection, mainAlias)}`,
+    sql`SELECT k.key AS "row", ${raw(mainAlias)}."id" AS id, ${raw(mainAlias)}."version" AS version${join(readable, "")} FROM json_each(${JSON.stringify(keys)}) k JOIN ${identifier(collection.name)} ${raw(mainAlias)} ON ${allOf(same)} WHERE ${visibility(view, collection, mainAlias)}`,
   )
   return new Map(
     found.map((one) => [
       rows[one.row as number] as FileRow,
-      { id: one.id as string, version: one.version as number },
+      {
+        id: one.id as string,
+        version: one.version as number,
+        hidden: new Set(doubtful.filter((_, n) => one[`readable${n}`] !== 1)),
+      },
     ]),
   )
 }
