@@ -24,6 +24,8 @@ export interface RunningBundles<Name extends string> {
   readonly urls: Record<Name, string>
   /** The D1 bindings, which the Workers share, for this process. */
   readonly bindings: Record<string, D1Database>
+  /** Where this Worker's isolate, and no other's, speaks the Chrome DevTools Protocol: `ws://…`. With `inspect`. */
+  inspectorOf(name: Name): Promise<string>
   stop(): Promise<void>
 }
 
@@ -31,12 +33,13 @@ interface Options {
   /** Where databases are kept; only for this run when absent. */
   stateDirectory?: string
   port?: number
+  inspect?: boolean
 }
 
 /** Starts Workers with the bindings of wrangler.toml in one workerd, on the loopback interface. */
 export async function startBundles<Name extends string>(
   workers: Record<Name, BundledWorker>,
-  { stateDirectory, port = 0 }: Options = {},
+  { stateDirectory, port = 0, inspect = false }: Options = {},
 ): Promise<RunningBundles<Name>> {
   // The secrets come from `variables`: wrangler need not look for them, and warn.
   const config = { ...readConfig({ config: "wrangler.toml" }), secrets: undefined }
@@ -62,6 +65,7 @@ export async function startBundles<Name extends string>(
         if (level === "warn" || level === "error") console.error(message)
       },
       cf: false,
+      ...(inspect && { inspectorHost: "127.0.0.1", inspectorPort: 0 }),
       workers: names.map((name) => ({
         name,
         modules: modulesOf(workers[name].bundle),
@@ -92,7 +96,13 @@ export async function startBundles<Name extends string>(
   for (const name of Object.keys(d1Databases ?? {})) {
     databases[name] = (await miniflare.getD1Database(name)) as unknown as D1Database
   }
-  return { urls, bindings: databases, stop: () => miniflare.dispose() }
+  return {
+    urls,
+    bindings: databases,
+    inspectorOf: async (name) =>
+      new URL(`/core:user:${name}`, await miniflare.getInspectorURL()).href,
+    stop: () => miniflare.dispose(),
+  }
 }
 
 /** As much of miniflare's options as wrangler.toml leads to. */

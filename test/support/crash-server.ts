@@ -20,6 +20,8 @@ export interface CrashServer {
   kill(): Promise<void>
   /** Of workerd, until the next kill. */
   processId(): number
+  /** Where the Worker's isolate speaks the Chrome DevTools Protocol, until the next kill. With `inspect`. */
+  inspector(): Promise<string>
   /** Kills it as well, and leaves it so. */
   stop(): Promise<void>
 }
@@ -32,9 +34,10 @@ export async function startCrashServer(
   bundle: Bundle,
   stateDirectory: string,
   world: string,
+  { inspect = false } = {},
 ): Promise<CrashServer> {
   const { secrets } = await loadDevelopmentSecrets(stateDirectory)
-  const { urls, bindings, stop } = await startBundles(
+  const { urls, bindings, inspectorOf, stop } = await startBundles(
     {
       main: {
         bundle,
@@ -46,7 +49,7 @@ export async function startCrashServer(
         },
       },
     },
-    { stateDirectory },
+    { stateDirectory, inspect },
   )
   const url = urls.main
   const database = bindings.DB as D1Database
@@ -60,6 +63,7 @@ export async function startCrashServer(
       while (!(await endOutage(url, since))) await sleep(5)
     },
     processId: findWorkerd,
+    inspector: () => inspectorOf("main"),
     stop,
   }
 }

@@ -14,6 +14,7 @@ import { bundleWorker } from "../../src/tools/bundle.ts"
 import { type CrashServer, startCrashServer } from "../support/crash-server.ts"
 import { signUpAndIn } from "../support/crash-sign-in.ts"
 import { startCuttingProxy } from "../support/cutting-proxy.ts"
+import { watchIsolate } from "../support/isolate-memory.ts"
 
 /*
  * The production bundle on workerd itself, and a client of tus that nobody here wrote. `TUS=full` sends a gigabyte.
@@ -23,6 +24,7 @@ const isFull = process.env.TUS === "full"
 const sizeBytes = isFull ? 1_073_741_825 : 60_000_001
 const chunkBytes = isFull ? 90_000_000 : 20_000_000
 const cuts = 10
+const isolateMegabytes = 128
 const patience = isFull ? 1_200_000 : 240_000
 
 const directory = mkdtempSync(join(tmpdir(), "tus-"))
@@ -34,7 +36,7 @@ let sha256: string
 beforeAll(async () => {
   sha256 = await writeNoise(file)
   const bundle = await bundleWorker("test/support/crash-worker.ts", join(directory, "bundle"))
-  server = await startCrashServer(bundle, state, "")
+  server = await startCrashServer(bundle, state, "", { inspect: true })
   token = await signUpAndIn(server.url)
 })
 afterAll(async () => {
@@ -55,6 +57,7 @@ test(
     cutsAt.sort((a, b) => a - b)
     const proxy = await startCuttingProxy(server.url, cutsAt)
     const memory = watchMemory(server.processId())
+    const isolate = await watchIsolate(await server.inspector())
     try {
       const started = performance.now()
       const { url, sent, peakWhileSending } = await upload(
@@ -63,7 +66,7 @@ test(
       )
       const seconds = (performance.now() - started) / 1_000
       console.log(
-        `${sizeBytes} bytes in ${seconds.toFixed(1)} s, cut at ${cutsAt.join(", ")}; ${sent} were sent; workerd, with what stands in for R2 and D1, held ${memory.before} MB before, ${peakWhileSending} at most while it was sent and ${memory.peak()} while it was read once more`,
+        `${sizeBytes} bytes in ${seconds.toFixed(1)} s, cut at ${cutsAt.join(", ")}; ${sent} were sent; workerd, with what stands in for R2 and D1, held ${memory.before} MB before, ${peakWhileSending} at most while it was sent and ${memory.peak()} while it was read once more; the Worker's isolate ${isolate.before} MB before and ${isolate.peak()} at most, in ${isolate.looks()} looks`,
       )
       expect(proxy.cuts()).toBe(cuts)
       const id = url.split("/").at(-1) as string
@@ -71,6 +74,9 @@ test(
         { id, sizeBytes, sha256, name: "content.bin", type: "application/octet-stream" },
       ])
       expect(await hashOf(id)).toBe(sha256)
+      // Cloudflare ends an isolate that holds more. Many looks, so that one in the middle of something is among them.
+      expect(isolate.looks()).toBeGreaterThan(20)
+      expect(isolate.peak()).toBeLessThan(isolateMegabytes)
       const gone = await fetch(`${server.url}/files/uploads/${id}`, {
         method: "DELETE",
         headers: as(),
@@ -79,6 +85,7 @@ test(
       await expect.poll(heldByR2).toEqual({ objects: [], underWay: [] })
     } finally {
       memory.stop()
+      isolate.stop()
       await proxy.stop()
     }
   },
