@@ -109,6 +109,12 @@ const printLatencies = (what: string, [heard, unheard]: readonly number[]): void
     `${what}: median ${heard?.toFixed(1)} ms where ${endpoints} endpoints hear of each, ${unheard?.toFixed(1)} ms where none does: ratio ${((unheard ?? 0) / (heard ?? 0)).toFixed(2)} (goal 0.95).`,
   )
 
+/** Each side first in every other round. */
+const inTurn = (sides: Sides, round: number) => {
+  const entries = [...sides.entries()]
+  return round % 2 === 0 ? entries : entries.toReversed()
+}
+
 /**
  * Milliseconds of a create, the medians of both sides; to and fro, each when nothing is left to do for the one before it:
  * what endpoints add to a write itself.
@@ -116,7 +122,7 @@ const printLatencies = (what: string, [heard, unheard]: readonly number[]): void
 async function latenciesAlone(sides: Sides, receiver: Receiver): Promise<number[]> {
   const all = sides.map((): number[] => [])
   for (let n = -5; n < alone; n++) {
-    for (const [side, [backend, token, listening]] of sides.entries()) {
+    for (const [side, [backend, token, listening]] of inTurn(sides, n)) {
       const before = receiver.count()
       const sent = performance.now()
       await create(backend, token)
@@ -141,7 +147,7 @@ async function recorded({ database }: Backend): Promise<void> {
 async function latenciesAtRate(sides: Sides, receiver: Receiver): Promise<number[]> {
   const all = sides.map((): number[] => [])
   for (let round = 0; round <= rounds; round++) {
-    for (const [side, [backend, token, listening]] of sides.entries()) {
+    for (const [side, [backend, token, listening]] of inTurn(sides, round)) {
       const before = receiver.count()
       const { latencies } = await load(backend.url, takeTurns([createRequest(token)]), steady)
       await receiver.until(before + latencies.length * listening)
