@@ -1,7 +1,8 @@
 /*
  * Where requests are answered by the process that also does what follows them (workerd on one machine, `npm run dev`), that
  * gives way to them: it goes on when none is open, and else a small step now and then, so that it never stands still. On
- * Cloudflare the objects that do it are elsewhere, and wait for nothing.
+ * Cloudflare the objects that do it are elsewhere, and wait for nothing; the pokes that wake them leave the worker, and take
+ * turns there, a tenth of a second each while requests are open.
  */
 
 let open = 0
