@@ -2,6 +2,7 @@ import type { InputOf, RecordOf } from "../core/records/collection.ts"
 import type { AggregateItem, AggregateQuery } from "./aggregate-types.ts"
 import type { Filter } from "./filter.ts"
 import type { History } from "./history.ts"
+import type { InputError } from "./problem.ts"
 import type { Call, Transport } from "./transport.ts"
 import type { Answer, Collections, ListQuery, Named, NameIn, Page, View } from "./types.ts"
 
@@ -101,7 +102,14 @@ export interface BulkReport {
   deleted: number
   refused: number
   /** The first thousand; of a file by line, else by id. */
-  refusals: { line?: number; id?: string; code: string; detail: string }[]
+  refusals: {
+    line?: number
+    id?: string
+    code: string
+    detail: string
+    /** Of input that is wrong, where and how. */
+    errors?: readonly InputError[]
+  }[]
 }
 
 export function createRecords<All extends Collections, C>(

@@ -8,10 +8,10 @@
 let open = 0
 let changed = Number.NEGATIVE_INFINITY
 let nextStep = 0
-/** What part of the time requests were open, as of `changed`: the last quarter of a second weighs most. */
+/** What part of the time requests were open, as of `changed`: the last twentieth of a second weighs most. */
 let share = 0
 
-const shareMilliseconds = 250
+const shareMilliseconds = 50
 /** An answer is given to the socket after its handler is done. */
 const leavesMilliseconds = 3
 /** Between requests that take most of the time, a gap is the time that those who send them need for the next. */

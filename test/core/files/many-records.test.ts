@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest"
+import type { BulkReport } from "../../../src/client/records.ts"
 import { eventually } from "../../support/eventually.ts"
 import { hush } from "../../support/hush.ts"
 import { call, type Person, signedIn, signIn } from "../../support/people.ts"
 import { keyed, organisationOf } from "../identity/api-key-cast.ts"
 import { listPath } from "../records/cast.ts"
-import { query, read, sweepAt, upload } from "./cast.ts"
+import { png, query, read, sweepAt, upload } from "./cast.ts"
 
 /* Files in fields of many records at once: imported, exported, changed and deleted by filter, and taken back. */
 
@@ -29,28 +30,10 @@ interface Exhibit {
   leaflets: string[]
   contract?: string | null
 }
-interface Report {
-  rows: number
-  created: number
-  updated: number
-  unchanged: number
-  deleted: number
-  refused: number
-  refusals: {
-    line?: number
-    id?: string
-    code: string
-    errors?: { path: string; code: string }[]
-  }[]
-}
 type Format = "csv" | "ndjson"
 type Pace = "at once" | "in the background"
 
-/** As much of one as tells what it is. */
-const png = async (as: Person, query = "") => {
-  const head = [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]
-  return (await upload(as, new Uint8Array([...head, 0, 0, 0, 3, 0, 0, 0, 4, 0]), {}, query)).id
-}
+const idOfPicture = async (as: Person, query = "") => (await png(as, query)).id
 const note = async (as: Person, query = "") => (await upload(as, "a", {}, query)).id
 
 const exhibit = (as: Person, fields: object) =>
@@ -77,14 +60,14 @@ const held = async (...ids: string[]) =>
   )
 
 /** The report, of an operation too once it is over. */
-async function reported(as: Person, answer: Promise<Response>): Promise<Report> {
+async function reported(as: Person, answer: Promise<Response>): Promise<BulkReport> {
   const response = await answer
-  if (response.status !== 202) return read<Report>(response, 200)
+  if (response.status !== 202) return read<BulkReport>(response, 200)
   const path = response.headers.get("location") as string
   return eventually(async () => {
-    const report = await read<Report & { state: string }>(call(as, "GET", path), 200)
+    const report = await read<BulkReport & { state: string }>(call(as, "GET", path), 200)
     expect(report.state).toBe("succeeded")
-    const refusals = await read<{ items: Report["refusals"] }>(
+    const refusals = await read<{ items: BulkReport["refusals"] }>(
       call(as, "GET", `${path}/refusals`),
       200,
     )
@@ -132,7 +115,7 @@ const exported = async (as: Person, format: Format, filter: string) => {
 }
 
 /** Of each refusal where it is, and what it names. */
-const named = ({ refusals }: Report) =>
+const named = ({ refusals }: BulkReport) =>
   refusals.map(({ line, id, errors }) => [line ?? id, errors?.[0]?.path, errors?.[0]?.code])
 
 const change = (as: Person, filter: string, fields: object, pace: Pace = "at once", more = {}) =>
@@ -156,7 +139,11 @@ describe("an import", () => {
     "takes one's own files, and names row and field of others: $format $more $pace",
     async ({ format, more, pace }) => {
       const title = newTitle()
-      const [picture, other, own] = [await png(alice), await png(bob), await png(alice)]
+      const [picture, other, own] = [
+        await idOfPicture(alice),
+        await idOfPicture(bob),
+        await idOfPicture(alice),
+      ]
       const leaflets = [await note(alice), await note(alice)]
       const foreign = await note(bob)
       const missing = crypto.randomUUID()
@@ -208,10 +195,10 @@ describe("an import", () => {
     "gives a file that was sent for a field to its record, and to none that is refused: %s",
     async (format) => {
       const [given, refused, judged, spoilt] = [
-        await png(alice, "?for=exhibits.picture"),
-        await png(alice, "?for=exhibits.picture"),
-        await png(alice, "?for=exhibits.picture"),
-        await png(alice, "?for=exhibits.picture"),
+        await idOfPicture(alice, "?for=exhibits.picture"),
+        await idOfPicture(alice, "?for=exhibits.picture"),
+        await idOfPicture(alice, "?for=exhibits.picture"),
+        await idOfPicture(alice, "?for=exhibits.picture"),
       ]
       const title = newTitle()
       const some = (picture: string) => [
@@ -252,9 +239,9 @@ describe("an import", () => {
     async (pace) => {
       const title = newTitle()
       const [a, b, c, d, e] = [
-        await png(alice),
-        await png(alice),
-        await png(alice),
+        await idOfPicture(alice),
+        await idOfPicture(alice),
+        await idOfPicture(alice),
         await note(alice),
         await note(alice),
       ]
@@ -267,7 +254,7 @@ describe("an import", () => {
       const rows = [
         { id: one.id, picture: c, leaflets: [e] },
         { id: two.id, picture: null },
-        { id: three.id, picture: await png(bob) },
+        { id: three.id, picture: await idOfPicture(bob) },
         { id: two.id, picture: a },
       ]
       const first = await load(alice, fileOf("ndjson", rows), "ndjson", { upsert: "id" }, pace)
@@ -282,8 +269,12 @@ describe("an import", () => {
   )
 
   test("of two rows for one new record leaves it with the later file", async () => {
-    const [early, late, alone] = [await png(alice), await png(alice), await png(alice)]
-    const foreign = await png(bob)
+    const [early, late, alone] = [
+      await idOfPicture(alice),
+      await idOfPicture(alice),
+      await idOfPicture(alice),
+    ]
+    const foreign = await idOfPicture(bob)
     const [id, other] = [crypto.randomUUID(), crypto.randomUUID()]
     const rows = [
       { id, title: "Vase", picture: early },
@@ -302,7 +293,7 @@ describe("an import", () => {
   test.each(["at once", "in the background"] as const)(
     "by a key gives files only with their scope, %s",
     async (pace) => {
-      const picture = await png(alice)
+      const picture = await idOfPicture(alice)
       const rows = fileOf("csv", [{ title: "Vase", picture }])
       const bare = await keyed(alice, ["exhibits:create", "exhibits:read"])
       const report = await load(bare, rows, "csv", {}, pace)
@@ -333,7 +324,7 @@ describe("an import", () => {
 describe("an export", () => {
   test.each(["csv", "ndjson"] as const)("writes what an import reads back: %s", async (format) => {
     const title = newTitle()
-    const [picture, contract] = [await png(alice), await note(alice)]
+    const [picture, contract] = [await idOfPicture(alice), await note(alice)]
     const leaflets = [await note(alice), await note(alice)].reverse()
     await exhibit(alice, { title, picture, leaflets, contract })
     await exhibit(alice, { title })
@@ -370,7 +361,11 @@ describe("an export", () => {
     "is read back by whoever may write the records, others' files and all: %s",
     async (format) => {
       const title = newTitle()
-      const [picture, contract, leaflet] = [await png(alice), await note(alice), await note(alice)]
+      const [picture, contract, leaflet] = [
+        await idOfPicture(alice),
+        await note(alice),
+        await note(alice),
+      ]
       const made = await exhibit(alice, {
         title,
         picture,
@@ -420,10 +415,10 @@ describe("a change by filter", () => {
     async (pace) => {
       const title = newTitle()
       const [a, b, shared, fresh] = [
-        await png(alice),
-        await png(alice),
-        await png(alice),
-        await png(alice),
+        await idOfPicture(alice),
+        await idOfPicture(alice),
+        await idOfPicture(alice),
+        await idOfPicture(alice),
       ]
       const leaflet = await note(alice)
       const [, , beside] = [
@@ -468,7 +463,11 @@ describe("a change by filter", () => {
     "refuses each record that it would give another's file, one that is missing or of another type, %s",
     async (pace) => {
       const title = newTitle()
-      const [own, foreign, text] = [await png(alice), await png(bob), await note(alice)]
+      const [own, foreign, text] = [
+        await idOfPicture(alice),
+        await idOfPicture(bob),
+        await note(alice),
+      ]
       const many = await Promise.all(
         [own, null].map((picture) => exhibit(alice, { title, picture })),
       )
@@ -491,7 +490,7 @@ describe("a change by filter", () => {
 
   test("leaves what a record holds of another's, and gives it to no other", async () => {
     const title = newTitle()
-    const [picture, leaflet] = [await png(alice), await note(alice)]
+    const [picture, leaflet] = [await idOfPicture(alice), await note(alice)]
     const holding = await exhibit(alice, { title, picture, leaflets: [leaflet], open: true })
     const bare = await exhibit(alice, { title, open: true })
     const filter = `title = "${title}"`
@@ -503,7 +502,7 @@ describe("a change by filter", () => {
       expect(report).toMatchObject({ unchanged: 1, updated: 0, refused: 1 })
       expect(named(report)).toEqual([[bare.id, path, "unknown_file"]])
     }
-    const mine = await png(editor)
+    const mine = await idOfPicture(editor)
     expect(await change(editor, filter, { picture: mine })).toMatchObject({ updated: 2 })
     expect(await held(picture, mine)).toEqual([false, true])
     expect((await restore(editor, holding.id, holding.version)).picture).toBe(picture)
@@ -512,7 +511,7 @@ describe("a change by filter", () => {
 
   test("finds records by their files, each but once", async () => {
     const title = newTitle()
-    const [old, fresh] = [await png(alice), await png(alice)]
+    const [old, fresh] = [await idOfPicture(alice), await idOfPicture(alice)]
     for (let n = 0; n < 3; n++) await exhibit(alice, { title, picture: old })
     await exhibit(alice, { title })
     const filter = `title = "${title}" && picture = "${old}" && picture.type = "image/png"`
@@ -523,7 +522,7 @@ describe("a change by filter", () => {
 
   test("of more than a batch lets go of a file with its last holder", async () => {
     const title = newTitle()
-    const [old, fresh] = [await png(alice), await png(alice)]
+    const [old, fresh] = [await idOfPicture(alice), await idOfPicture(alice)]
     const rows = Array.from({ length: 120 }, () => ({ title, picture: old }))
     expect(await load(alice, fileOf("csv", rows), "csv")).toMatchObject({ created: 120 })
     const filter = `title = "${title}"`
@@ -538,8 +537,8 @@ describe("a deletion by filter", () => {
   test("lets go of the files of all that goes, and each restoration takes its own back", async () => {
     const title = newTitle()
     const [a, b, sheet, leaflet] = [
-      await png(alice),
-      await png(alice),
+      await idOfPicture(alice),
+      await idOfPicture(alice),
       await note(alice),
       await note(alice),
     ]
@@ -563,7 +562,7 @@ describe("a deletion by filter", () => {
 
   test("that is refused for some keeps the files of these", async () => {
     const title = newTitle()
-    const [mine, theirs] = [await png(alice), await png(bob)]
+    const [mine, theirs] = [await idOfPicture(alice), await idOfPicture(bob)]
     await exhibit(alice, { title, picture: mine, open: true })
     const kept = await exhibit(bob, { title, picture: theirs, open: true })
     const report = await remove(alice, `title = "${title}"`)

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest"
 import type { StoredFile } from "../../../src/core/files/files.ts"
 import { hush } from "../../support/hush.ts"
 import { call, costOf, type Person, signedIn } from "../../support/people.ts"
-import { kept, query, read, refused, send, sweepAt, upload } from "./cast.ts"
+import { kept, png, query, read, refused, send, sweepAt, upload } from "./cast.ts"
 
 /* Files in fields of records: what goes in, what comes out, and what is let go of. */
 
@@ -19,14 +19,6 @@ beforeAll(async () => {
   ])
   picture = await png(alice)
 })
-
-/** As much of one as tells what it is. */
-const png = (as: Person, sizeBytes = 40) => {
-  const content = new Uint8Array(sizeBytes)
-  content.set([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52])
-  content.set([0, 0, 0, 3, 0, 0, 0, 4], 16)
-  return upload(as, content)
-}
 
 interface Exhibit {
   id: string
@@ -60,7 +52,7 @@ describe("a field of a file", () => {
   test("is filtered by whether there is one, and by what is known of it", async () => {
     const holder = await signedIn("holder")
     const with40 = await exhibit(holder, { picture: (await png(holder)).id })
-    const with99 = await exhibit(holder, { picture: (await png(holder, 99)).id })
+    const with99 = await exhibit(holder, { picture: (await png(holder, "", 99)).id })
     const none = await exhibit(holder, {})
     const found = async (filter: string) => {
       const path = `/records/exhibits?filter=${encodeURIComponent(`maker = "${holder.id}" && ${filter}`)}`
@@ -109,7 +101,7 @@ describe("a field of a file", () => {
     ],
     [
       "too many bytes",
-      async () => ({ picture: (await png(alice, 201)).id }),
+      async () => ({ picture: (await png(alice, "", 201)).id }),
       "picture",
       "file_size",
     ],
